@@ -1,0 +1,1 @@
+"""Receipts in, trustworthy records out."""

@@ -1,0 +1,86 @@
+"""Every error that this project raises, each with what to do next.
+
+ExtractorError > ConfigError        REPORT   bad setting, missing extra
+               > InputError         REPORT   Unreadable, Encrypted, TooLarge
+               > ReaderUnavailable  RETRY    time-out, rate limit, out of memory
+               > ReaderRefused      REPORT   bad key, content filter
+               > BadAnswer          REASK    not JSON, cut off, does not fit the schema; holds the answer
+               > StorageError       RETRY    database busy, disk full
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Remedy(StrEnum):
+    """What the caller does about an error."""
+
+    RETRY = "retry"
+    REASK = "reask"
+    REPORT = "report"
+
+
+class ExtractorError(Exception):
+    """Base of all errors of this project. The message names the file or setting, the fact, and the way out."""
+
+    remedy: ClassVar[Remedy] = Remedy.REPORT
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(ExtractorError):
+    """A setting is wrong, folders contain one another, or an optional package is missing."""
+
+    exit_code = 2
+
+
+class InputError(ExtractorError):
+    """A file cannot be read as a receipt."""
+
+    exit_code = 3
+
+
+class Unreadable(InputError):
+    """Not an image or PDF by content, damaged, or empty."""
+
+
+class Encrypted(InputError):
+    """A PDF that asks for a password."""
+
+
+class TooLarge(InputError):
+    """More pixels, pages or bytes than the settings allow."""
+
+
+class ReaderUnavailable(ExtractorError):
+    """The reader cannot answer now: time-out, rate limit, out of memory, crashed."""
+
+    remedy = Remedy.RETRY
+    exit_code = 4
+
+
+class ReaderRefused(ExtractorError):
+    """The reader will not answer this, however often it is asked: bad key, content filter."""
+
+    exit_code = 4
+
+
+class BadAnswer(ExtractorError):
+    """An answer that is not JSON, is cut off, or does not fit the schema.
+
+    Attributes:
+        text: The answer as the reader gave it.
+    """
+
+    remedy = Remedy.REASK
+    exit_code = 4
+
+    def __init__(self, message: str, *, text: str) -> None:
+        super().__init__(message)
+        self.text = text
+
+
+class StorageError(ExtractorError):
+    """The database is busy or damaged, a disk is full, or a folder cannot be written."""
+
+    remedy = Remedy.RETRY
+    exit_code = 5

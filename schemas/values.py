@@ -1,0 +1,92 @@
+"""The values that receipts are made of: bounded amounts, ISO currencies, and where a value was seen."""
+
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+
+MAX_AMOUNT = Decimal("999999999999.999")
+"""Larger than any receipt, small enough that a million of them add up without overflow."""
+
+
+def _bounded(value: Decimal) -> Decimal:
+    if not value.is_finite() or abs(value) > MAX_AMOUNT:
+        raise ValueError(f"amount must be a number within ±{MAX_AMOUNT}")
+    return value
+
+
+Amount = Annotated[
+    Decimal,
+    # The bound is checked here and not by Field(le=...), which leaks decimal exceptions for values such as 9E999999.
+    AfterValidator(_bounded),
+    PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json"),
+]
+"""Money or a quantity: a finite Decimal, written to JSON as a plain string such as `"12.50"`."""
+
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+"""ISO 4217 alphabetic code."""
+
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+"""ISO 3166-1 alpha-2 code."""
+
+_NO_MINOR_UNIT = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
+_THREE_DIGITS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+
+
+def minor_digits(currency_code: str | None) -> int:
+    """How many decimal digits the currency has; 2 where it is not known. Source: ISO 4217, table A.1."""
+    if currency_code in _NO_MINOR_UNIT:
+        return 0
+    return 3 if currency_code in _THREE_DIGITS else 2
+
+
+def to_minor(amount: Decimal, currency_code: str | None) -> int:
+    """The amount in minor units (cents), rounded half up where it is printed with more digits than the currency has."""
+    scaled = amount.scaleb(minor_digits(currency_code))
+    return int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def from_minor(minor: int, currency_code: str | None) -> Decimal:
+    """The amount that `to_minor` stored, with the currency's number of decimal digits."""
+    return Decimal(minor).scaleb(-minor_digits(currency_code))
+
+
+class Origin(StrEnum):
+    """Who says that a value is so."""
+
+    VISION = "vision"
+    OCR = "ocr"
+    BOTH = "both"
+    ARITHMETIC = "arithmetic"
+    ALIAS = "alias"
+    USER = "user"
+
+
+class FieldState(StrEnum):
+    """Whether a field has a value, and if not, why not."""
+
+    OK = "ok"
+    NOT_PRINTED = "not_printed"
+    UNREADABLE = "unreadable"
+    CUT_OFF = "cut_off"
+    CONFLICT = "conflict"
+
+
+class Frozen(BaseModel):
+    """A value: cannot be changed, refuses fields that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FieldEvidence(Frozen):
+    """What one field's value rests on."""
+
+    raw_text: str | None = Field(default=None, max_length=2000, description="The text as printed.")
+    confidence: float | None = Field(default=None, ge=0, le=1, description="0 to 1, calibrated where the reader says so.")
+    origin: Origin | None = None
+    page: int | None = Field(default=None, ge=0, description="Page of the file, counted from 0.")
+    box: tuple[float, float, float, float] | None = Field(
+        default=None, description="Left, top, right, bottom as fractions of the upright page's width and height."
+    )
+    state: FieldState = FieldState.OK
