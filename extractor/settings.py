@@ -1,13 +1,26 @@
 """Every setting, read once from `receipts.toml` and `RECEIPTS_*`, then frozen."""
 
+import difflib
+import itertools
+import json
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from extractor.errors import ConfigError
+
+FILE_NAME = "receipts.toml"
+PREFIX = "RECEIPTS_"
+CONFIG_VARIABLE = "RECEIPTS_CONFIG"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class InboxSettings(_Section):
@@ -43,9 +56,11 @@ class ReaderSettings(_Section):
 class LocaleSettings(_Section):
     """`[locale]`: tie-breaks for what a receipt does not decide itself. Nothing is assumed where they are not set."""
 
-    country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$", description="ISO 3166-1 code.")
-    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$", description="ISO 4217 code.")
-    date_order: Literal["DMY", "MDY", "YMD"] | None = Field(default=None, description="Order of ambiguous dates.")
+    country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$", examples=["DE"], description="ISO 3166-1 code.")
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$", examples=["EUR"], description="ISO 4217 code.")
+    date_order: Literal["DMY", "MDY", "YMD"] | None = Field(
+        default=None, examples=["DMY"], description="Order of ambiguous dates: DMY, MDY or YMD."
+    )
 
 
 class WorkSettings(_Section):
@@ -77,3 +92,186 @@ class Settings(_Section):
     locale: LocaleSettings = LocaleSettings()
     work: WorkSettings = WorkSettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _folders_apart(self) -> Self:
+        """Refuses folders that contain one another: results in the inbox would be read as receipts, for ever."""
+        places = {"inbox_dir": self.inbox_dir, "outbox_dir": self.outbox_dir, "database": self.database}
+        real = {name: path.expanduser().resolve() for name, path in places.items()}
+        for outer, inner in itertools.permutations(real, 2):
+            if real[inner].is_relative_to(real[outer]):
+                raise ValueError(f"{inner} ({real[inner]}) lies in {outer} ({real[outer]}). Choose places outside one another.")
+        return self
+
+
+def load_settings(path: Path | None = None, *, environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+    """The settings of this installation, with absolute paths.
+
+    The settings file goes before the defaults, and `RECEIPTS_*` variables go before the file: `RECEIPTS_INBOX__SETTLE_SECONDS` sets
+    `inbox.settle_seconds`, commas separate the parts of a list, and an empty variable counts as not set. A relative path in the file
+    starts at the file's folder, one in the environment at `folder`.
+
+    Args:
+        path: Settings file; where it is `None`, `RECEIPTS_CONFIG` names it, else `receipts.toml` in `folder` is read if it is there.
+        environ: Environment variables; those of the process by default.
+        folder: Working directory; that of the process by default.
+    Raises:
+        ConfigError: The file is missing or not TOML, a key is unknown, or a value is not what the setting expects.
+    """
+    environ = os.environ if environ is None else environ
+    folder = Path.cwd() if folder is None else folder
+    path = _settings_file(path, environ, folder)
+    from_file = _read_toml(path) if path else {}
+    values: dict[str, Any] = {"inbox_dir": Path("inbox"), "outbox_dir": Path("outbox"), "database": Path("receipts.db")}
+    _merge(values, from_file)
+    _make_absolute(values, path.parent if path else folder)
+    from_environment = _read_environment(environ)
+    _make_absolute(from_environment, folder)
+    _merge(values, from_environment)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, path, environ)) from error
+
+
+@dataclass(frozen=True)
+class SettingDoc:
+    """One setting as the manual and the settings file describe it.
+
+    Attributes:
+        name: Dotted name, such as `inbox.settle_seconds`.
+        variable: Environment variable that sets it.
+        default: As TOML; `None` where nothing is set.
+        example: As TOML; the default where there is one.
+        description: One sentence.
+    """
+
+    name: str
+    variable: str
+    default: str | None
+    example: str
+    description: str
+
+
+def describe_settings() -> tuple[SettingDoc, ...]:
+    """Every setting, in the order of the settings file."""
+    return tuple(_describe(Settings, ""))
+
+
+def settings_template() -> str:
+    """A settings file that says every setting and its default, all commented out."""
+    lines = [
+        f"# Settings of receipts. Remove the # in front of a line to change it. {PREFIX}* environment variables go before this file.",
+        "",
+    ]
+    section = ""
+    for doc in describe_settings():
+        head, _, key = doc.name.rpartition(".")
+        if head != section:
+            section = head
+            lines += ["", f"[{section}]"]
+        lines += [f"# {doc.description}" + ("" if doc.default else " Not set by default."), f"# {key} = {doc.example}"]
+    return "\n".join(lines) + "\n"
+
+
+def _describe(section: type[BaseModel], prefix: str) -> Iterator[SettingDoc]:
+    for key, field in section.model_fields.items():
+        name = prefix + key
+        if isinstance(field.default, _Section):
+            yield from _describe(type(field.default), f"{name}.")
+            continue
+        default = None if field.default is None else _toml(field.default)
+        yield SettingDoc(name, _variable(name), default, default or _toml((field.examples or [""])[0]), field.description or "")
+
+
+def _toml(value: object) -> str:
+    """A default as TOML, whose strings, numbers, booleans and lists of these are those of JSON."""
+    return json.dumps(str(value) if isinstance(value, Path) else value)
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.replace(".", "__").upper()
+
+
+def _settings_file(path: Path | None, environ: Mapping[str, str], folder: Path) -> Path | None:
+    named = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    if named is None:
+        usual = folder / FILE_NAME
+        return usual if usual.is_file() else None
+    named = folder / named.expanduser()
+    if not named.is_file():
+        raise ConfigError(f"{named} is not there. Name an existing settings file, or make one with: receipts init")
+    return named
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}). Check its rights.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}. Correct that line.") from error
+    sections = {doc.name.partition(".")[0] for doc in describe_settings()}
+    for name in _flat_names(values):
+        if name not in sections:
+            _refuse_unknown(name, f"{path} has the setting", str)
+    return values
+
+
+def _flat_names(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat_names(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key
+
+
+def _refuse_unknown(name: str, told: str, spell: Callable[[str], str]) -> None:
+    known = {doc.name for doc in describe_settings()}
+    if name in known:
+        return
+    # The nearest by its whole name, else by its last part, which finds a key that stands in the wrong section.
+    by_last = {other.rpartition(".")[2]: other for other in known}
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    near = near or [by_last[last] for last in difflib.get_close_matches(name.rpartition(".")[2], by_last, n=1, cutoff=0.7)]
+    near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    raise ConfigError(f"{told} {spell(name)}, which does not exist. The nearest one is {spell(near[0])}.")
+
+
+def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    lists = {doc.name for doc in describe_settings() if (doc.default or "").startswith("[")}
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE or not text:
+            continue
+        name = variable.removeprefix(PREFIX).lower().replace("__", ".")
+        _refuse_unknown(name, "The environment has", _variable)
+        section, _, key = name.rpartition(".")
+        place = values.setdefault(section, {}) if section else values
+        place[key] = [part.strip() for part in text.split(",")] if name in lists else text
+    return values
+
+
+def _make_absolute(values: dict[str, Any], folder: Path) -> None:
+    for key in ("inbox_dir", "outbox_dir", "database"):
+        if isinstance(values.get(key), str | Path):
+            values[key] = (folder / Path(values[key]).expanduser()).resolve()
+
+
+def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(values.get(key), dict):
+            _merge(values[key], value)
+        else:
+            values[key] = value
+
+
+def _explain(error: ValidationError, path: Path | None, environ: Mapping[str, str]) -> str:
+    """Key, value and what was expected, for the first wrong setting."""
+    first = error.errors()[0]
+    if not first["loc"]:
+        return first["msg"].removeprefix("Value error, ")
+    name = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+    source = _variable(name) if environ.get(_variable(name)) else f"{name} in {path}"
+    expected = first["msg"].removeprefix("Input should be ").partition(", unable")[0]
+    return f"{source} is {first['input']!r}. Expected: {expected}."
