@@ -46,12 +46,10 @@ def parse_answer(text: str, *, is_cut_off: bool = False) -> ParsedAnswer:
     if start < 0:
         raise BadAnswer("The answer holds no JSON object.", text=text)
     values, was_repaired = _decode(text[start:])
-    if is_cut_off or was_repaired:
-        cut_off = (Issue("*", "cut_off", "The answer ended too soon; what was complete is kept.", blocking=False),)
-    else:
-        cut_off = ()
     kept, issues = _valid_part(values)
-    return ParsedAnswer(kept, (*issues, *cut_off))
+    if is_cut_off or was_repaired:
+        issues = (*issues, Issue("*", "cut_off", "The answer ended too soon; what was complete is kept.", blocking=False))
+    return ParsedAnswer(kept, issues)
 
 
 def _decode(text: str) -> tuple[dict[str, Any], bool]:

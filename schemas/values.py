@@ -89,4 +89,7 @@ class FieldEvidence(Frozen):
     box: tuple[float, float, float, float] | None = Field(
         default=None, description="Left, top, right, bottom as fractions of the upright page's width and height."
     )
+    looks: int = Field(
+        default=1, ge=1, description="Independent looks (another model, another image, another engine) that agree on the value."
+    )
     state: FieldState = FieldState.OK
