@@ -1,0 +1,241 @@
+"""The ladder: ask again only what is missing or wrong, each rung looking differently, within a budget.
+
+Every answer to a field is a vote. The value with the most votes counts, and how many looks agree on it is filed with it; a field
+whose looks disagree stays a conflict until one value leads. Lists (items, taxes, payments) cannot be voted on row by row: the later
+list is taken where it leaves less to complain about.
+"""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from extractor.checks import Examination, examine
+from extractor.errors import BadAnswer, ExtractorError, Remedy
+from extractor.normalise import AMOUNT_FIELDS, MAGNITUDE_FIELDS, Normalised, normalise
+from extractor.parse import ParsedAnswer, parse_answer
+from extractor.questions import FIRST, again, asked_fields
+from extractor.readers.interface import Answer, Document, Evidence, Issue, Look, Question, Reader, ReaderError, Reading
+from extractor.settings import LocaleSettings
+from schemas.answer import ReceiptAnswer
+from schemas.record import Attempt
+from schemas.values import FieldEvidence, FieldState, Origin
+
+ASKABLE = frozenset({"missing", "unconfirmed", "conflict", "unreadable", "invalid", "implausible", "cut_off"})
+"""Kinds of issue that another look may settle; an ambiguous date stays ambiguous however often it is read."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of the ladder."""
+
+    name: str
+    look: Look
+
+
+LADDER = (Rung("larger", Look(effort=1)), Rung("enhanced", Look(effort=2)), Rung("vote", Look(effort=3, samples=3)))
+"""Source: each rung changes model, pixels or sampling, since a greedy decoder that is asked the same repeats itself."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How far to go.
+
+    Attributes:
+        max_rungs: Rungs of the ladder that may be climbed.
+        seconds: Time after which no further rung is begun, counted from the start of the batch.
+        preferences: Tie-breaks for what a receipt does not decide.
+        today: Gives the date of the reading, in local time.
+        clock: Gives seconds; monotonic.
+    """
+
+    max_rungs: int = len(LADDER)
+    seconds: float = 60.0
+    preferences: LocaleSettings = field(default_factory=LocaleSettings)
+    today: Callable[[], date] = date.today
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What all questions to one document brought.
+
+    Attributes:
+        examination: Its issues hold everything that is left to complain about, also parts of answers that were not valid.
+    """
+
+    normalised: Normalised
+    examination: Examination
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True)
+class _Vote:
+    """One look's value for one field."""
+
+    key: str
+    text: str
+    evidence: Evidence | None
+
+
+@dataclass
+class _Row:
+    """One document on its way through the ladder."""
+
+    document: Document
+    origin: Origin
+    policy: Policy
+    answer: ReceiptAnswer = field(default_factory=ReceiptAnswer)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    votes: dict[str, list[_Vote]] = field(default_factory=dict)
+    attempts: list[Attempt] = field(default_factory=list)
+    error: ExtractorError | None = None
+    outcome: tuple[Normalised, Examination] | None = None
+
+    @property
+    def open_issues(self) -> tuple[Issue, ...]:
+        """What another look may settle; empty once the record is acceptable or nothing can be asked."""
+        if self.outcome is None:
+            is_askable = self.error is not None and self.error.remedy is Remedy.REASK
+            return (Issue("*", "invalid", str(self.error)),) if is_askable else ()
+        issues = tuple(issue for issue in self.outcome[1].issues if issue.kind in ASKABLE)
+        # What does not block, such as a missing time, is worth one more look and not three.
+        return issues if any(issue.blocking for issue in issues) or len(self.attempts) == 1 else ()
+
+    def take(self, rung: str, question: Question, answer: Answer | ReaderError) -> None:
+        """Merge an answer, or note the error; an error of a later question leaves what is known as it is."""
+        if isinstance(answer, ExtractorError):
+            self._fail(rung, question, answer)
+            return
+        try:
+            parsed = parse_answer(answer.text, is_cut_off=answer.is_cut_off)
+        except BadAnswer as error:
+            self._fail(rung, question, error)
+            return
+        changed = self._merge(parsed.answer, answer.evidence, question)
+        self.error = None
+        self.outcome = self._judge(self.answer, self.evidence, parsed)
+        self.attempts.append(
+            Attempt(rung=rung, fields=question.fields, changed=changed, seconds=max(0.0, answer.seconds), tokens=answer.tokens)
+        )
+
+    def _fail(self, rung: str, question: Question, error: ExtractorError) -> None:
+        self.attempts.append(Attempt(rung=rung, fields=question.fields, error=str(error)))
+        if self.outcome is None:
+            self.error = error
+
+    def _judge(
+        self, answer: ReceiptAnswer, evidence: Mapping[str, Evidence], parsed: ParsedAnswer | None
+    ) -> tuple[Normalised, Examination]:
+        normalised = normalise(answer, evidence, self.document.transcripts, origin=self.origin, preferences=self.policy.preferences)
+        fields = {path: self._with_looks(path, seen) for path, seen in normalised.fields.items()}
+        examination = examine(normalised.receipt, fields, today=self.policy.today())
+        issues = (*normalised.issues, *examination.issues, *(parsed.issues if parsed else ()))
+        return replace(normalised, fields=fields), replace(examination, issues=issues)
+
+    def _with_looks(self, path: str, seen: FieldEvidence) -> FieldEvidence:
+        votes = self.votes.get("currency" if path == "currency_code" else path, [])
+        if len(votes) < 2:
+            return seen
+        tally = _tally(votes)
+        leads = len(tally) == 1 or tally[0][1] > tally[1][1]
+        return seen.model_copy(update={"looks": tally[0][1], "state": seen.state if leads else FieldState.CONFLICT})
+
+    def _merge(self, new: ReceiptAnswer, evidence: Mapping[str, Evidence], question: Question) -> tuple[str, ...]:
+        """Let the new answer vote on the fields that were asked; gives those that changed or gained an agreeing look."""
+        changed = []
+        for name in asked_fields(question):
+            value = getattr(new, name)
+            if isinstance(value, tuple):
+                if value and self._is_better(name, value, evidence):
+                    self._set(name, value, evidence)
+                    changed.append(name)
+            elif value is not None:
+                self.votes.setdefault(name, []).append(_Vote(_key_of(name, value), value, evidence.get(name)))
+                winner = _winner(self.votes[name])
+                own = {name: winner.evidence} if winner.evidence else {}
+                self._set(name, winner.text, own)
+                changed.append(name)
+        known = {absence.field for absence in self.answer.missing}
+        absences = (absence for absence in new.missing if absence.field not in known)
+        self.answer = self.answer.model_copy(update={"missing": (*self.answer.missing, *absences)})
+        return tuple(changed)
+
+    def _is_better(self, name: str, rows: tuple[object, ...], evidence: Mapping[str, Evidence]) -> bool:
+        """Whether a list leaves less to complain about than the one we have."""
+        if not getattr(self.answer, name):
+            return True
+        trial = self.answer.model_copy(update={name: rows})
+        before = self._judge(self.answer, self.evidence, None)[1]
+        after = self._judge(trial, _replaced(self.evidence, name, evidence), None)[1]
+        return _weight(after.issues) < _weight(before.issues)
+
+    def _set(self, name: str, value: object, evidence: Mapping[str, Evidence]) -> None:
+        self.answer = self.answer.model_copy(update={name: value})
+        self.evidence = _replaced(self.evidence, name, evidence)
+
+
+def read_documents(reader: Reader, documents: Sequence[Document], policy: Policy) -> list[Outcome | ExtractorError]:
+    """Read a batch and ask again until every record is acceptable, the ladder ends, or the budget is spent.
+
+    Returns:
+        By document: everything that is known about it, or the error where not even the first question brought an answer.
+    """
+    origin = Origin.OCR if reader.name == "ocr" else Origin.VISION
+    rows = [_Row(document, origin, policy) for document in documents]
+    deadline = policy.clock() + policy.seconds
+    with reader.open(documents) as reading:
+        _ask(reading, rows, "first", {index: FIRST for index in range(len(rows))})
+        for rung in LADDER[: policy.max_rungs]:
+            questions = {index: again(row.open_issues, rung.look) for index, row in enumerate(rows) if row.open_issues}
+            if not questions or policy.clock() > deadline:
+                break
+            _ask(reading, rows, rung.name, questions)
+    return [_outcome(row) for row in rows]
+
+
+def _ask(reading: Reading, rows: Sequence[_Row], rung: str, questions: Mapping[int, Question]) -> None:
+    answers = reading.ask(questions)
+    for index, question in questions.items():
+        rows[index].take(rung, question, answers[index])
+
+
+def _outcome(row: _Row) -> Outcome | ExtractorError:
+    if row.outcome is None:
+        return row.error or BadAnswer(f"{row.document.name}: the reader gave no answer.", text="")
+    return Outcome(*row.outcome, tuple(row.attempts))
+
+
+def _weight(issues: Sequence[Issue]) -> tuple[int, int]:
+    """How much there is to complain about: blocking issues first."""
+    return sum(issue.blocking for issue in issues), len(issues)
+
+
+def _replaced(evidence: Mapping[str, Evidence], name: str, by: Mapping[str, Evidence]) -> dict[str, Evidence]:
+    """The evidence with all of one top-level field's taken from another answer."""
+    kept = {path: seen for path, seen in evidence.items() if _root(path) != name}
+    return kept | {path: seen for path, seen in by.items() if _root(path) == name}
+
+
+def _root(path: str) -> str:
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
+def _key_of(name: str, text: str) -> str:
+    """What two looks must share to agree: the digits of amounts, the letters and digits of everything else."""
+    if name in AMOUNT_FIELDS or name in MAGNITUDE_FIELDS:
+        return re.sub(r"\D", "", text)
+    return re.sub(r"[\W_]", "", text.casefold())
+
+
+def _tally(votes: Sequence[_Vote]) -> list[tuple[str, int]]:
+    """Keys with their votes, most votes first."""
+    keys = [vote.key for vote in votes]
+    return sorted(((key, keys.count(key)) for key in dict.fromkeys(keys)), key=lambda entry: -entry[1])
+
+
+def _winner(votes: Sequence[_Vote]) -> _Vote:
+    """The vote that counts: of the value with the most votes, else of the surest look; of equals, the first."""
+    tally = dict(_tally(votes))
+    return max(votes, key=lambda vote: (tally[vote.key], (vote.evidence and vote.evidence.confidence) or 0.0))
