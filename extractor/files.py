@@ -1,0 +1,123 @@
+"""Bytes on disk: hashed, copied and moved so that a crash leaves the old state or the new one, never half of one."""
+
+import errno
+import hashlib
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from extractor.errors import StorageError
+
+CHUNK_BYTES = 1 << 20
+MAX_STEM_BYTES = 80
+"""Longest stem of a filed name: leaves room for the id, a suffix and `.error.json` in the 255 bytes that file systems allow."""
+
+_FORBIDDEN = frozenset('<>:"/\\|?*')
+_RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Operating system errors inside come out as StorageError, naming the path and the way out."""
+    try:
+        yield
+    except OSError as error:
+        way_out = {
+            errno.ENOSPC: "Free some space; the file is safe and is tried again.",
+            errno.EDQUOT: "Free some space; the file is safe and is tried again.",
+            errno.EROFS: "Make the folder writable; the file is safe and is tried again.",
+            errno.EACCES: "Give this user the right to write there; the file is safe and is tried again.",
+        }.get(error.errno or 0, "The file is safe and is tried again.")
+        raise StorageError(f"{printable(path)}: {error.strerror or error}. {way_out}") from error
+
+
+def printable(name: str | Path) -> str:
+    """The name as valid Unicode: bytes that are not UTF-8 are written as `\\xe9`."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """The file, open for reading. Never follows a link and never waits for a FIFO.
+
+    Raises:
+        OSError: It is not there, may not be read, or is not a regular file.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a regular file's bytes, in hexadecimal."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def holds(path: Path, sha256: str) -> bool:
+    """Whether a regular file with exactly these bytes lies there."""
+    try:
+        return digest(path) == sha256
+    except OSError:
+        return False
+
+
+def copy_hashed(source: Path, target: Path) -> str:
+    """SHA-256 of the bytes that were copied to `target`, which are on disk when this returns. Replaces `target`."""
+    sha256 = hashlib.sha256()
+    with open_regular(source) as reader, target.open("wb") as writer:
+        while chunk := reader.read(CHUNK_BYTES):
+            sha256.update(chunk)
+            writer.write(chunk)
+        writer.flush()
+        os.fsync(writer.fileno())
+    return sha256.hexdigest()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Makes `path` hold `data`: it appears whole or not at all, and is on disk when this returns."""
+    hidden = path.with_name(f".{path.name}.tmp")
+    with hidden.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    hidden.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Brings the names in a folder to disk, where the system can do so."""
+    if os.name == "nt":  # Windows cannot open folders; NTFS journals names itself
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def safe_stem(name: str) -> str:
+    """The name's stem, fit for every file system: printable, not hidden, no path signs, at most 80 bytes of UTF-8; never empty."""
+    stem = Path(name).stem if not name.startswith(".") else name.lstrip(".")
+    kept = "".join("_" if _is_unsafe(character) else character for character in unicodedata.normalize("NFC", stem))
+    short = " ".join(kept.split()).encode()[:MAX_STEM_BYTES].decode("utf-8", "ignore").strip(" .-~")
+    return f"_{short}" if short.lower() in _RESERVED else short or "receipt"
+
+
+def safe_suffix(name: str) -> str:
+    """The name's suffix where it is plain (`.jpg`), else `.original`; never `.json`, which is the result's."""
+    suffix = Path(name).suffix
+    is_plain = 1 < len(suffix) <= 11 and suffix.isascii() and suffix[1:].isalnum() and suffix.lower() != ".json"
+    return suffix if is_plain else ".original"
+
+
+def _is_unsafe(character: str) -> bool:
+    # Categories C*: control, format (which could reverse the text), surrogate, private use, unassigned; Zl and Zp: line ends.
+    category = unicodedata.category(character)
+    return character in _FORBIDDEN or category[0] == "C" or category in {"Zl", "Zp"}

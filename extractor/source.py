@@ -1,0 +1,39 @@
+"""One file to read, as it travels from the pipeline to whoever extracts its record."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+RECEIPT_ID_LENGTH = 26
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file and what is known of it before it is read.
+
+    Attributes:
+        path: Where its bytes lie while they are read; nobody else writes there.
+        name: File name as it was dropped, printable: bytes that are not UTF-8 are written as `\\xe9`.
+        sha256: Of the raw bytes, 64 lower-case hexadecimal digits.
+        receipt_id: 26 characters, sorts by time of arrival.
+        received_at: When the file was taken, with its zone.
+        tags: Names of the inbox subfolders that it lay in, outermost first.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+    receipt_id: str
+    received_at: datetime
+    tags: tuple[str, ...] = ()
+
+
+def new_receipt_id(received_at: datetime) -> str:
+    """A new identifier: 10 characters of time in milliseconds, then 16 random ones, in Crockford's base 32.
+
+    Source: https://github.com/ulid/spec, whose layout it has.
+    """
+    number = int(received_at.timestamp() * 1000) << 80 | secrets.randbits(80)
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
