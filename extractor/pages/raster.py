@@ -1,0 +1,142 @@
+"""Images become RGB pages: bounded before they are decoded, decoded to the end, upright, on white."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from extractor.errors import TooLarge, Unreadable
+from extractor.pages.interface import PageLimits, scale_to_fit
+from extractor.pages.kinds import Kind
+
+# Every image is opened here, behind `limits.max_pixels`, which is settable; Pillow's own two limits are not and would come first.
+Image.MAX_IMAGE_PIXELS = None
+
+PAGED = frozenset({"TIFF", "GIF"})  # other formats hold further frames too, but those are thumbnails, depth maps or animations
+ORIENTATION = 0x0112
+# Source: CIPA DC-008 (Exif 2.32), tag Orientation; 1 is upright.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Decoders meet hostile bytes; what Pillow, libtiff and libheif then raise is not documented. Fuzzing found all but the last three.
+DECODER_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    AssertionError,
+    Warning,
+)
+
+
+def pages(name: str, kind: Kind, data: bytes, limits: PageLimits) -> Iterator[Image.Image]:
+    """The images of one file, in order.
+
+    Args:
+        name: For messages.
+    Raises:
+        Unreadable: Damaged or cut off.
+        TooLarge: More frames or pixels than `limits`.
+    """
+    try:
+        source = _open(kind, data)
+        for number in range(limits.max_pages + 1):
+            if not _seek(source, number):
+                return
+            if number == limits.max_pages:
+                raise TooLarge(f"{name} has more than {limits.max_pages} pages. Split it, or raise limits.max_pages.")
+            check_pixels(name, source.size, limits)
+            yield _decode(source, limits)
+            if kind.format not in PAGED:
+                return
+    except DECODER_ERRORS as exc:
+        raise Unreadable(
+            f"{name} is damaged or cut off: {kind.label} that cannot be decoded to the end. Copy the whole file again."
+        ) from exc
+
+
+def check_pixels(name: str, size: tuple[int, int], limits: PageLimits) -> None:
+    """Nothing where an image of this size is allowed.
+
+    Raises:
+        TooLarge: More pixels than `limits.max_pixels`.
+    """
+    width, height = size
+    if width * height > limits.max_pixels:
+        raise TooLarge(
+            f"{name} has {width} x {height} pixels; the limit is {limits.max_pixels:,} in all. Make it smaller, or raise limits.max_pixels."
+        )
+
+
+def _open(kind: Kind, data: bytes) -> Image.Image:
+    if kind.decoder == "heif":
+        import pillow_heif  # noqa: PLC0415 -- loaded for the files that need it
+
+        return pillow_heif.HeifImageFile(BytesIO(data))  # type: ignore[no-untyped-call]
+    return Image.open(BytesIO(data), formats=[kind.format])
+
+
+def _seek(source: Image.Image, number: int) -> bool:
+    if number == 0:
+        return True
+    try:
+        source.seek(number)
+    except EOFError:
+        return False
+    return True
+
+
+def _decode(source: Image.Image, limits: PageLimits) -> Image.Image:
+    factor = scale_to_fit(*source.size, limits)
+    size = (max(1, round(source.width * factor)), max(1, round(source.height * factor)))
+    if source.format in {"JPEG", "MPO"}:
+        source.draft(None, size)  # decodes at 1/2, 1/4 or 1/8 where that is still at least `size`
+    source.load()
+    turn = TURNS.get(_orientation(source))
+    image = to_rgb(source)
+    if factor < 1:
+        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return image.transpose(turn) if turn is not None else image
+
+
+def _orientation(source: Image.Image) -> int:
+    try:
+        return int(source.getexif().get(ORIENTATION, 1))
+    except DECODER_ERRORS:
+        return 1  # damaged Exif data does not make the picture unreadable
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """The image as RGB with 8 bits a channel; what is transparent is white."""
+    if image.mode in {"I", "F"} or image.mode.startswith("I;"):
+        image = Image.fromarray(_eight_bits(np.asarray(image)))
+    if image.has_transparency_data:
+        paper = Image.new("RGBA", image.size, "white")
+        paper.alpha_composite(image.convert("RGBA"))
+        image = paper
+    return image.copy() if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(samples: np.ndarray) -> np.ndarray:
+    """16 bits lose their lower half; 32 bits and floats have no agreed white, so their brightest sample becomes it."""
+    if samples.dtype == np.uint16:
+        return (samples >> 8).astype(np.uint8)
+    values = np.nan_to_num(samples.astype(np.float64), posinf=0, neginf=0)
+    white = 65535.0 if 255 < values.max() <= 65535 else max(1e-9, float(values.max()))
+    return np.clip(values * (255 / white), 0, 255).astype(np.uint8)
