@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from extractor.ocr.interface import Transcript
-from extractor.printed.amounts import DecimalMark, decimal_mark, find_amounts, find_percentages, parse_amount
+from extractor.printed.amounts import DecimalMark, decimal_mark, find_percentages, parse_amount
 from extractor.printed.dates import find_dates
 from extractor.printed.locale import LocaleGuess, weigh_locale
 from extractor.printed.times import find_times

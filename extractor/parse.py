@@ -88,11 +88,12 @@ def _longest_prefix(decoder: json.JSONDecoder, text: str) -> Any:
     """The value of the longest beginning of `text` that becomes JSON when its open brackets are closed.
 
     Raises:
-        BadAnswer: No beginning does.
+        BadAnswer: No beginning does, or only one that holds nothing.
     """
     for end, closing in list(_cut_points(text))[: -MAX_CUT_POINTS - 1 : -1]:
         try:
-            return decoder.raw_decode(text[:end] + closing)[0]
+            if values := decoder.raw_decode(text[:end] + closing)[0]:
+                return values
         except json.JSONDecodeError:
             continue
     raise BadAnswer("The answer is not JSON.", text=text)

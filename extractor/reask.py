@@ -186,7 +186,7 @@ def read_documents(reader: Reader, documents: Sequence[Document], policy: Policy
     rows = [_Row(document, origin, policy) for document in documents]
     deadline = policy.clock() + policy.seconds
     with reader.open(documents) as reading:
-        _ask(reading, rows, "first", {index: FIRST for index in range(len(rows))})
+        _ask(reading, rows, "first", dict.fromkeys(range(len(rows)), FIRST))
         for rung in LADDER[: policy.max_rungs]:
             questions = {index: again(row.open_issues, rung.look) for index, row in enumerate(rows) if row.open_issues}
             if not questions or policy.clock() > deadline:

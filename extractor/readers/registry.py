@@ -27,8 +27,8 @@ def make_reader(settings: Settings, witness: Witness) -> Reader:
     return maker(settings, witness)
 
 
-def _ocr(settings: Settings, witness: Witness) -> Reader:
-    from extractor.readers.ocr.reader import OcrReader
+def _ocr(_: Settings, witness: Witness) -> Reader:
+    from extractor.readers.ocr.reader import OcrReader  # noqa: PLC0415  # a reader's libraries are loaded where it is chosen
 
     return OcrReader(witness)
 
