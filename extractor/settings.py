@@ -104,7 +104,13 @@ class Settings(_Section):
         return self
 
 
-def load_settings(path: Path | None = None, *, environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+def load_settings(
+    path: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Settings:
     """The settings of this installation, with absolute paths.
 
     The settings file goes before the defaults, and `RECEIPTS_*` variables go before the file: `RECEIPTS_INBOX__SETTLE_SECONDS` sets
@@ -115,6 +121,7 @@ def load_settings(path: Path | None = None, *, environ: Mapping[str, str] | None
         path: Settings file; where it is `None`, `RECEIPTS_CONFIG` names it, else `receipts.toml` in `folder` is read if it is there.
         environ: Environment variables; those of the process by default.
         folder: Working directory; that of the process by default.
+        overrides: Values that go before all others, shaped like the file: options of a command line.
     Raises:
         ConfigError: The file is missing or not TOML, a key is unknown, or a value is not what the setting expects.
     """
@@ -128,6 +135,7 @@ def load_settings(path: Path | None = None, *, environ: Mapping[str, str] | None
     from_environment = _read_environment(environ)
     _make_absolute(from_environment, folder)
     _merge(values, from_environment)
+    _merge(values, overrides or {})
     try:
         return Settings.model_validate(values)
     except ValidationError as error:

@@ -1,0 +1,45 @@
+# make run    install into .venv, read a handful of sample receipts, show what came out
+# make test   install into .venv, then lint, types, import layers and all tests
+# make clean  remove what these two made, but no receipts: inbox/, outbox/ and receipts.db stay
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+BIN := .venv/bin
+SAMPLES := .demo
+
+.DEFAULT_GOAL := run
+.PHONY: run test clean
+
+# A stamp a set of packages: made again only when pyproject.toml has changed.
+.venv/for-run: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
+	@echo "Installing into .venv (a minute or two, the first time only)"
+	@$(PYTHON) -m venv .venv || { echo "The venv module is needed: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[samples]'
+	@touch $@
+
+.venv/for-test: pyproject.toml .venv/for-run
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[samples,dev]'
+	@touch $@
+
+run: .venv/for-run
+	@rm -rf $(SAMPLES)
+	@$(BIN)/python -m training.samples $(SAMPLES)
+	@$(BIN)/receipts init
+	@$(BIN)/receipts add $(SAMPLES)/*
+	@RECEIPTS_INBOX__SETTLE_SECONDS=0.5 RECEIPTS_LOG__LEVEL=WARNING $(BIN)/receipts watch --once
+	@$(BIN)/receipts list --full
+
+test: .venv/for-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered --skip-empty | tail -n 40
+
+clean:
+	rm -rf .venv $(SAMPLES) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,68 @@
+"""Commands about the installation: init, doctor, schema, and the version."""
+
+import json
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from extractor.cli.options import Invocation
+from extractor.cli.text import safe
+
+
+class ReportFormat(StrEnum):
+    """How findings are written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def init(context: typer.Context) -> None:
+    """Make the folders, the database and a settings file that explains every setting. Changes nothing that is there."""
+    from extractor.service import prepare
+    from extractor.settings import FILE_NAME, settings_template
+
+    invocation: Invocation = context.obj
+    settings = invocation.settings()
+    for made in prepare(settings):
+        typer.echo(f"made {safe(made)}", err=True)
+    if invocation.config is None:
+        ...
+
+
+def doctor(
+    context: typer.Context,
+    output: Annotated[ReportFormat, typer.Option("--format", "-f", help="How findings are written to stdout.")] = ReportFormat.TABLE,
+) -> None:
+    """Examine folders, rights, database, disk, events, OCR and GPU, and say what to do. Exit code 1 where something fails."""
+    from extractor.doctor import Level, examine
+
+    invocation: Invocation = context.obj
+    has_failed = False
+    findings = []
+    for finding in examine(invocation.settings()):
+        has_failed |= finding.level is Level.FAIL
+        if output is ReportFormat.JSON:
+            findings.append({"name": finding.name, "level": finding.level, "fact": finding.fact, "advice": finding.advice})
+        else:
+            typer.echo(f"{finding.level:<4}  {finding.name}: {safe(finding.fact)}" + (f". {safe(finding.advice)}" if finding.advice else ""))
+    if output is ReportFormat.JSON:
+        typer.echo(json.dumps(findings, ensure_ascii=False, indent=2))
+    raise typer.Exit(1 if has_failed else 0)
+
+
+def schema() -> None:
+    """Print the JSON Schema of a record: of the files in the outbox, and of what read, show and export print."""
+    from schemas.record import Record
+
+    typer.echo(json.dumps(Record.model_json_schema(mode="serialization"), indent=2, ensure_ascii=False))
+
+
+def show_version(value: bool) -> None:  # noqa: FBT001  # the signature that Typer calls
+    """Prints the version and exits where `--version` was given."""
+    if value:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"receipts {version('receipt-extractor')}\n")
+        raise typer.Exit

@@ -1,0 +1,128 @@
+"""Records become tables and pages for people."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from pydantic import BaseModel
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from extractor.cli.formats import Row
+from extractor.cli.text import safe
+from schemas.receipt import Item, Receipt
+from schemas.record import Record, RecordStatus
+
+_STYLES = {
+    RecordStatus.ACCEPTED: "green",
+    RecordStatus.CORRECTED: "green",
+    RecordStatus.NEEDS_REVIEW: "yellow",
+    RecordStatus.REJECTED: "dim",
+}
+_WIDTH_WITHOUT_TERMINAL = 180
+"""Wide enough that a file or a pipe gets whole ids and names."""
+
+_LISTS = frozenset({"items", "tax_lines", "payments", "date_candidates"})
+
+
+def stdout() -> Console:
+    """The console for results."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDTH_WITHOUT_TERMINAL
+    return console
+
+
+def stderr() -> Console:
+    """The console for talk: progress, hints and errors."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def record_table(rows: Iterable[Row]) -> Table:
+    """One row a record, in the order given: how far it can be trusted, what, where, how much, and from which file."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("status", "date", "merchant"):
+        table.add_column(name)
+    table.add_column("total", justify="right")
+    table.add_column("currency")
+    table.add_column("file", overflow="fold")
+    table.add_column("id", no_wrap=True)
+    for extra, record in rows:
+        table.add_row(
+            Text(record.status.value, style=_STYLES[record.status]),
+            _value(record.transaction_date),
+            _value(record.merchant_name),
+            _value(record.total),
+            _value(record.currency_code),
+            safe(extra.get("image", record.original_filename)),
+            record.receipt_id,
+        )
+    return table
+
+
+def record_page(record: Record) -> Group:
+    """Everything about one record: values with the text they were read from, items, taxes, payments, checks and reasons for review."""
+    parts: list[RenderableType] = [
+        Text.assemble((record.status.value, _STYLES[record.status]), f"  {record.receipt_id}  {safe(record.original_filename)}")
+    ]
+    parts += [Text(f"  look at {safe(reason.field)}: {safe(reason.message)}", style="yellow") for reason in record.review_reasons]
+    if record.duplicate_of:
+        parts.append(Text(f"  seems to be the same receipt as {record.duplicate_of}", style="yellow"))
+    parts.append(_fields_table(record))
+    if record.items:
+        parts.append(_table("item", Item, record.items))
+    if record.tax_lines:
+        parts.append(_table("tax", type(record.tax_lines[0]), record.tax_lines))
+    if record.payments:
+        parts.append(_table("payment", type(record.payments[0]), record.payments))
+    if record.checks:
+        parts.append(_checks_table(record))
+    model = safe(record.model or "model not named")
+    arrived = f"{record.received_at:%Y-%m-%d %H:%M %Z}"
+    parts.append(Text(f"arrived {arrived}, read by {record.reader} ({model}) in {len(record.attempts)} attempts", style="dim"))
+    return Group(*parts)
+
+
+def _fields_table(record: Record) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("field", "value", "as printed", "confidence", "who says so"):
+        table.add_column(name)
+    for name in Receipt.model_fields:
+        value, evidence = getattr(record, name), record.fields.get(name)
+        if name in _LISTS or value is None or value is False:
+            continue
+        confidence = "" if evidence is None or evidence.confidence is None else f"{evidence.confidence:.2f}"
+        origin = "" if evidence is None or evidence.origin is None else evidence.origin.value
+        table.add_row(name, _value(value), _value(evidence and evidence.raw_text), confidence, origin)
+    if record.date_candidates:
+        table.add_row("date_candidates", ", ".join(day.isoformat() for day in record.date_candidates), "", "", "")
+    return table
+
+
+def _table(title: str, kind: type[BaseModel], values: Iterable[BaseModel]) -> Table:
+    """A table of the columns in which at least one of `values` has something."""
+    values = tuple(values)
+    names = [name for name in kind.model_fields if any(getattr(value, name) is not None for value in values)]
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="right" if any(isinstance(getattr(value, name), Decimal) for value in values) else "left")
+    for value in values:
+        table.add_row(*(_value(getattr(value, name)) for name in names))
+    return table
+
+
+def _checks_table(record: Record) -> Table:
+    table = Table(title="checks", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("check", "expected", "actual", "result"):
+        table.add_column(name)
+    for check in record.checks:
+        result = Text("passed", style="green") if check.passed else Text("failed", style="red")
+        table.add_row(safe(check.name), _value(check.expected), _value(check.actual), result)
+    return table
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return ""
+    return safe(format(value, "f") if isinstance(value, Decimal) else value)

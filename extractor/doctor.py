@@ -1,0 +1,196 @@
+"""The installation is examined: each finding says whether it is sound and, if not, what to do."""
+
+import importlib.util
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from extractor.db import HEAD
+from extractor.errors import ExtractorError
+from extractor.ocr.witness import make_witness
+from extractor.pages import Page
+from extractor.settings import Settings
+
+LOW_BYTES = 1_000_000_000
+FULL_BYTES = 100_000_000
+"""Below this a few dozen photos no longer fit."""
+OLDEST_SQLITE = (3, 35, 0)
+"""The first with RETURNING, which claims need. Source: https://www.sqlite.org/lang_returning.html"""
+NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "fuse.rclone", "vboxsf"})
+"""File systems on which the kernel reports no changes made by other machines."""
+DRAWN = "TOTAL 12.50"
+
+
+class Level(StrEnum):
+    """How a finding stands."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was examined.
+
+    Attributes:
+        name: What, such as `inbox`.
+        fact: What was found.
+        advice: What to do; empty where it is sound.
+    """
+
+    name: str
+    level: Level
+    fact: str
+    advice: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Every finding, one after the other as they come; nothing is left behind on the disk."""
+    yield _sqlite_library()
+    for name, folder in (("inbox", settings.inbox_dir), ("outbox", settings.outbox_dir), ("database folder", settings.database.parent)):
+        yield _folder(name, folder)
+        if folder.is_dir():
+            yield _disk(name, folder)
+    yield _database(settings.database)
+    yield _events(settings)
+    yield _ocr(settings)
+    yield _gpu()
+
+
+def _sqlite_library() -> Finding:
+    level = Level.OK if sqlite3.sqlite_version_info >= OLDEST_SQLITE else Level.FAIL
+    return Finding(
+        "sqlite",
+        level,
+        f"SQLite {sqlite3.sqlite_version}, Python {sys.version.split()[0]}",
+        "" if level is Level.OK else "Use a Python whose SQLite is 3.35 or newer.",
+    )
+
+
+def _folder(name: str, folder: Path) -> Finding:
+    """Whether the folder takes a file: it is written, brought to disk and removed, since rights alone do not tell."""
+    if not folder.is_dir():
+        return Finding(name, Level.FAIL, f"{folder} is not there", "Make it with: receipts init")
+    probe = folder / f".doctor-{uuid.uuid4().hex}.part"
+    try:
+        with probe.open("xb") as file:
+            file.write(b"probe")
+            file.flush()
+            os.fsync(file.fileno())
+        next(folder.iterdir())
+    except OSError as error:
+        return Finding(name, Level.FAIL, f"{folder} cannot be written: {error.strerror}", "Give this user the right to read and write it.")
+    finally:
+        probe.unlink(missing_ok=True)
+    return Finding(name, Level.OK, f"{folder} can be written")
+
+
+def _disk(name: str, folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    level = Level.OK if free >= LOW_BYTES else Level.WARN if free >= FULL_BYTES else Level.FAIL
+    return Finding(
+        f"{name} disk",
+        level,
+        f"{free / 1e9:.1f} GB free",
+        "" if level is Level.OK else "Free space; receipts wait in the inbox while it is full.",
+    )
+
+
+def _database(path: Path) -> Finding:
+    """Whether the database is whole and has the tables of this version; looks without changing it."""
+    if not path.exists():
+        return Finding("database", Level.WARN, f"{path} is not there yet", "Make it with: receipts init")
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
+            damage = connection.execute("PRAGMA integrity_check").fetchone()[0]
+            version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        return Finding("database", Level.FAIL, f"{path} cannot be read: {error}", "Stop what locks it, or put a backup in its place.")
+    if damage != "ok":
+        return Finding(
+            "database", Level.FAIL, f"{path} is damaged: {damage}", "Put a backup in its place; the outbox has every record as JSON."
+        )
+    if version is None or version[0] != HEAD:
+        return Finding("database", Level.FAIL, f"{path} has the tables of another version", "Bring it up to date with: receipts init")
+    return Finding("database", Level.OK, f"{path} is whole, version {version[0]}")
+
+
+def _events(settings: Settings) -> Finding:
+    """Whether the kernel tells of new files, and how many folders it may watch."""
+    if settings.inbox.poll:
+        return Finding("events", Level.OK, f"not used: the inbox is looked at every {settings.inbox.poll_seconds:g} s")
+    kind = _file_system(settings.inbox_dir)
+    if kind in NETWORK_FILE_SYSTEMS:
+        return Finding(
+            "events", Level.WARN, f"the inbox is on {kind}, which tells of no changes", "Set inbox.poll = true, or watch with --poll."
+        )
+    limit = Path("/proc/sys/fs/inotify/max_user_watches")
+    if not limit.exists():
+        return Finding("events", Level.OK, "the system's own")
+    allowed = int(limit.read_text())
+    needed = 1 + sum(len(folders) for _, folders, _ in os.walk(settings.inbox_dir))
+    if needed * 2 > allowed:
+        fact = f"{needed} folders to watch, {allowed} allowed by the kernel"
+        return Finding("events", Level.WARN, fact, "Raise fs.inotify.max_user_watches with sysctl, or set inbox.poll = true.")
+    return Finding("events", Level.OK, f"inotify, {allowed} folders allowed")
+
+
+def _file_system(folder: Path) -> str:
+    """The kind of file system that a folder is on; empty where the system does not say."""
+    mounts = Path("/proc/mounts")
+    if not mounts.exists():
+        return ""
+    rows = (line.split() for line in mounts.read_text(errors="replace").splitlines())
+    kinds = {Path(row[1].replace("\\040", " ")): row[2] for row in rows}
+    return next((kinds[place] for place in (folder, *folder.parents) if place in kinds), "")
+
+
+def _ocr(settings: Settings) -> Finding:
+    """Whether the OCR engine loads and reads words that are drawn for it."""
+    image = Image.new("RGB", (600, 160), "white")
+    ImageDraw.Draw(image).text((40, 40), DRAWN, fill="black", font=ImageFont.load_default(size=64))
+    started = time.monotonic()
+    try:
+        witness = make_witness(settings.reader.ocr_engine, threads=settings.reader.threads)
+        _, transcript = witness.read(Page(image))
+    except ExtractorError as error:
+        return Finding(
+            "ocr", Level.FAIL, f"{settings.reader.ocr_engine}: {error}", "Install the project again: pip install receipt-extractor"
+        )
+    seconds = time.monotonic() - started
+    if "".join(DRAWN.split()) not in "".join(transcript.text.split()):
+        advice = "Choose another engine with reader.ocr_engine, or install the project again."
+        return Finding("ocr", Level.FAIL, f"{transcript.engine} reads {transcript.text!r} where {DRAWN!r} is drawn", advice)
+    return Finding("ocr", Level.OK, f"{transcript.engine} loads and reads in {seconds:.1f} s")
+
+
+def _gpu() -> Finding:
+    """Whether a vision model could run here. Torch is asked in a process of its own: it is heavy, and broken drivers end it."""
+    if importlib.util.find_spec("torch") is None:
+        return Finding("gpu", Level.OK, "not used: torch is not installed, and the ocr reader does not need it")
+    question = "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')"
+    try:
+        answer = subprocess.run(  # noqa: S603  # our own interpreter and a constant
+            [sys.executable, "-c", question], capture_output=True, text=True, timeout=120, check=True)
+    except (subprocess.SubprocessError, OSError) as error:
+        return Finding(
+            "gpu", Level.WARN, f"torch does not load: {error}", "Install torch again for this machine's driver; the ocr reader works."
+        )
+    name = answer.stdout.strip()
+    if not name:
+        return Finding(
+            "gpu", Level.WARN, "torch is installed but finds no CUDA device", "Check the driver with nvidia-smi; the ocr reader works."
+        )
+    return Finding("gpu", Level.OK, name)
