@@ -59,8 +59,8 @@ class PrintedDate:
 # Years that receipts can carry. Buddhist years run 543 ahead, Minguo years start in 1912, Heisei in 1989, Reiwa in 2019.
 _FIRST_YEAR, _LAST_YEAR = 1980, 2079
 _BUDDHIST, _MINGUO, _HEISEI, _REIWA = 543, 1911, 1988, 2018
-_WIDE = str.maketrans("０１２３４５６７８９／－．，：　–—−‐’‘`´", "0123456789/-.,: ----''''")
-_AS_DIGIT = str.maketrans("OoQDlI|", "0000111")
+_WIDE = str.maketrans("０１２３４５６７８９／－．，：∶·　–—−‐’‘`´", "0123456789/-.,::: ----''''")
+_AS_DIGIT = str.maketrans("OoQDlI|BSZ", "0000111852")
 _GLUED_TIME = re.compile(r"T?\d{1,2}\s?[:.h]\s?\d{2}")
 
 
@@ -93,7 +93,7 @@ def _year(digits: str) -> Iterator[tuple[int, YearSystem]]:
         yield 2000 + number, "gregorian"
     elif number < 80:  # 2550 to 2579 of the Buddhist era are 2007 to 2036; 1950 to 1979 had no receipts that anyone keeps
         yield 2500 + number - _BUDDHIST, "buddhist"
-    elif number >= 90:
+    else:
         yield 1900 + number, "gregorian"
 
 
@@ -119,10 +119,12 @@ def _numeric_readings(first: str, second: str, third: str) -> tuple[Reading, ...
 
 
 _D = r"[0-9OoQDlI|]"
+_SEPARATOR = r"(?:\s?[-/.,\\:'_~]{1,2}\s?|\s)"
 _NUMERIC = re.compile(
-    rf"(?<![0-9])(?<![0-9][-/.,:])(?P<a>{_D}{{1,4}})(?P<s>\s?[-/.,\\:'_]\s?|\s)(?P<b>{_D}{{1,2}})(?P<t>\s?[-/.,\\:'_][\s']{{0,2}}|\s)(?P<c>{_D}{{4}}|{_D}{{2}})"
+    rf"(?:(?<![0-9])|(?<=[0-9]:[0-9]{{2}}))(?P<a>{_D}{{1,4}})(?P<s>{_SEPARATOR})(?P<b>{_D}{{1,2}})(?P<t>{_SEPARATOR}'?)"
+    rf"(?P<c>{_D}{{2}}[0-9OoQDlI|BSZ]{{2}}|{_D}{{2}})"
 )
-_TAIL = re.compile(r"[-/]\s?\d|[.,]\d")
+_TAIL = re.compile(r"[-/]\s?\d|[.,:']\d")
 
 
 def _ends_well(plain: str, end: int) -> bool:
@@ -148,26 +150,29 @@ def _find_numeric(plain: str) -> Iterator[PrintedDate]:
 
 
 def _numeric(match: re.Match[str]) -> PrintedDate | None:
-    plain = match.string
-    first, second, third = match["a"], match["b"], match["c"]
+    plain, parts = match.string, (match["a"], match["b"], match["c"])
     separators = (match["s"].strip(), match["t"].strip(" '"))
-    if not _is_numeric(first + second + third, separators, (first, second, third)):
+    if not _is_numeric("".join(parts), separators, parts) or _continues_a_number(plain, match.start(), separators[0]):
         return None
-    for length in (len(third), 2):
+    for length in (len(parts[2]), 2):
         end = match.start("c") + length
-        parts = [part.translate(_AS_DIGIT) for part in (first, second, third[:length])]
-        readings = _numeric_readings(parts[0], parts[1], parts[2])
-        if readings and _ends_well(plain, end) and not (length < len(third) and not _GLUED_TIME.match(plain[end:])):
-            is_repaired = not (first + second + third[:length]).isdigit() or separators[0] != separators[1] or separators[0] not in "/-."
-            return PrintedDate(
-                plain[match.start() : end],
-                match.start(),
-                end,
-                readings,
-                is_repaired=is_repaired,
-                is_weak=_looks_like_version(match) or (len(first) <= 2 and all(r.order == "YMD" for r in readings)),
+        printed = (parts[0], parts[1], parts[2][:length])
+        first, second, third = (part.translate(_AS_DIGIT) for part in printed)
+        readings = _numeric_readings(first, second, third)
+        if readings and _ends_well(plain, end) and (length == len(parts[2]) or _GLUED_TIME.match(plain[end:])):
+            is_repaired = not "".join(printed).isdigit() or separators[0] != separators[1] or separators[0] not in {"/", "-", "."}
+            is_weak = (
+                _looks_like_version(match)
+                or (separators[0] != separators[1] and len(third) == 2)
+                or (len(first) <= 2 and all(reading.order == "YMD" for reading in readings))
             )
+            return PrintedDate(plain[match.start() : end], match.start(), end, readings, is_repaired=is_repaired, is_weak=is_weak)
     return None
+
+
+def _continues_a_number(plain: str, start: int, separator: str) -> bool:
+    """Whether a number sign or the same separator stands before: 03-12-11-2018, 10.12.11.18, #01-13/14."""
+    return plain[:start].endswith("#") or (bool(separator) and bool(re.search(rf"\d\s?{re.escape(separator[0])}$", plain[:start])))
 
 
 def _is_numeric(digits: str, separators: tuple[str, str], parts: tuple[str, str, str]) -> bool:
@@ -175,10 +180,12 @@ def _is_numeric(digits: str, separators: tuple[str, str], parts: tuple[str, str,
     if sum(character.isdigit() for character in digits) * 3 < len(digits) * 2:
         return False
     full = len(parts[2]) == 4 or len(parts[0]) == 4
-    if "" in separators or separators[0] != separators[1] or separators[0] in {",", ":", "_", "'"}:
-        # Loose numbers, colons and commas need a full year; colons alone would be a time, commas alone a list.
-        return full and separators != (":", ":") and not (separators == ("", "") and min(len(parts[0]), len(parts[1])) < 2)
-    return True
+    if separators == ("", ""):
+        return full and min(len(parts[0]), len(parts[1])) == 2
+    if set(separators) <= {",", ":", "'", ""}:  # a list, a time, amounts
+        return full and ":" not in separators
+    is_even = separators[0][:1] == separators[1][:1] != ""
+    return full or is_even or (len(digits) == 6 and set(separators) <= {"", "-", "/", "~", "--"})
 
 
 def _looks_like_version(match: re.Match[str]) -> bool:
@@ -186,15 +193,24 @@ def _looks_like_version(match: re.Match[str]) -> bool:
     return match["s"] == "." and len(match["b"]) == 1 and len(match["c"]) == 2
 
 
-# A slash read as 1 or lost: 15/0312018, 1510312018, 2107/2017.
+# A slash read as 1 or lost, a number glued in front: 15/0312018, 1510312018, 2107/2017, 19536001/06/2018.
 _DAMAGED = re.compile(
     r"(?<![\d/.-])(?P<a>[0-3]\d)(?:(?:[-/.](?P<b>[01]\d)[1I|l]|[1I|l](?P<b2>[01]\d)[-/.]|[1I|l](?P<b3>[01]\d)[1I|l])(?P<c>20[0-4]\d)"
     r"|(?P<b4>[01]\d)[-/](?P<c2>20[0-4]\d)|[-/](?P<b5>[01]\d)(?P<c3>20[0-4]\d))"
 )
+_GLUED_NUMBER = re.compile(r"(?<=\d\d)(?P<a>[0-3]\d)(?P<s>[-/.])(?P<b>[01]\d)(?P=s)(?P<c>20[0-4]\d)")
 
 
 def _find_damaged(plain: str) -> Iterator[PrintedDate]:
-    return _scan(_DAMAGED, plain, _damaged)
+    yield from _scan(_DAMAGED, plain, _damaged)
+    yield from _scan(_GLUED_NUMBER, plain, _glued)
+
+
+def _glued(match: re.Match[str]) -> PrintedDate | None:
+    readings = _numeric_readings(match["a"], match["b"], match["c"])
+    if not readings or not _ends_well(match.string, match.end()):
+        return None
+    return PrintedDate(match.group(), match.start(), match.end(), readings, is_repaired=True, is_weak=True)
 
 
 def _damaged(match: re.Match[str]) -> PrintedDate | None:
@@ -206,24 +222,32 @@ def _damaged(match: re.Match[str]) -> PrintedDate | None:
 
 
 _COMPACT = re.compile(r"(?<![\d.,/-])(?P<y>20[0-4]\d)(?P<m>0[1-9]|1[0-2])(?P<d>[0-3]\d)(?=[T\s_]?[0-2]\d:?[0-5]\d|\D|$)(?![.,/-]\d)")
+# 25032018 13:11: without a separator the day comes first only where a time or nothing follows.
+_COMPACT_DAY = re.compile(
+    r"(?<![\d.,/-])(?P<d>[0-3]\d)(?P<m>0[1-9]|1[0-2])(?P<y>20[0-4]\d)(?=\s[0-2]?\d[:;][0-5]\d|$)(?:(?<=^\d{8})|(?!$))"
+)
 
 
 def _find_compact(plain: str) -> Iterator[PrintedDate]:
-    return _scan(_COMPACT, plain, _compact)
+    yield from _scan(_COMPACT, plain, _compact)
+    yield from _scan(_COMPACT_DAY, plain, _compact)
 
 
 def _compact(match: re.Match[str]) -> PrintedDate | None:
-    readings = tuple(_reading(match["y"], int(match["m"]), match["d"], "YMD"))
+    readings = tuple(_reading(match["y"], int(match["m"]), match["d"], "YMD" if match.re is _COMPACT else "DMY"))
     return PrintedDate(match.group(), match.start(), match.end(), readings, is_weak=True) if readings else None
 
 
-_GAP = r"[\s\-/.,'_]{0,3}"
+_GAP = r"[\s\-/.,'_*]{0,3}"
 _SUFFIX = r"(?:\s?(?:st|nd|rd|th|er|º|°))?"
 _DAY_FIRST = re.compile(
     rf"(?<![0-9])(?<![0-9][/.,:])(?P<d>[0-9oli|]{{1,2}}){_SUFFIX}(?P<g>{_GAP}|\s?de\s|\sd')(?P<m>{months.PATTERN})(?P<h>{_GAP}|\s?del?\s)(?P<y>[0-9o]{{4}}|\d{{2}})"
 )
 _MONTH_FIRST = re.compile(
     rf"(?<![^\W\d_])(?P<m>{months.PATTERN})(?P<g>[\s\-/.']{{0,3}})(?P<d>[0-9oli|]{{1,2}}){_SUFFIX}(?P<h>[\s\-/.,']{{1,3}}|(?='))(?P<y>[0-9o]{{4}}|\d{{2}})"
+)
+_UNIX = re.compile(
+    rf"(?<![^\W\d_])(?P<m>{months.PATTERN})(?P<g>\s)(?P<d>\d{{1,2}})(?P<h>\s)(?:\d{{1,2}}:\d{{2}}(?::\d{{2}})?)\s(?P<y>20\d{{2}})"
 )
 _YEAR_FIRST = re.compile(
     rf"(?<![0-9.,])(?P<y>[0-9]{{4}}|[0-9]{{2}}(?=[-/.]))(?P<g>{_GAP})(?P<m>{months.PATTERN})(?P<h>{_GAP})(?P<d>[0-9]{{1,2}})(?![0-9])"
@@ -232,7 +256,7 @@ _YEAR_FIRST = re.compile(
 
 def _find_named(plain: str) -> Iterator[PrintedDate]:
     folded = months.fold(plain)
-    orders: Iterable[tuple[re.Pattern[str], Order]] = ((_DAY_FIRST, "DMY"), (_YEAR_FIRST, "YMD"), (_MONTH_FIRST, "MDY"))
+    orders: Iterable[tuple[re.Pattern[str], Order]] = ((_DAY_FIRST, "DMY"), (_YEAR_FIRST, "YMD"), (_UNIX, "MDY"), (_MONTH_FIRST, "MDY"))
     for pattern, order in orders:
         yield from _scan(pattern, folded, lambda match, order=order: _named(match, plain, order))  # type: ignore[misc]
 
@@ -243,7 +267,7 @@ def _named(match: re.Match[str], plain: str, order: Order) -> PrintedDate | None
     day, year = match["d"].translate(_AS_DIGIT), match["y"].translate(_AS_DIGIT)
     gaps = match["g"] + match["h"]
     is_spaced = gaps.isspace() and match["m"] in months.ALSO_WORDS
-    if not day.isdigit() or (len(year) == 2 and (is_spaced or (order == "MDY" and match["h"] == "."))):
+    if not re.search(r"\d", match["d"]) or (len(year) == 2 and (is_spaced or (order == "MDY" and match["h"] == "."))):
         return None
     for length in (len(year), 2):
         end = match.start("y") + length if order != "YMD" else match.end()

@@ -90,6 +90,7 @@ _SINGLE = {"ς": "σ", "ı": "i", "ł": "l", "đ": "d", "ø": "o"}
 
 # What OCR prints for a letter of a name.
 _SLIPS = {
+    "n": "nm",
     "o": "o0",
     "i": "il1|!",
     "l": "li1|",

@@ -28,8 +28,8 @@ class PrintedTime:
     is_weak: bool = False
 
 
-_WIDE = str.maketrans("０１２３４５６７８９：．，；∶　", "0123456789:.,;: ")
-_HALF = r"(?P<half>[ap]\s?\.?\s?[mhn]\b\.?|[ap]\b|[ap][mhn](?=\d|[A-Z]|$))"
+_WIDE = str.maketrans("０１２３４５６７８９：．，；∶·　", "0123456789:.,;:: ")
+_HALF = r"(?:[-_]?(?P<half>[ap]\s?\.?\s?[mhna]\b\.?|[ap]\b|[ap][mhn](?=\d|(?-i:[A-Z])|$)))"
 _D = r"[0-9OoQ]"
 
 # 14:05, 14:05:30, 2:05PM, 2:05:30 p.m., 14;05, 14:05:30.000Z
@@ -50,9 +50,12 @@ _DOTTED = re.compile(
 # 8 PM, 11AM: only with the half of the day
 _BARE = re.compile(rf"(?<![\d.,:/-])(?P<h>\d{{1,2}})\s?{_HALF}", re.IGNORECASE)
 
+# A time inside a date, as in `Jun 15 12:47:59 2011`.
+_INSIDE_DATE = re.compile(r"(?<=\s)\d{1,2}:\d{2}(?::\d{2})?(?=\s)")
+
 _DASH = r"\s?(?:hrs?|h|uhr|น\.?)?\s?(?:-|–|—|~|\bto\b|\btill?\b|\buntil\b|\bbis\b|\bdo\b|\bau?\b|\bà|\bal?\b|\baté\b|\ba\b|至|から|ถึง)\s?"
-_RANGE_AFTER = re.compile(_DASH + r"\d{1,2}(?:\s?[:.h]\s?\d{2}|\s?[ap]\.?m|\s?(?:uhr|h\b|น))", re.IGNORECASE)
-_RANGE_BEFORE = re.compile(r"\d{1,2}(?:[:.h]\d{2}|\s?[ap]\.?m\.?|)" + _DASH + "$", re.IGNORECASE)
+_RANGE_AFTER = re.compile(_DASH + r"\d{1,2}(?:\s?[:.h]\s?[0-9O]{2}|\s?[ap]\.?m|\s?(?:uhr|h\b|น))", re.IGNORECASE)
+_RANGE_BEFORE = re.compile(r"\d{1,2}(?:[:.h][0-9O]{2}|\s?[ap]\.?m\.?|)" + _DASH + "$", re.IGNORECASE)
 _DURATION_AFTER = re.compile(r"\s?(?:hours|hour\b|std\.|stunden|heures|min\b|minutes|mins\b|tim\b|godz\b|ore\b)", re.IGNORECASE)
 
 
@@ -64,7 +67,9 @@ def find_times(text: str) -> tuple[PrintedTime, ...]:
     plain = text.translate(_WIDE)
     masked = plain
     for printed in find_dates(plain):
-        masked = masked[: printed.start] + "\n" * (printed.end - printed.start) + masked[printed.end :]
+        inside = _INSIDE_DATE.search(masked, printed.start, printed.end)
+        for start, end in ((printed.start, inside.start()), (inside.end(), printed.end)) if inside else ((printed.start, printed.end),):
+            masked = masked[:start] + "\n" * (end - start) + masked[end:]
     masked = re.sub(r"(?<=\n)T(?=\d)", " ", masked)
     found: list[PrintedTime] = []
     for pattern in (_CLOCK, _LETTER, _DOTTED, _BARE):
@@ -80,7 +85,7 @@ def _time(match: re.Match[str], text: str) -> PrintedTime | None:
     after, before = masked[match.end() :], masked[: match.start()]
     if _RANGE_AFTER.match(after) or _RANGE_BEFORE.search(before) or _DURATION_AFTER.match(after):
         return None
-    digits = [(groups.get(name) or "0").translate(str.maketrans("OoQ", "000")) for name in "hms"]
+    digits = [(groups.get(name) or "0").translate(str.maketrans("OoQq", "0000")) for name in "hms"]
     hour, minute, second = (int(part) for part in digits)
     half = _half(groups)
     is_bare = match.re is _BARE
@@ -95,7 +100,7 @@ def _time(match: re.Match[str], text: str) -> PrintedTime | None:
     shown = text[start : match.end()].rstrip()
     is_repaired = raw_half[1:] in {"h", "n"} or ";" in match.group() or not all((groups.get(n) or "0").isdigit() for n in "hms")
     is_dotted = match.re is _DOTTED and not groups.get("half") and not groups.get("word")
-    is_weak = is_bare or is_dotted or (after[:1].isdigit() and "\n" not in before[-3:])
+    is_weak = is_bare or is_dotted or (match.group()[-1].isdigit() and after[:1].isdigit() and "\n" not in before[-3:])
     return PrintedTime(shown, start, start + len(shown), time(hour, minute, second), is_repaired=is_repaired, is_weak=is_weak)
 
 

@@ -1,0 +1,174 @@
+"""Which of the printed dates and times is the sale's: the `transaction_date` and `transaction_time` of an answer."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, time
+from typing import Any
+
+from extractor.ocr.interface import Line, Transcript
+from extractor.printed.dates import PrintedDate, find_dates
+from extractor.printed.months import fold
+from extractor.printed.times import PrintedTime, find_times
+from extractor.readers.interface import Evidence
+from extractor.readers.ocr.part import Part
+from extractor.readers.ocr.spans import confidence_of, evidence_of
+
+# Words are searched in folded text: lower case, no accents. OCR reads `Date` as `Dale` or `0ate` and `Time` as `Tine`.
+_DATE_LABEL = re.compile(
+    r"[d0]a[tlf][ec]\b|\bdate|\bdatum|\bdato\b|\bdata\b|\bfecha|\btarikh|\btarih|\btanggal|\btgl\b|\bdatums|\bkuupaev|\bpaiva|\bpvm\b|\bkelt\b|\bdia\b"
+    r"|\bден\b|\bдата|ημερομηνια|ημ/νια|วันที่|日期|日付|날짜|\bngay\b|belegdatum|rechnungsdatum|\bd[i1]:|\bdt\b",
+)
+_TIME_LABEL = re.compile(
+    r"\bt[il1]m?[enm]{1,2}\b|\btime|\bzeit\b|uhrzeit|\bheure|\bhora\b|\bhra\b|\bora\b|\bmasa\b|\bjam\b|\bwaktu\b|\btid\b|\bklo\b|\bkl\b|\bgodz|\bcas\b|\bido\b|\bsaat\b"
+    r"|\bchas|\bчас\b|\bвремя|ωρα|เวลา|时间|時間|時刻|시간|\bgio\b|\buhr\b|\btijd\b|\bvrijeme\b|\bvreme\b",
+)
+# What dates of something else stand with: expiry, returns, offers, membership, validity, birth, programs, opening, deliveries.
+_OTHER_DATE = re.compile(
+    r"expir|\bexp\b|\bvalid|\buntil\b|\btill\b|best before|\bbbd\b|use by|return(?:s|ed|able)? (?:by|before|until|within)|\bdue\b|next visit|member since|\bsince\b"
+    r"|\boffer\b|promo|\bpermit|effective|\bbirth|\bdob\b|version|\bver\b|redeem|coupon|voucher|survey|\bfrom\b|\bends?\b|\bstart(?:s|ing)\b"
+    r"|gultig|\bbis\b|ablauf|umtausch|verfall|vencim|valido|caduc|scaden|validade|waznosc|platno|platnost|\bvalable|\bhasta\b|jusqu|geldig|gyldig|\bgilt\b"
+    r"|\bplu\b|\blot\b|production|manufact|reservation|\bbooking date|arrival|anreise|check.?in|ankunft|last (?:visit|purchase)|tse|start:|\bbeginn\b|approved by|\bgst rate|w\.?e\.?f"
+)
+_OPENING = re.compile(
+    r"\bopen|opening|\bhours\b|business hour|offnungszeit|\bgeoffnet|horario|horaires|\borari|\b(?:mon?|mo)\b.*\b(?:fri?|sat?|so|sun)\b|\bdaily\b"
+    r"|\bclos(?:ed|es|ing) at\b|last order|waktu operasi|jam buka|營業|营业|\bod pon"
+)
+_SETTLED = re.compile(r"total|payment|settled|\bdue\b|amount|summe|gesamt|betrag|balance due")
+_START_LABEL = re.compile(
+    r"\btime.?in\b|\bin\b|\bstart|\bopened|\bseated|\barriv|\border(?:ed)? (?:time|at)|beginn|\bentry|\beinfahrt|\bdolaska|\bstarted"
+)
+_END_LABEL = re.compile(r"\btime.?out\b|\bout\b|\bclosed|\bpaid\b|\bprinted|\bexit\b|\bausfahrt|\bodlaska|\bende\b|\bend\b|\bpaym")
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A printed row with its page and its place in print order, counted over all pages."""
+
+    line: Line
+    page: int
+    index: int
+    folded: str
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """A printed date or time on a row, with how much speaks for it being the sale's."""
+
+    row: _Row
+    printed: PrintedDate | PrintedTime
+    score: float
+
+    @property
+    def before(self) -> str:
+        """What stands before it on its row, folded."""
+        return self.row.folded[: self.printed.start]
+
+
+def read_when(transcripts: Sequence[Transcript]) -> Part:
+    """The sale's date and time as printed, with evidence; left out where none is printed.
+
+    Args:
+        transcripts: One a page, in print order.
+    """
+    rows = list(_rows(transcripts))
+    values: dict[str, Any] = {}
+    evidence: dict[str, Evidence] = {}
+    dates = sorted(_dates(rows), key=lambda moment: -moment.score)
+    times = sorted(_times(rows, dates[0] if dates else None), key=lambda moment: -moment.score)
+    for name, moments in (("transaction_date", dates), ("transaction_time", times)):
+        if moments and moments[0].score > 0:
+            best = moments[0]
+            confidence = 0.9
+            values[name] = best.printed.text
+            evidence[name] = evidence_of(best.row.line, best.printed.start, best.printed.end, page=best.row.page, confidence=confidence)
+    return Part(values, evidence)
+
+
+def _rows(transcripts: Sequence[Transcript]) -> Iterator[_Row]:
+    index = 0
+    for page, transcript in enumerate(transcripts):
+        for line in transcript.lines:
+            yield _Row(line, page, index, fold(line.text))
+            index += 1
+
+
+def _dates(rows: Sequence[_Row]) -> list[_Moment]:
+    found = [(row, printed) for row in rows for printed in find_dates(row.line.text)]
+    repeated: dict[date, int] = {}
+    for _, printed in found:
+        for day in printed.days:
+            repeated[day] = repeated.get(day, 0) + 1
+    return [_Moment(row, printed, _date_score(rows, row, printed, repeated)) for row, printed in found]
+
+
+def _date_score(rows: Sequence[_Row], row: _Row, printed: PrintedDate, repeated: dict[date, int]) -> float:
+    before, around = row.folded[: printed.start], row.folded
+    above = rows[row.index - 1].folded if row.index else ""
+    times = find_times(row.line.text)
+    score = 5.0 - 2.0 * row.index / max(1, len(rows))
+    score += 2.0 * bool(_DATE_LABEL.search(before)) + 0.7 * bool(
+        _DATE_LABEL.search(above) and not find_dates(rows[row.index - 1].line.text)
+    )
+    score += 2.0 * any(not time.is_weak for time in times) + 0.5 * any(time.is_weak for time in times)
+    score += 0.8 * any(_has_time(rows, row.index + step) for step in (-1, 1))
+    score += 0.8 * min(2, max(repeated[day] for day in printed.days) - 1)
+    score -= (
+        4.0 * bool(_OTHER_DATE.search(before))
+        + 2.0 * bool(_OTHER_DATE.search(around[printed.end :]))
+        + 1.0 * bool(_OTHER_DATE.search(above))
+    )
+    score -= 3.0 * printed.is_weak + 0.5 * printed.is_repaired + 3.0 * (row.line.text[printed.end :][:1] == "T")
+    score -= 2.0 * (confidence_of(row.line, printed.start, printed.end) < 0.6)
+    return max(score, 0.01)
+
+
+def _has_time(rows: Sequence[_Row], index: int) -> bool:
+    return 0 <= index < len(rows) and any(not time.is_weak for time in find_times(rows[index].line.text))
+
+
+def _times(rows: Sequence[_Row], chosen: _Moment | None) -> list[_Moment]:
+    moments = [_Moment(row, printed, _time_score(rows, row, printed, chosen)) for row in rows for printed in find_times(row.line.text)]
+    return [replace(moment, score=moment.score + 6.0 * _is_last(moment, moments, chosen)) for moment in moments]
+
+
+def _is_last(moment: _Moment, moments: Sequence[_Moment], chosen: _Moment | None) -> bool:
+    """Whether the sale's day is printed twice with different times and this is the later one: a bill is opened first and settled last."""
+    if chosen is None or not isinstance(chosen.printed, PrintedDate):
+        return False
+    days = chosen.printed.days
+    strong = [other for other in moments if not other.printed.is_weak]
+    dated = [m for m in strong if _is_dashed(m, days) or _SETTLED.search(m.row.folded)]
+    return moment in dated and all(_clock(other) <= _clock(moment) for other in dated)
+
+
+def _is_dashed(moment: _Moment, days: frozenset[date]) -> bool:
+    """Whether it stands with the sale's day on a line of its own between dashes: -27Apr13 19:03-."""
+    text = moment.row.line.text
+    same_day = any(printed.days & days for printed in find_dates(text))
+    return same_day and (text[0] in "-—<" or text[moment.printed.end :].lstrip()[:1] in {"-", "—"})
+
+
+def _clock(moment: _Moment) -> time:
+    return moment.printed.value if isinstance(moment.printed, PrintedTime) else time()
+
+
+def _time_score(rows: Sequence[_Row], row: _Row, printed: PrintedTime, chosen: _Moment | None) -> float:
+    before = row.folded[: printed.start]
+    is_labelled = bool(_TIME_LABEL.search(before))
+    score = 2.0 - 1.0 * row.index / max(1, len(rows))
+    score += 2.0 * is_labelled
+    if chosen:
+        distance = abs(row.index - chosen.row.index)
+        score += {0: 4.0, 1: 2.0, 2: 1.0}.get(distance, 0.0)
+        if distance == 0:
+            score += 1.0 * (0 <= printed.start - chosen.printed.end <= 3)
+        elif find_dates(row.line.text):
+            score += 1.0
+    score += 4.5 * bool(_SETTLED.search(row.folded) and not printed.is_weak)
+    score -= 4.0 * bool(_OPENING.search(row.folded) and not find_dates(row.line.text))
+    score += 0.5 * bool(_END_LABEL.search(before)) - 1.0 * bool(_START_LABEL.search(before))
+    score -= 5.0 * (row.line.text[: printed.start][-1:] == "T") + 0.3 * printed.is_repaired
+    if printed.is_weak and not (is_labelled or (chosen and chosen.row.index == row.index)):
+        return 0.0
+    return score - 2.0 * printed.is_weak
