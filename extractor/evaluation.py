@@ -1,10 +1,10 @@
 """Records against labelled receipts: field accuracy, items, and how many of the accepted ones are wrong. Pure."""
 
+import datetime as dt
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, time
 from decimal import Decimal
 from difflib import SequenceMatcher
 from enum import StrEnum
@@ -50,8 +50,8 @@ class Truth(BaseModel):
     image: str = Field(description="Path of the file, relative to the folder of receipts.")
     merchant: str | None = None
     address: str | None = None
-    date: date | None = None
-    time: time | None = None
+    date: dt.date | None = None
+    time: dt.time | None = None
     total: Labelled = None
     currency: str | None = None
     subtotal: Labelled = None
@@ -176,7 +176,7 @@ def _is_right(name: str, wanted: object, got: object) -> bool:
         return False
     if isinstance(wanted, Decimal) and isinstance(got, Decimal):
         return wanted == got
-    if isinstance(wanted, time) and isinstance(got, time):
+    if isinstance(wanted, dt.time) and isinstance(got, dt.time):
         return (wanted.hour, wanted.minute) == (got.hour, got.minute)
     if name in {"merchant", "address"}:
         a, b = squash(str(wanted)), squash(str(got))
