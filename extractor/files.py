@@ -7,8 +7,8 @@ import stat
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from extractor.errors import StorageError
 
@@ -36,22 +36,33 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def printable(name: str | Path) -> str:
-    """The name as valid Unicode: bytes that are not UTF-8 are written as `\\xe9`."""
+    """The name as valid Unicode: bytes that are not UTF-8 are written with a backslash and their hexadecimal value."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """The file, open for reading. Never follows a link and never waits for a FIFO.
 
     Raises:
-        OSError: It is not there, may not be read, or is not a regular file.
+        FileNotFoundError: No regular file has this name: nothing, or a link, folder, FIFO or device.
+        OSError: It may not be read.
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not is_regular(path):
+        raise FileNotFoundError(errno.ENOENT, "no regular file has this name", os.fspath(path))
     descriptor = os.open(path, flags)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # replaced since the first look
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+        raise FileNotFoundError(errno.ENOENT, "no regular file has this name", os.fspath(path))
     return os.fdopen(descriptor, "rb")
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a regular file, not a link to one, has this name."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def digest(path: Path) -> str:
@@ -91,6 +102,36 @@ def write_whole(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it; their names are on disk when this returns."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def move(source: Path, target: Path) -> None:
+    """Moves a file, also to another volume: there it is copied, brought to disk and compared before the source is removed.
+
+    Raises:
+        FileExistsError: Something has the target's name; nothing is overwritten.
+    """
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, "already there", os.fspath(target))
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        hidden = target.with_name(f".{target.name}.tmp")
+        if copy_hashed(source, hidden) != digest(source):
+            raise OSError(errno.EAGAIN, "changes while it is copied", os.fspath(source)) from error
+        hidden.rename(target)
+        sync_folder(target.parent)
+        source.unlink()
+    sync_folder(target.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Brings the names in a folder to disk, where the system can do so."""
     if os.name == "nt":  # Windows cannot open folders; NTFS journals names itself
@@ -110,11 +151,10 @@ def safe_stem(name: str) -> str:
     return f"_{short}" if short.lower() in _RESERVED else short or "receipt"
 
 
-def safe_suffix(name: str) -> str:
-    """The name's suffix where it is plain (`.jpg`), else `.original`; never `.json`, which is the result's."""
+def safe_suffix(name: str) -> str | None:
+    """The name's suffix where it is plain, such as `.jpg`."""
     suffix = Path(name).suffix
-    is_plain = 1 < len(suffix) <= 11 and suffix.isascii() and suffix[1:].isalnum() and suffix.lower() != ".json"
-    return suffix if is_plain else ".original"
+    return suffix if 1 < len(suffix) <= 11 and suffix.isascii() and suffix[1:].isalnum() else None
 
 
 def _is_unsafe(character: str) -> bool:

@@ -15,7 +15,7 @@ class Source:
 
     Attributes:
         path: Where its bytes lie while they are read; nobody else writes there.
-        name: File name as it was dropped, printable: bytes that are not UTF-8 are written as `\\xe9`.
+        name: File name as it was dropped, valid Unicode: bytes that are not UTF-8 are written with a backslash and their hexadecimal value.
         sha256: Of the raw bytes, 64 lower-case hexadecimal digits.
         receipt_id: 26 characters, sorts by time of arrival.
         received_at: When the file was taken, with its zone.

@@ -1,0 +1,359 @@
+"""Where every file is on its way, in job rows that survive any crash, and the legal moves between states.
+
+queued > reading > stored > done       `stored` is set in the transaction that saves the record; `done` when all files lie in the outbox
+       > failed, duplicate             decided first, then the file is moved; open until `filed_at` is set
+       > withdrawn                     the file was removed or replaced in the inbox before it was read: its new content is a new job
+
+At most one open job has a path, and at most one living job has a content (SHA-256); the database enforces both.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Update, and_, exists, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, aliased
+
+from extractor.clock import Clock
+from extractor.db import Database
+from extractor.errors import ExtractorError, InputError, StorageError
+from extractor.files import printable
+from extractor.settings import WorkSettings
+from extractor.source import new_receipt_id
+from extractor.tables import JobRow
+
+
+class JobState(StrEnum):
+    """Where a file is."""
+
+    QUEUED = "queued"  # settled and complete; waits for a worker
+    READING = "reading"  # a worker has it until its lease ends
+    STORED = "stored"  # its record is saved; its files are on their way
+    DONE = "done"  # record, JSON and original are in place
+    FAILED = "failed"  # will not be read, with the reason
+    DUPLICATE = "duplicate"  # the same bytes are filed or on their way already
+    WITHDRAWN = "withdrawn"  # gone or changed in the inbox before it was read
+
+
+_LIVING = (JobState.QUEUED, JobState.READING, JobState.STORED, JobState.DONE)
+_UNDECIDED = (JobState.QUEUED, JobState.READING, JobState.STORED)
+_TO_FILE = (JobState.STORED, JobState.FAILED, JobState.DUPLICATE)
+
+
+class LeaseLost(StorageError):
+    """The job is not ours any more: another worker took it over, or it was put back. What was done for it does not count."""
+
+
+class Refused(InputError):
+    """Something in the inbox that is no file (a link, FIFO, socket, device) or may not be opened: refused by name, and left there."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A file that the inbox hands over.
+
+    Attributes:
+        path: Relative to the inbox.
+        size_bytes: 0 where it is not a file.
+        sha256: Of its bytes; `None` where they cannot be read.
+    """
+
+    path: Path
+    size_bytes: int
+    sha256: str | None
+
+    @property
+    def name(self) -> str:
+        return printable(self.path.name)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The subfolders' names, outermost first."""
+        return tuple(printable(part) for part in self.path.parent.parts)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file's row as it was when it was read; see `Arrival` for the first fields.
+
+    Attributes:
+        receipt_id: Its identifier, also that of its record if it gets one.
+        attempts: Attempts that ended in an error that counts.
+        interruptions: Times that the program died while reading it.
+        waits: Waits for storage since the last success; they do not count as attempts.
+        next_attempt_at: Seconds since 1970; not tried before.
+        duplicate_of: `receipt_id` of the job with the same bytes.
+        filed_as: Where the file lies, or is to lie, relative to the outbox.
+        filed_at: When everything was in place; `None` while the job is open.
+    """
+
+    id: int
+    receipt_id: str
+    path: Path
+    name: str
+    sha256: str | None
+    size_bytes: int
+    tags: tuple[str, ...]
+    received_at: datetime
+    state: JobState
+    worker: str | None
+    attempts: int
+    interruptions: int
+    waits: int
+    next_attempt_at: float
+    error_kind: str | None
+    error_message: str | None
+    duplicate_of: str | None
+    filed_as: str | None
+    filed_at: datetime | None
+
+
+_COLUMNS = tuple(getattr(JobRow, field.name) for field in dataclasses.fields(Job))
+
+
+class Ledger:
+    """The job rows of one database. Every method is one transaction, unless it takes the caller's session."""
+
+    def __init__(self, database: Database, clock: Clock, work: WorkSettings) -> None:
+        self._database = database
+        self._clock = clock
+        self._work = work
+
+    # Arrivals
+
+    def enqueue(self, arrival: Arrival) -> Job | None:
+        """The new job: `queued`, or `duplicate` where the same bytes are known. `None` where the path's job is still open."""
+        return self._add(arrival, JobState.QUEUED, {})
+
+    def reject(self, arrival: Arrival, error: ExtractorError) -> Job | None:
+        """The new job, `failed` with this error. `None` where the path's job is still open."""
+        return self._add(arrival, JobState.FAILED, _error_values(error))
+
+    def _add(self, arrival: Arrival, state: JobState, values: dict[str, object]) -> Job | None:
+        now = self._clock.now()
+        row = JobRow(
+            receipt_id=new_receipt_id(now), received_at=now, next_attempt_at=now.timestamp(), state=state, tags=arrival.tags,
+            path=arrival.path, name=arrival.name, size_bytes=arrival.size_bytes, sha256=arrival.sha256, **values,
+        )  # fmt: skip
+        with self._database.write() as session:
+            if session.scalar(select(JobRow.id).where(JobRow.path == arrival.path, JobRow.filed_at.is_(None))):
+                return None
+            if state is JobState.QUEUED and (twin := _living_twin(session, arrival.sha256)):
+                row.state, row.duplicate_of = JobState.DUPLICATE, twin
+            session.add(row)
+            session.flush()
+            return _job(session, row.id)
+
+    def open_paths(self) -> frozenset[Path]:
+        """Paths of open jobs."""
+        with self._database.read() as session:
+            return frozenset(session.scalars(select(JobRow.path).where(JobRow.filed_at.is_(None))))
+
+    def refused_paths(self) -> frozenset[Path]:
+        """Paths that were refused by name; what has them is still in the inbox unless somebody removed it."""
+        with self._database.read() as session:
+            return frozenset(session.scalars(select(JobRow.path).where(JobRow.error_kind == Refused.__name__)))
+
+    # Claims
+
+    def claim(self, worker: str, limit: int) -> tuple[Job, ...]:
+        """Up to `limit` jobs that are due, longest due first, now `reading` and leased to this worker; no two workers get the same.
+
+        A job during which the program died is handed out alone, after all others, so that it can hurt no neighbour.
+        """
+        self.reclaim()
+        return self._claim(worker, limit, JobRow.interruptions == 0) or self._claim(worker, 1, JobRow.interruptions > 0)
+
+    def _claim(self, worker: str, limit: int, which: ColumnElement[bool]) -> tuple[Job, ...]:
+        now = self._clock.now().timestamp()
+        due = select(JobRow.id).where(JobRow.state == JobState.QUEUED, JobRow.next_attempt_at <= now, JobRow.filed_at.is_(None), which)
+        chosen = due.order_by(JobRow.next_attempt_at, JobRow.id).limit(limit)
+        values = {"state": JobState.READING, "worker": worker, "lease_until": now + self._work.lease_seconds}
+        with self._database.write() as session:
+            rows = session.execute(update(JobRow).where(JobRow.id.in_(chosen)).values(values).returning(*_COLUMNS)).all()
+        return tuple(sorted((Job(*row) for row in rows), key=lambda job: (job.next_attempt_at, job.id)))
+
+    def reclaim(self, *, from_the_dead: bool = False) -> int:
+        """How many jobs were taken from workers whose lease has ended; they are queued again, or fail when that happened too often.
+
+        Args:
+            from_the_dead: Take those of all workers, because it is known that none is alive.
+        """
+        now = self._clock.now().timestamp()
+        lapsed = JobRow.state == JobState.READING if from_the_dead else and_(JobRow.state == JobState.READING, JobRow.lease_until <= now)
+        message = "The program ended {} times while reading this file, perhaps for lack of memory. Make the file smaller and retry it."
+        with self._database.write() as session:
+            hopeless = and_(lapsed, JobRow.interruptions + 1 >= self._work.max_attempts)
+            failed = {"state": JobState.FAILED, "error_kind": "Interrupted", "error_message": message.format(self._work.max_attempts)}
+            freed = {"worker": None, "lease_until": None, "interruptions": JobRow.interruptions + 1, "next_attempt_at": now}
+            changed = _count(session, update(JobRow).where(hopeless).values(failed | freed))
+            return changed + _count(session, update(JobRow).where(lapsed).values({"state": JobState.QUEUED} | freed))
+
+    def release(self, worker: str) -> int:
+        """How many of the worker's jobs were put back into the queue, as if it had never had them."""
+        mine = and_(JobRow.state == JobState.READING, JobRow.worker == worker)
+        with self._database.write() as session:
+            return _count(session, update(JobRow).where(mine).values(state=JobState.QUEUED, worker=None, lease_until=None))
+
+    # Outcomes of reading
+
+    def stored(self, session: Session, job: Job, filed_as: str) -> None:
+        """Marks, in the caller's transaction, that the record is saved and its files go to `filed_as`.
+
+        Raises:
+            LeaseLost: The transaction must not be committed.
+        """
+        values = {"state": JobState.STORED, "filed_as": filed_as, "worker": None, "lease_until": None, "waits": 0}
+        if not _count(session, update(JobRow).where(_held(job)).values(values | {"error_kind": None, "error_message": None})):
+            raise LeaseLost(f"{job.name} was taken over by another worker. Nothing is to be done.")
+
+    def try_again(self, job: Job, error: ExtractorError) -> Job:
+        """The job after an attempt that failed but may succeed later: queued with a longer wait each time, or failed after too many.
+
+        Storage errors are not the file's fault: they are waited for without end and do not count as attempts.
+        """
+        is_waiting = isinstance(error, StorageError)
+        attempts, waits = job.attempts + (not is_waiting), job.waits + is_waiting
+        if attempts >= self._work.max_attempts:
+            return self.fail(job, error)
+        values = {"state": JobState.QUEUED, "attempts": attempts, "waits": waits, "next_attempt_at": self._after_backoff(attempts + waits)}
+        return self._end_reading(job, values | _error_values(error))
+
+    def fail(self, job: Job, error: ExtractorError) -> Job:
+        """The job after an error that no later attempt will cure."""
+        return self._end_reading(job, {"state": JobState.FAILED, "attempts": job.attempts + 1, "waits": 0} | _error_values(error))
+
+    def withdraw(self, job: Job) -> Job:
+        """The job of a file that is gone from the inbox, or has other bytes than it was queued with."""
+        return self._end_reading(job, {"state": JobState.WITHDRAWN, "filed_at": self._clock.now()})
+
+    def _end_reading(self, job: Job, values: dict[str, object]) -> Job:
+        with self._database.write() as session:
+            if not _count(session, update(JobRow).where(_held(job)).values({"worker": None, "lease_until": None} | values)):
+                raise LeaseLost(f"{job.name} was taken over by another worker. Nothing is to be done.")
+            if values["state"] is JobState.WITHDRAWN:
+                _promote_duplicate(session, job)
+            return _job(session, job.id)
+
+    # Filing
+
+    def to_file(self, limit: int) -> tuple[Job, ...]:
+        """Open jobs whose outcome is decided and whose files are due to be moved, longest due first.
+
+        A duplicate waits until the first file is filed or failed: if that one is withdrawn, the duplicate takes its place.
+        """
+        first = aliased(JobRow)
+        is_early = exists().where(first.receipt_id == JobRow.duplicate_of, first.state.in_(_UNDECIDED), JobRow.state == JobState.DUPLICATE)
+        is_due = JobRow.next_attempt_at <= self._clock.now().timestamp()
+        return self._select(JobRow.state.in_(_TO_FILE), JobRow.filed_at.is_(None), is_due, ~is_early, limit=limit)
+
+    def plan(self, job: Job, filed_as: str) -> Job:
+        """The job with the place where its file is about to be moved; written down before it is moved."""
+        return self._change(job, {"filed_as": filed_as})
+
+    def filed(self, job: Job) -> Job:
+        """The closed job: everything is in place. `stored` becomes `done`."""
+        state = JobState.DONE if job.state is JobState.STORED else job.state
+        return self._change(job, {"state": state, "filed_at": self._clock.now()})
+
+    def postpone(self, job: Job) -> Job:
+        """The job after its files could not be moved: tried again after a longer wait each time, without end."""
+        return self._change(job, {"waits": job.waits + 1, "next_attempt_at": self._after_backoff(job.waits + 1)})
+
+    def vanished(self, job: Job) -> Job:
+        """The closed job of a failed file or duplicate that left the inbox, or was replaced there, before it was moved."""
+        return self._change(job, {"state": JobState.WITHDRAWN, "filed_at": self._clock.now()})
+
+    def requeue(self, job: Job, path: Path) -> Job:
+        """A failed job queued again from the start, its file being back in the inbox as `path`.
+
+        Where the same bytes are known by now, it becomes a duplicate; where the inbox has taken the file already, it is left as it is.
+        """
+        fresh = {
+            "path": path, "state": JobState.QUEUED, "attempts": 0, "interruptions": 0, "waits": 0, "error_kind": None,
+            "error_message": None, "filed_as": None, "filed_at": None, "next_attempt_at": self._clock.now().timestamp(),
+        }  # fmt: skip
+        try:
+            with self._database.write() as session:
+                if twin := _living_twin(session, job.sha256):
+                    fresh |= {"state": JobState.DUPLICATE, "duplicate_of": twin}
+                session.execute(update(JobRow).where(JobRow.id == job.id, JobRow.state == JobState.FAILED).values(fresh))
+        except IntegrityError:
+            pass  # the inbox was quicker: the path has an open job
+        with self._database.read() as session:
+            return _job(session, job.id)
+
+    def _change(self, job: Job, values: dict[str, object]) -> Job:
+        with self._database.write() as session:
+            session.execute(update(JobRow).where(JobRow.id == job.id, JobRow.state == job.state).values(values))
+            return _job(session, job.id)
+
+    # Looking
+
+    def jobs(self, *states: JobState, limit: int | None = None) -> tuple[Job, ...]:
+        """Jobs in these states (all without any), oldest first."""
+        return self._select(*([JobRow.state.in_(states)] if states else []), limit=limit)
+
+    def job(self, receipt_id: str) -> Job | None:
+        """The job with this identifier."""
+        return next(iter(self._select(JobRow.receipt_id == receipt_id, limit=1)), None)
+
+    def open_ids(self) -> frozenset[str]:
+        """`receipt_id` of every open job."""
+        with self._database.read() as session:
+            return frozenset(session.scalars(select(JobRow.receipt_id).where(JobRow.filed_at.is_(None))))
+
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs are in each state that has any."""
+        with self._database.read() as session:
+            return {JobState(state): count for state, count in session.execute(select(JobRow.state, func.count()).group_by(JobRow.state))}
+
+    def next_due(self) -> float | None:
+        """When the next open job is due, in seconds since 1970; `None` where nothing is open. Leases count with their end."""
+        due = func.coalesce(JobRow.lease_until, JobRow.next_attempt_at)
+        with self._database.read() as session:
+            return session.scalar(select(func.min(due)).where(JobRow.filed_at.is_(None)))
+
+    def _select(self, *conditions: ColumnElement[bool], limit: int | None) -> tuple[Job, ...]:
+        statement = select(*_COLUMNS).where(*conditions).order_by(JobRow.next_attempt_at, JobRow.id).limit(limit)
+        with self._database.read() as session:
+            return tuple(Job(*row) for row in session.execute(statement))
+
+    def _after_backoff(self, times: int) -> float:
+        """Seconds since 1970 after a wait that doubles each time, up to the longest."""
+        wait = min(self._work.backoff_seconds * 2.0 ** min(times - 1, 60), self._work.max_backoff_seconds)
+        return self._clock.now().timestamp() + wait
+
+
+def _living_twin(session: Session, sha256: str | None) -> str | None:
+    """`receipt_id` of the job that has these bytes and is not failed."""
+    return session.scalar(select(JobRow.receipt_id).where(JobRow.sha256 == sha256, JobRow.state.in_(_LIVING))) if sha256 else None
+
+
+def _promote_duplicate(session: Session, withdrawn: Job) -> None:
+    """Queues the oldest open duplicate of a withdrawn job in its place: its bytes may be the only ones left (a renamed file)."""
+    copies = and_(JobRow.duplicate_of == withdrawn.receipt_id, JobRow.state == JobState.DUPLICATE, JobRow.filed_at.is_(None))
+    heir = session.execute(select(JobRow.id, JobRow.receipt_id).where(copies).order_by(JobRow.id).limit(1)).one_or_none()
+    if heir:
+        session.execute(update(JobRow).where(JobRow.id == heir.id).values(state=JobState.QUEUED, duplicate_of=None))
+        session.execute(update(JobRow).where(copies).values(duplicate_of=heir.receipt_id))
+
+
+def _held(job: Job) -> ColumnElement[bool]:
+    return and_(JobRow.id == job.id, JobRow.state == JobState.READING, JobRow.worker == job.worker)
+
+
+def _job(session: Session, job_id: int) -> Job:
+    return Job(*session.execute(select(*_COLUMNS).where(JobRow.id == job_id)).one())
+
+
+def _count(session: Session, statement: Update) -> int:
+    """How many rows it changed."""
+    return session.connection().execute(statement).rowcount
+
+
+def _error_values(error: ExtractorError) -> dict[str, object]:
+    return {"error_kind": type(error).__name__, "error_message": str(error)}

@@ -1,0 +1,55 @@
+"""Log lines on stderr: a stable event name plus fields, as text or JSON, one line each. Receipt contents appear at DEBUG only.
+
+Modules log with `logger.info("receipt_filed", extra={"receipt_id": ..., "file": ...})`.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from extractor.settings import LogSettings
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
+    """Sends this program's log to `stream` (stderr by default); libraries only where they warn. Calling it again replaces the first."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter() if settings.format == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("extractor").setLevel(settings.level)
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-01-31 12:00:00 INFO receipt_filed file="lunch.jpg"`; values are quoted as in JSON, so that names cannot break the line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = "".join(f" {name}={_quoted(value)}" for name, value in _fields(record).items())
+        trace = f" trace={_quoted(self.formatException(record.exc_info))}" if record.exc_info else ""
+        return f"{_time(record):%Y-%m-%d %H:%M:%S} {record.levelname} {record.getMessage()}{fields}{trace}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: `time`, `level`, `event`, `logger`, the fields, and `trace` of an exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        head = {"time": _time(record).isoformat(), "level": record.levelname, "event": record.getMessage(), "logger": record.name}
+        trace = {"trace": self.formatException(record.exc_info)} if record.exc_info else {}
+        return json.dumps(head | _fields(record) | trace, default=str)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+def _quoted(value: object) -> str:
+    is_plain = isinstance(value, bool | int | float) or value is None
+    return json.dumps(value if is_plain else str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _time(record: logging.LogRecord) -> datetime:
+    return datetime.fromtimestamp(record.created, UTC)

@@ -1,0 +1,1 @@
+"""The database's schema, step by step; run by `extractor.db` when a database is opened."""

@@ -1,0 +1,248 @@
+"""Result files appear whole or not at all, and the file they are about is moved beside them. Nothing is overwritten, every step may run twice.
+
+outbox/2026/03/lunch-7Q2M9XKD.json, .jpg     the record and the original; year and month of the transaction, else of the arrival
+outbox/failed/lunch.jpg, .jpg.error.json     what could not be read, and why
+outbox/duplicates/lunch.jpg, .duplicate.json the same bytes again, and where the first ones are
+outbox/.work/<receipt id>/lunch.jpg          a private copy while it is read; what is hashed, read and filed are the same bytes
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from extractor.errors import StorageError
+from extractor.files import (
+    copy_hashed,
+    holds,
+    is_regular,
+    make_folder,
+    move,
+    safe_stem,
+    safe_suffix,
+    storage_errors,
+    write_whole,
+)
+from extractor.ledger import Job, JobState
+from schemas.record import Record
+
+FAILED, DUPLICATES, WORK = "failed", "duplicates", ".work"
+SHORT_ID_LENGTH = 8
+"""Of the random end of a receipt's id: 40 bits, so that two receipts with one name in one month do not meet."""
+
+
+class Outbox:
+    """The outbox, and the way of files out of the inbox."""
+
+    def __init__(self, root: Path, inbox_dir: Path) -> None:
+        self.root = root
+        self.inbox_dir = inbox_dir
+
+    # A private copy to read
+
+    def take_copy(self, job: Job) -> Path | None:
+        """Where a copy of exactly the job's bytes lies, to be read; `None` where the inbox does not have them (any more).
+
+        Raises:
+            StorageError: The outbox cannot be written, or the file not be read now.
+        """
+        copy = self._copy(job)
+        if holds(copy, job.sha256 or ""):
+            return copy
+        with storage_errors(copy):
+            make_folder(copy.parent)
+            for source in (self.inbox_dir / job.path, self._aside(job)):
+                if is_regular(source) and copy_hashed(source, copy) == job.sha256:
+                    return copy
+        self.drop_copy(job)
+        return None
+
+    def drop_copy(self, job: Job) -> None:
+        """Removes the job's private copy, if there is one."""
+        folder = self._copy(job).parent
+        with storage_errors(folder):
+            if folder.exists():
+                shutil.rmtree(folder)
+
+    def tidy(self, open_ids: Iterable[str]) -> None:
+        """Removes the private copies of jobs that are not open, which a crash has left behind."""
+        work = self.root / WORK
+        with storage_errors(work):
+            for folder in sorted(work.iterdir()) if work.is_dir() else ():
+                if folder.name not in open_ids:
+                    shutil.rmtree(folder)
+
+    def _copy(self, job: Job) -> Path:
+        return self.root / WORK / job.receipt_id / job.path.name
+
+    # Where things go
+
+    def place_for_record(self, job: Job, record: Record) -> str:
+        """Where the original of this record goes, relative to the outbox; its JSON lies beside it."""
+        day = record.transaction_date or record.received_at
+        suffix = safe_suffix(job.name)
+        suffix = ".original" if suffix is None or suffix.lower() == ".json" else suffix  # .json is the record's
+        stem = f"{day.year:04d}/{day.month:02d}/{safe_stem(job.name)}"
+        place = f"{stem}-{job.receipt_id[-SHORT_ID_LENGTH:]}{suffix}"
+        is_free = not any(os.path.lexists(path) for path in (self.root / place, self.record_path(place)))
+        return place if is_free else f"{stem}-{job.receipt_id}{suffix}"
+
+    def place_for_other(self, job: Job) -> str:
+        """Where a failed file or a duplicate goes, relative to the outbox: under its own name where that is free."""
+        folder = DUPLICATES if job.state is JobState.DUPLICATE else FAILED
+        stem, suffix = f"{folder}/{safe_stem(job.name)}", safe_suffix(job.name) or ""
+        for end in ("", f"-{job.receipt_id[-SHORT_ID_LENGTH:]}"):
+            place = f"{stem}{end}{suffix}"
+            if not any(os.path.lexists(path) for path in (self.root / place, self.notice_path(place))):
+                return place
+        return f"{stem}-{job.receipt_id}{suffix}"
+
+    def is_taken(self, job: Job) -> bool:
+        """Whether other bytes than the job's lie where its file is planned to go."""
+        place = self._planned(job)
+        return os.path.lexists(place) and not holds(place, job.sha256 or "")
+
+    def record_path(self, filed_as: str) -> Path:
+        """The JSON file of the record whose original is filed there."""
+        return (self.root / filed_as).with_suffix(".json")
+
+    def notice_path(self, filed_as: str) -> Path:
+        """The JSON file that says why a file lies in `failed/` or `duplicates/`."""
+        kind = "duplicate" if filed_as.startswith(f"{DUPLICATES}/") else "error"
+        return self.root / f"{filed_as}.{kind}.json"
+
+    # Filing
+
+    def file_record(self, job: Job, record: Record) -> None:
+        """Puts original and record in their places, then takes the file out of the inbox.
+
+        Raises:
+            StorageError: Something cannot be written or is not there; nothing is lost, run it again.
+        """
+        original = self._planned(job)
+        with storage_errors(original):
+            make_folder(original.parent)
+            if not holds(original, record.source_sha256):
+                self._put(job, original)
+            write_whole(self.record_path(job.filed_as or ""), record_json(record))
+            self._take_from_inbox(job)
+        self.drop_copy(job)
+
+    def write_record(self, filed_as: str, record: Record) -> None:
+        """Replaces the JSON of a filed record, after a correction for instance."""
+        path = self.record_path(filed_as)
+        with storage_errors(path):
+            write_whole(path, record_json(record))
+
+    def file_other(self, job: Job, first: Job | None = None) -> bool:
+        """Whether a failed file or a duplicate, and the notice why, are in their places now; False where the inbox does not have it.
+
+        Args:
+            first: The job that has the same bytes, for duplicates.
+        Raises:
+            StorageError: Something cannot be written; nothing is lost, run it again.
+        """
+        target = self._planned(job)
+        with storage_errors(target):
+            make_folder(target.parent)
+            is_there = job.sha256 is None or self._move_from_inbox(job, target)
+            if is_there:
+                write_whole(self.notice_path(job.filed_as or ""), _json(_notice(job, first)))
+        self.drop_copy(job)
+        return is_there
+
+    def bring_back(self, job: Job) -> Path:
+        """Where a failed file lies in the inbox again, relative to it; its notice is removed.
+
+        Raises:
+            StorageError: The file is not in `failed/` any more, or the inbox cannot be written.
+        """
+        source = self._planned(job)
+        folder = self.inbox_dir / job.path.parent
+        with storage_errors(source):
+            make_folder(folder)
+            target = _free_name(folder / job.path.name, job.receipt_id)
+            move(source, target)
+            self.notice_path(job.filed_as or "").unlink(missing_ok=True)
+        return target.relative_to(self.inbox_dir)
+
+    def _planned(self, job: Job) -> Path:
+        if job.filed_as is None:
+            raise StorageError(f"{job.name} has no place in the outbox yet. It is planned when its job is tried again.")
+        return self.root / job.filed_as
+
+    def _put(self, job: Job, original: Path) -> None:
+        """Renames the private copy to its final name. It is made anew where a crash or a power cut has spoilt it."""
+        copy = self.take_copy(job)
+        if copy is None:
+            way_out = "Its record is saved; put the same file in the inbox under the same name."
+            raise StorageError(f"{job.name} left the inbox before it was filed. {way_out}")
+        move(copy, original)
+
+    def _take_from_inbox(self, job: Job) -> None:
+        """Removes the job's file from the inbox, and only that: a file that has replaced it there stays."""
+        if self._set_aside(job):
+            self._aside(job).unlink()
+
+    def _move_from_inbox(self, job: Job, target: Path) -> bool:
+        """Whether the job's file lies at `target` now."""
+        if holds(target, job.sha256 or ""):
+            if self._aside(job).exists():  # a crash came between copying to another volume and removing
+                self._take_from_inbox(job)
+            return True
+        if not self._set_aside(job):
+            return False
+        move(self._aside(job), target)
+        return True
+
+    def _set_aside(self, job: Job) -> bool:
+        """Whether the job's own bytes lie under its hidden name in the inbox now.
+
+        There nobody replaces them between a look at them and their removal. Other bytes are given their name back.
+        """
+        source, aside = self.inbox_dir / job.path, self._aside(job)
+        if not aside.exists():
+            if not is_regular(source):
+                return False
+            source.rename(aside)
+        if holds(aside, job.sha256 or ""):
+            return True
+        aside.rename(_free_name(source, job.receipt_id))
+        return False
+
+    def _aside(self, job: Job) -> Path:
+        return (self.inbox_dir / job.path).with_name(f".receipts-{job.receipt_id}")
+
+
+def record_json(record: Record) -> bytes:
+    """The record as the outbox file holds it."""
+    return record.model_dump_json(indent=2).encode() + b"\n"
+
+
+def _notice(job: Job, first: Job | None) -> dict[str, Any]:
+    common = {"file": job.name, "receipt_id": job.receipt_id, "sha256": job.sha256, "received_at": job.received_at.isoformat()}
+    if job.state is JobState.DUPLICATE:
+        why = "The inbox has received exactly these bytes before, so they are not read again."
+        way_out = "Nothing is to be done; this copy may be deleted."
+        filed_as = first.filed_as if first else None
+        return common | {
+            "what": f"{job.name} is a duplicate.",
+            "why": why,
+            "way_out": way_out,
+            "duplicate_of": job.duplicate_of,
+            "filed_as": filed_as,
+        }
+    what = f"{job.name} was not filed as a receipt." if job.sha256 else f"{job.name} was refused and left in the inbox."
+    way_out = f"Do what the message says, then run: receipts retry {job.receipt_id}" if job.sha256 else "Put the file itself in the inbox."
+    return common | {"what": what, "why": job.error_message, "kind": job.error_kind, "way_out": way_out, "attempts": job.attempts}
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
+
+
+def _free_name(path: Path, receipt_id: str) -> Path:
+    """The path, or one with the receipt's id in its name where the path is taken."""
+    return path.with_name(f"{safe_stem(path.name)}-{receipt_id}{path.suffix}") if os.path.lexists(path) else path

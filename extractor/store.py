@@ -1,0 +1,188 @@
+"""Records in SQLite: saved with their parts, found again whole. The only file that queries them."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Text, delete, exists, func, insert, literal_column, select, text
+from sqlalchemy.orm import Session
+
+from extractor import tables
+from extractor.db import Database
+from extractor.tables import Base, ReceiptRow
+from schemas.receipt import amounts_of
+from schemas.record import Record, RecordStatus
+from schemas.values import minor_digits, to_minor
+
+_PLAIN = (
+    "receipt_id", "source_sha256", "original_filename", "tags", "received_at", "status", "duplicate_of", "document_type",
+    "merchant_name", "merchant_address", "merchant_phone", "merchant_tax_id", "merchant_country", "receipt_number", "date_ambiguous",
+    "currency_code", "locale", "category", "is_refund", "tax_included", "reader", "model", "prompt_version", "schema_version", "ocr_text",
+)  # fmt: skip
+"""Columns that hold the record's field of the same name as it is."""
+
+
+class Store:
+    """The records of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, session: Session, record: Record) -> Record:
+        """The record as saved, in the caller's transaction; it replaces one with the same `receipt_id`.
+
+        `duplicate_of` is proposed where it is not set and another file's record has the same merchant, date, time, total and currency.
+        """
+        if record.duplicate_of is None and (twin := self._find_twin(session, record)):
+            record = record.model_copy(update={"duplicate_of": twin})
+        row_id = session.scalar(select(ReceiptRow.id).where(ReceiptRow.receipt_id == record.receipt_id))
+        if row_id is not None:
+            session.execute(text("DELETE FROM receipts_fts WHERE rowid = :id"), {"id": row_id})
+            session.execute(delete(ReceiptRow).where(ReceiptRow.id == row_id))  # its parts go with it
+        added = session.execute(insert(ReceiptRow).returning(ReceiptRow.id), [_receipt_values(record) | ({"id": row_id} if row_id else {})])
+        for table, rows in _parts(record).items():
+            if rows:
+                session.execute(insert(table), [{"receipt_id": record.receipt_id} | row for row in rows])
+        words = {
+            "id": added.scalar_one(),
+            "merchant": record.merchant_name,
+            "items": "\n".join(item.description or "" for item in record.items),
+            "ocr_text": record.ocr_text,
+        }
+        session.execute(
+            text("INSERT INTO receipts_fts (rowid, merchant, items, ocr_text) VALUES (:id, :merchant, :items, :ocr_text)"), words
+        )
+        return record
+
+    def get(self, receipt_id: str) -> Record | None:
+        """The record with this identifier."""
+        return next(self._records(select(ReceiptRow.record_json).where(ReceiptRow.receipt_id == receipt_id)), None)
+
+    def list(  # noqa: PLR0913 -- each argument is one optional condition, by name
+        self,
+        *,
+        status: RecordStatus | None = None,
+        since: date | None = None,
+        until: date | None = None,
+        merchant: str | None = None,
+        tag: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Record]:
+        """Records that meet all conditions, newest arrival first, one at a time from the database.
+
+        Args:
+            status: How far they can be trusted.
+            since: First day of the transaction, or of the arrival where the receipt has no date.
+            until: Last such day.
+            merchant: Part of the merchant's name; case, spaces and punctuation do not matter.
+            tag: One of their tags.
+            limit: At most so many.
+        """
+        day = func.coalesce(ReceiptRow.transaction_date, func.substr(ReceiptRow.received_at, 1, 10, type_=Text))
+        has_tag = func.json_each(ReceiptRow.tags).table_valued("value")
+        conditions: tuple[tuple[object, ColumnElement[bool]], ...] = (
+            (status, ReceiptRow.status == status),
+            (since, day >= str(since)),
+            (until, day <= str(until)),
+            (merchant, ReceiptRow.merchant_key.contains(_key(merchant), autoescape=True)),
+            (tag, exists(select(has_tag.c.value).where(has_tag.c.value == tag))),
+        )
+        chosen = [condition for value, condition in conditions if value is not None]
+        return self._records(select(ReceiptRow.record_json).where(*chosen).order_by(ReceiptRow.receipt_id.desc()).limit(limit))
+
+    def search(self, words: str, *, limit: int | None = None) -> Iterator[Record]:
+        """Records with all these words in merchant, items or OCR text, best first. A word also finds longer ones that begin with it."""
+        quoted = [f'"{word.replace(chr(34), "")}"*' for word in _unicode(words).split() if any(map(str.isalnum, word))]
+        if not quoted:
+            return iter(())
+        found = (
+            select(ReceiptRow.record_json)
+            .join(text("receipts_fts"), literal_column("receipts_fts.rowid") == ReceiptRow.id)
+            .where(text("receipts_fts MATCH :words").bindparams(words=" ".join(quoted)))
+        )
+        return self._records(found.order_by(text("receipts_fts.rank")).limit(limit))
+
+    def counts(self) -> dict[RecordStatus, int]:
+        """How many records have each status that any has."""
+        with self._database.read() as session:
+            rows = session.execute(select(ReceiptRow.status, func.count()).group_by(ReceiptRow.status)).all()
+        return {RecordStatus(status): count for status, count in rows}
+
+    def _records(self, statement: Select[str]) -> Iterator[Record]:
+        with self._database.read() as session:
+            for record_json in session.scalars(statement.execution_options(yield_per=100)):
+                yield Record.model_validate_json(record_json)
+
+    def _find_twin(self, session: Session, record: Record) -> str | None:
+        """The oldest record of other bytes that seems to be the same receipt; merchant, date and total must be known."""
+        key = _key(record.merchant_name)
+        if not key or record.transaction_date is None or record.total is None:
+            return None
+        same = (
+            ReceiptRow.merchant_key == key,
+            ReceiptRow.transaction_date == record.transaction_date.isoformat(),
+            ReceiptRow.transaction_time.is_not_distinct_from(_iso(record.transaction_time)),
+            ReceiptRow.total_minor == to_minor(record.total, record.currency_code),
+            ReceiptRow.currency_code.is_not_distinct_from(record.currency_code),
+            ReceiptRow.source_sha256 != record.source_sha256,
+            ReceiptRow.receipt_id != record.receipt_id,
+        )
+        return session.scalar(select(ReceiptRow.receipt_id).where(*same).order_by(ReceiptRow.receipt_id).limit(1))
+
+
+def _receipt_values(record: Record) -> dict[str, Any]:
+    amounts = {f"{name}_minor": to_minor(value, record.currency_code) for name, value in amounts_of(record).items()}
+    return {name: getattr(record, name) for name in _PLAIN} | amounts | {
+        "merchant_key": _key(record.merchant_name),
+        "transaction_date": _iso(record.transaction_date),
+        "transaction_time": _iso(record.transaction_time),
+        "minor_factor": 10 ** minor_digits(record.currency_code),
+        "record_json": record.model_dump_json(),
+    }  # fmt: skip
+
+
+def _parts(record: Record) -> Mapping[type[Base], list[dict[str, Any]]]:
+    """The rows of every table that belongs to receipts."""
+    return {
+        tables.ItemRow: _rows(record, record.items, text=("quantity", "unit_price", "tax_rate"), minor=("discount", "total_price")),
+        tables.TaxLineRow: _rows(record, record.tax_lines, text=("rate",), minor=("net_amount", "amount")),
+        tables.PaymentRow: _rows(record, record.payments, minor=("amount",)),
+        tables.CheckRow: _rows(record, record.checks, text=("expected", "actual", "tolerance")),
+        tables.ReviewReasonRow: _rows(record, record.review_reasons),
+        tables.AttemptRow: _rows(record, record.attempts),
+        tables.FieldRow: [_field_values(path, evidence.model_dump()) for path, evidence in record.fields.items()],
+    }
+
+
+def _rows(record: Record, parts: Any, text: tuple[str, ...] = (), minor: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """One row a part; `text` numbers are kept as exact decimals, `minor` ones in minor units."""
+    rows = []
+    for position, part in enumerate(parts):
+        values = dict(part) | {"position": position}
+        for name in text:
+            values[name] = format(value, "f") if isinstance(value := values[name], Decimal) else value
+        for name in minor:
+            value = values.pop(name)
+            values[f"{name}_minor"] = None if value is None else to_minor(value, record.currency_code)
+        rows.append(values)
+    return rows
+
+
+def _field_values(path: str, evidence: dict[str, Any]) -> dict[str, Any]:
+    box = evidence.pop("box") or (None,) * 4
+    return evidence | {"path": path} | dict(zip(("box_left", "box_top", "box_right", "box_bottom"), box, strict=True))
+
+
+def _iso(value: Any) -> str | None:
+    return None if value is None else value.isoformat()
+
+
+def _key(name: str | None) -> str | None:
+    """What two spellings of one merchant have in common: letters and digits in lower case."""
+    return None if name is None else "".join(character for character in name.casefold() if character.isalnum())
+
+
+def _unicode(words: str) -> str:
+    """The words as SQLite takes them: no NUL, no lone surrogates."""
+    return words.replace("\0", " ").encode("utf-8", "replace").decode()
