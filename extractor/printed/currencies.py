@@ -1,0 +1,188 @@
+"""Currency marks and codes as printed, and which ISO 4217 currencies each can mean."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
+    "€": ("EUR",),
+    "£": ("GBP", "GIP", "FKP", "EGP", "LBP"),
+    "￡": ("GBP", "GIP", "FKP", "EGP", "LBP"),
+    "¥": ("JPY", "CNY"),
+    "￥": ("JPY", "CNY"),
+    "円": ("JPY",),
+    "元": ("CNY", "TWD", "HKD"),
+    "圓": ("TWD", "HKD"),
+    "원": ("KRW",),
+    "₩": ("KRW",),
+    "₹": ("INR",),
+    "₺": ("TRY",),
+    "₽": ("RUB",),
+    "₴": ("UAH",),
+    "₪": ("ILS",),
+    "₱": ("PHP",),
+    "₫": ("VND",),
+    "฿": ("THB",),
+    "₦": ("NGN",),
+    "₡": ("CRC",),
+    "₲": ("PYG",),
+    "₸": ("KZT",),
+    "₾": ("GEL",),
+    "₼": ("AZN",),
+    "₵": ("GHS",),
+    "₭": ("LAK",),
+    "៛": ("KHR",),
+    "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "ARS", "CLP", "COP", "UYU", "FJD", "JMD", "TTD", "BBD", "BSD", "NAD"),
+}
+"""Marks that are currency signs wherever they stand. An order of candidates is an order of how common they are, not a default."""
+
+WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "us$": ("USD",),
+    "usd$": ("USD",),
+    "u.s.$": ("USD",),
+    "ca$": ("CAD",),
+    "can$": ("CAD",),
+    "c$": ("CAD",),
+    "a$": ("AUD",),
+    "au$": ("AUD",),
+    "nz$": ("NZD",),
+    "s$": ("SGD",),
+    "hk$": ("HKD",),
+    "nt$": ("TWD",),
+    "mx$": ("MXN",),
+    "r$": ("BRL",),
+    "mop$": ("MOP",),
+    "fj$": ("FJD",),
+    "rm": ("MYR",),
+    "rp": ("IDR",),
+    "rs": ("INR", "PKR", "LKR", "NPR", "MUR"),
+    "s/": ("PEN",),
+    "kč": ("CZK",),
+    "kc": ("CZK",),
+    "zł": ("PLN",),
+    "zl": ("PLN",),
+    "ft": ("HUF",),
+    "kn": ("HRK",),
+    "kr": ("SEK", "NOK", "DKK", "ISK"),
+    "skr": ("SEK",),
+    "nok": ("NOK",),
+    "dkr": ("DKK",),
+    "лв": ("BGN",),
+    "lv": ("BGN",),
+    "руб": ("RUB", "BYN"),
+    "р": ("RUB",),
+    "грн": ("UAH",),
+    "тг": ("KZT",),
+    "ден": ("MKD",),
+    "дин": ("RSD",),
+    "din": ("RSD",),
+    "lei": ("RON", "MDL"),
+    "tl": ("TRY",),
+    "fr": ("CHF",),
+    "sfr": ("CHF",),
+    "fcfa": ("XOF", "XAF"),
+    "cfa": ("XOF", "XAF"),
+    "ksh": ("KES",),
+    "tsh": ("TZS",),
+    "ush": ("UGX",),
+    "dh": ("AED", "MAD"),
+    "dhs": ("AED", "MAD"),
+    "d.h": ("AED", "MAD"),
+    "sr": ("SAR",),
+    "kd": ("KWD",),
+    "bd": ("BHD",),
+    "qr": ("QAR",),
+    "r.o": ("OMR",),
+    "egp": ("EGP",),
+    "le": ("EGP",),
+    "nis": ("ILS",),
+    "b/": ("PAB",),
+    "q": ("GTQ",),
+    "euro": ("EUR",),
+    "euros": ("EUR",),
+    "eura": ("EUR",),
+    "eurot": ("EUR",),
+    "baht": ("THB",),
+    "บาท": ("THB",),
+    "rmb": ("CNY",),
+    "人民币": ("CNY",),
+    "ringgit": ("MYR",),
+    "rupiah": ("IDR",),
+    "rupees": ("INR",),
+    "peso": ("MXN", "PHP", "ARS", "CLP", "COP"),
+    "pesos": ("MXN", "PHP", "ARS", "CLP", "COP"),
+    "ευρω": ("EUR",),
+    "ευρώ": ("EUR",),
+    "đ": ("VND",),
+    "vnđ": ("VND",),
+    "đồng": ("VND",),
+    "د.إ": ("AED",),
+    "درهم": ("AED", "MAD"),
+    "ر.س": ("SAR",),
+    "ريال": ("SAR", "QAR", "YER"),
+    "د.ك": ("KWD",),
+    "دينار": ("KWD", "BHD", "JOD", "IQD", "LYD", "DZD"),
+    "ج.م": ("EGP",),
+    "جنيه": ("EGP", "SDG"),
+    "د.أ": ("JOD",),
+}
+"""Letters that mean a currency when they touch an amount or stand alone beside it (casefolded, without a trailing dot)."""
+
+CODES: Final[frozenset[str]] = frozenset(
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP "
+    "CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD "
+    "JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO "
+    "NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS "
+    "TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW".split()
+)
+"""ISO 4217 codes of circulating currencies, and HRK, which older Croatian receipts carry. Source: ISO 4217, table A.1."""
+
+SHOUTED: Final[frozenset[str]] = frozenset("ALL TOP TRY CUP PEN SOS LAK GEL MAD COP BAM ANG MOP SLE SCR AMD".split())
+"""Codes that are also words in capitals; they count only where they touch an amount."""
+
+
+@dataclass(frozen=True)
+class CurrencyMark:
+    """A mark in a text: the characters from `start` to `end`, and the ISO codes that it can mean."""
+
+    text: str
+    start: int
+    end: int
+    candidates: tuple[str, ...]
+    is_attached: bool
+
+
+def candidates_of(mark: str) -> tuple[str, ...]:
+    """ISO 4217 codes that a printed mark, word or code can mean, commonest first; empty where it is not a known mark."""
+    stripped = mark.strip().strip(":.()[]").strip()
+    if stripped.upper() in CODES:
+        return (stripped.upper(),)
+    return WORDS.get(stripped.casefold()) or SYMBOLS.get(stripped) or ()
+
+
+def _alternatives(marks: Mapping[str, object]) -> str:
+    return "|".join(re.escape(mark) for mark in sorted(marks, key=len, reverse=True))
+
+
+_LETTER: Final = r"[^\W\d_]"
+_ANY: Final = rf"(?:(?<!{_LETTER})(?:{_alternatives(WORDS)}|{'|'.join(sorted(CODES))})(?!{_LETTER})\.?|(?:us|ca|au|nz|hk|nt|mx)?[{re.escape(''.join(SYMBOLS))}])"
+BEFORE: Final = re.compile(rf"(?P<mark>{_ANY})\s?[:=]?\s?[-−–(*]?\s?$", re.IGNORECASE)
+"""Matches a text that ends in a mark, as in front of an amount."""
+AFTER: Final = re.compile(rf"\s?(?P<mark>{_ANY})", re.IGNORECASE)
+"""Matches a mark at a position, as behind an amount."""
+_MARK: Final = re.compile(_ANY, re.IGNORECASE)
+_NEXT_TO_AMOUNT: Final = (re.compile(r"\s*[:=]?\s*[-−–(*]?\s*[\d.,]*\d"), re.compile(r"\d[.,\-]*\s?$"))
+
+
+def find_marks(text: str) -> tuple[CurrencyMark, ...]:
+    """Every currency mark in a line of print, left to right; letters count only where they touch an amount or are an ISO code."""
+    found = []
+    for match in _MARK.finditer(text):
+        mark, start, end = match.group(), match.start(), match.end()
+        attached = bool(_NEXT_TO_AMOUNT[0].match(text, end) or _NEXT_TO_AMOUNT[1].search(text[:start]))
+        is_code = mark in CODES and mark not in SHOUTED
+        is_sign = mark[-1] in SYMBOLS
+        if candidates_of(mark) and (attached or is_code or is_sign):
+            found.append(CurrencyMark(mark, start, end, candidates_of(mark), attached))
+    return tuple(found)

@@ -1,0 +1,161 @@
+"""Words that say what an amount is, in the languages of receipts, and how to find them in misread print."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from extractor.printed.wordlists import PHRASES
+
+
+class Role(StrEnum):
+    """What a label says of the amounts beside it."""
+
+    GRAND = "grand"
+    TOTAL = "total"
+    SUBTOTAL = "subtotal"
+    NET = "net"
+    GROSS = "gross"
+    TAX = "tax"
+    SERVICE = "service"
+    TIP = "tip"
+    ROUNDING = "rounding"
+    DISCOUNT = "discount"
+    SAVINGS = "savings"
+    DEPOSIT = "deposit"
+    CASH = "cash"
+    CARD = "card"
+    PAYMENT = "payment"
+    CHANGE = "change"
+    COUNT = "count"
+    NOISE = "noise"
+    EXCHANGE = "exchange"
+    HEADING = "heading"
+    UNIT = "unit"
+
+
+_ALIKE: Final = str.maketrans(
+    "015 8!|iıíавекмнорстухіѕαβεζηικμνορτυχⅼ".replace(" ", ""),
+    "olsb" + "llllll"[:5] + "abekmhopctyxlsabezhlkmnoptyx" + "l",
+)
+_SHORT: Final = 4
+"""Keywords up to this length count as whole words only."""
+
+
+def skeleton(text: str) -> str:
+    """The text as OCR cannot confuse it: no case, accents, spaces or punctuation; `0` as o, `1` and i as l, Cyrillic and Greek look-alikes as Latin."""
+    return "".join(character for character in _folded(text) if character != " ")
+
+
+def _folded(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text).casefold().translate(_ALIKE)
+    return "".join(c if c.isalnum() else "" if unicodedata.combining(c) or unicodedata.category(c) == "Mn" else " " for c in decomposed)
+
+
+def _table(phrases: Mapping[str, str]) -> dict[str, Role]:
+    table: dict[str, Role] = {}
+    for role, listed in phrases.items():
+        for phrase in re.split(r"[,\n]", listed):
+            if key := skeleton(phrase):
+                table.setdefault(key, Role(role))
+    return table
+
+
+_ROLES: Final = _table(PHRASES)
+_START: Final = 2
+
+
+def _by_start() -> dict[str, list[str]]:
+    index: dict[str, list[str]] = defaultdict(list)
+    for key in _ROLES:
+        index[key[:_START]].append(key)
+    return dict(index)
+
+
+def _by_shape() -> dict[tuple[int, str], list[str]]:
+    """Long keywords of the sums, by length and first letter and by length and last letter (in capitals)."""
+    index: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for key, role in _ROLES.items():
+        if len(key) > _SHORT and key.isascii() and role in _FORGIVEN:
+            index[len(key), key[0]].append(key)
+            index[len(key), key[-1].upper()].append(key)
+    return dict(index)
+
+
+_FORGIVEN: Final = frozenset({Role.TOTAL, Role.GRAND, Role.SUBTOTAL, Role.CHANGE, Role.ROUNDING, Role.DISCOUNT, Role.SERVICE})
+_KEYS: Final = _by_start()
+_FUZZY: Final = _by_shape()
+_LONGEST_FUZZY: Final = max(length for length, _ in _FUZZY) + 1
+
+
+@lru_cache(maxsize=4096)
+def roles_of(label: str) -> frozenset[Role]:
+    """What a label says, by the longest keywords that it holds: `Sub Total` is a subtotal and no total.
+
+    Keywords are found without their spaces, with look-alike characters, and, from five letters on, with one wrong letter (two from nine on).
+    """
+    squashed, edges = _squash(_folded(label))
+    found: set[Role] = set()
+    for start, end in _places(squashed, edges):
+        if "·" not in squashed[start:end]:
+            found.add(_ROLES[squashed[start:end]])
+            squashed = f"{squashed[:start]}{'·' * (end - start)}{squashed[end:]}"
+    return frozenset(found | _misread(squashed, edges, found))
+
+
+def _places(squashed: str, edges: set[int]) -> list[tuple[int, int]]:
+    """Where keywords stand, longest first; short ones only where they are whole words."""
+    places = []
+    for start in range(len(squashed)):
+        for key in _KEYS.get(squashed[start : start + _START], ()):
+            end = start + len(key)
+            if squashed.startswith(key, start) and (not _is_short(key) or (start in edges and end in edges)):
+                places.append((start, end))
+    return sorted(places, key=lambda place: place[0] - place[1])
+
+
+def _is_short(key: str) -> bool:
+    return len(key) <= _SHORT and all(ord(character) < 0x2E80 and not 0xE00 <= ord(character) < 0xE80 for character in key)
+
+
+def _squash(folded: str) -> tuple[str, set[int]]:
+    """The text without spaces, and the positions in it where a word begins or ends."""
+    squashed, edges = "", {0}
+    for word in re.findall(r"\S+", folded):
+        for part in re.findall(r"\d+|\D+", word):
+            squashed += part
+            edges.add(len(squashed))
+    return squashed, edges
+
+
+def _misread(squashed: str, edges: set[int], found: set[Role]) -> set[Role]:
+    if found - {Role.TAX, Role.HEADING, Role.GROSS, Role.UNIT}:
+        return set()
+    ends = sorted(edges)
+    spans = ((a, b) for i, a in enumerate(ends) for b in ends[i + 1 : i + 4] if _SHORT < b - a <= _LONGEST_FUZZY)
+    pieces = {squashed[a:b] for a, b in spans if "·" not in squashed[a:b]}
+    return {_ROLES[key] for piece in pieces for key in _near_keys(piece)}
+
+
+def _near_keys(piece: str) -> set[str]:
+    allowed = 2 if len(piece) > 8 else 1
+    near: set[str] = set()
+    for length in range(len(piece) - 1, len(piece) + 2):
+        keys = {*_FUZZY.get((length, piece[0]), ()), *_FUZZY.get((length, piece[-1].upper()), ())}
+        near |= {key for key in keys - near if _distance(piece, key, allowed) <= allowed}
+    return near
+
+
+def _distance(left: str, right: str, limit: int) -> int:
+    """Levenshtein distance, given up where it must exceed `limit`."""
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        previous, row[0] = row[0], i
+        for j, b in enumerate(right, 1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (a != b))
+        if min(row) > limit:
+            break
+    return min(row[-1], limit + 1)

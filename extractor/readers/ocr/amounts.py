@@ -1,0 +1,144 @@
+"""All money fields of a receipt, as printed, each with its evidence."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from extractor.ocr.interface import Transcript
+from extractor.printed.amounts import DecimalMark
+from extractor.printed.currencies import find_marks
+from extractor.readers.interface import Evidence
+from extractor.readers.ocr.charges import Charges, find_charges
+from extractor.readers.ocr.items import FoundItem, find_items
+from extractor.readers.ocr.part import Part
+from extractor.readers.ocr.payments import Payments, find_payments
+from extractor.readers.ocr.rows import Entry, Rows, read_rows
+from extractor.readers.ocr.sums import Sums
+from extractor.readers.ocr.taxes import Taxes, find_taxes
+from extractor.readers.ocr.totals import choose_total
+
+
+def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = None) -> Part:
+    """Items, taxes, charges, total, payments and currency mark of the receipt on these pages; fields that are not printed are left out.
+
+    Args:
+        mark: The decimal mark, where it is known from elsewhere.
+    """
+    rows = read_rows(transcripts, mark)
+    sums = Sums(rows)
+    choices = choose_total(rows, sums)
+    total = choices[0].candidate.best if choices else None
+    taxes = find_taxes(rows, total.value if total else None)
+    charges = find_charges(rows, sums, total, taxes)
+    payments = find_payments(rows, total.value if total else None, total.row if total else None)
+    part = _Builder()
+    if total is not None:
+        part.put("total", total, confidence=choices[0].probability)
+    _put_charges(part, charges)
+    _put_taxes(part, taxes)
+    _put_items(part, find_items(rows, sums))
+    _put_payments(part, payments)
+    _put_currency(part, rows, total)
+    return Part(part.values, part.evidence)
+
+
+class _Builder:
+    """Collects values and evidence by path."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.evidence: dict[str, Evidence] = {}
+
+    def put(self, name: str, entry: Entry | None, *, confidence: float | None = None) -> None:
+        if entry is not None:
+            self.values[name] = entry.printed.text
+            self.note(name, entry, confidence)
+
+    def note(self, path: str, entry: Entry, confidence: float | None = None) -> None:
+        sure = entry.confidence if confidence is None else confidence
+        self.evidence[path] = Evidence(entry.printed.text, entry.page, entry.box, round(min(1.0, max(0.0, sure)), 4))
+
+
+def _put_charges(part: _Builder, charges: Charges) -> None:
+    for name, entry in {
+        "subtotal": charges.subtotal,
+        "discount_total": charges.discount,
+        "tip": charges.tip,
+        "service_charge": charges.service,
+        "rounding": charges.rounding,
+    }.items():
+        part.put(name, entry)
+
+
+def _put_taxes(part: _Builder, taxes: Taxes) -> None:
+    if taxes.total is None:
+        return
+    if taxes.source is not None:
+        part.put("tax_total", taxes.source)
+    lines = []
+    for number, line in enumerate(taxes.lines):
+        lines.append(
+            {
+                "description": line.row.label[:120] or None,
+                "code": line.code,
+                "rate": f"{line.rate:f}%" if line.rate is not None else None,
+                "net_amount": line.net.printed.text if line.net else None,
+                "amount": line.amount.printed.text,
+            }
+        )
+        part.note(f"tax_lines[{number}].amount", line.amount)
+        if line.net:
+            part.note(f"tax_lines[{number}].net_amount", line.net)
+    part.values["tax_lines"] = lines
+
+
+def _put_items(part: _Builder, items: Sequence[FoundItem]) -> None:
+    listed: list[Mapping[str, str | None]] = []
+    for number, item in enumerate(items):
+        listed.append(
+            {
+                "description": item.description[:120] or None,
+                "product_code": item.product_code,
+                "quantity": item.quantity,
+                "unit_of_measure": item.unit,
+                "unit_price": item.unit_price.printed.text if item.unit_price else None,
+                "total_price": item.total.printed.text,
+            }
+        )
+        part.evidence[f"items[{number}]"] = Evidence(item.description, item.total.page, item.box, round(item.total.confidence, 3))
+        part.note(f"items[{number}].total_price", item.total)
+        if item.unit_price:
+            part.note(f"items[{number}].unit_price", item.unit_price)
+    if listed:
+        part.values["items"] = listed
+
+
+def _put_payments(part: _Builder, payments: Payments) -> None:
+    part.put("amount_tendered", payments.tendered)
+    part.put("change_given", payments.change)
+    listed = []
+    for number, payment in enumerate(payments.payments[:10]):
+        listed.append({"method": payment.method or None, "amount": payment.amount.printed.text, "card_last4": payment.last4})
+        part.note(f"payments[{number}].amount", payment.amount)
+    if listed:
+        part.values["payments"] = listed
+
+
+def _put_currency(part: _Builder, rows: Rows, total: Entry | None) -> None:
+    """The mark at the total, else the one that most amounts carry, else the one that stands alone most often."""
+    attached = Counter(entry.printed.mark for entry in rows.entries if entry.printed.mark)
+    marks: Counter[str] = Counter()
+    for row in rows:
+        marks.update(mark.text for mark in find_marks(row.text))
+    if total is not None and total.printed.mark:
+        mark, source = total.printed.mark, total
+    elif attached:
+        mark = attached.most_common(1)[0][0]
+        source = next(entry for entry in rows.entries if entry.printed.mark == mark)
+    elif marks:
+        part.values["currency"] = marks.most_common(1)[0][0]
+        return
+    else:
+        return
+    part.values["currency"] = mark.strip()
+    part.evidence["currency"] = Evidence(mark.strip(), source.page, source.box, round(source.confidence, 3))

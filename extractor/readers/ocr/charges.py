@@ -1,0 +1,90 @@
+"""What stands between the items and the total: subtotal, discounts, tip, service charge, rounding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from extractor.printed.keywords import Role
+from extractor.readers.ocr.rows import Entry, Rows
+from extractor.readers.ocr.sums import Sums, is_near
+from extractor.readers.ocr.taxes import Taxes
+
+MAX_ROUNDING: Final = Decimal("0.99")
+
+
+@dataclass(frozen=True)
+class Charges:
+    """The places of each amount; `None` where it is not printed."""
+
+    subtotal: Entry | None
+    discount: Entry | None
+    tip: Entry | None
+    service: Entry | None
+    rounding: Entry | None
+
+
+def find_charges(rows: Rows, sums: Sums, total: Entry | None, taxes: Taxes) -> Charges:
+    """Subtotal and charges that lead to the total."""
+    return Charges(
+        subtotal=_subtotal(rows, sums, total, taxes),
+        discount=_discount(rows, sums),
+        tip=_named(rows, Role.TIP, total),
+        service=_named(rows, Role.SERVICE, total),
+        rounding=_rounding(rows, total),
+    )
+
+
+def _subtotal(rows: Rows, sums: Sums, total: Entry | None, taxes: Taxes) -> Entry | None:
+    named = [entry for entry in rows.entries if Role.SUBTOTAL in entry.roles]
+    plain = [entry for entry in named if not entry.roles & {Role.NET, Role.TAX, Role.COUNT, Role.DISCOUNT}] or named
+    if not plain:
+        return _net_total(rows, total, taxes)
+    return max(plain, key=lambda entry: (_fit(entry, sums, total, taxes), not entry.is_adjacent, -entry.index))
+
+
+def _fit(entry: Entry, sums: Sums, total: Entry | None, taxes: Taxes) -> int:
+    """How many sums say that this is the subtotal."""
+    fits = sums.last_items is not None and entry.value == sums.last_items
+    closes = total is not None and taxes.total is not None and abs(entry.value + taxes.total - total.value) <= Decimal("0.02")
+    same = total is not None and entry.value == total.value
+    return 2 * fits + 2 * closes + same
+
+
+def _net_total(rows: Rows, total: Entry | None, taxes: Taxes) -> Entry | None:
+    """The net amount where no subtotal is printed: labelled so, and with the tax it makes the total."""
+    if total is None or not taxes.total:
+        return None
+    nets = [entry for entry in rows.entries if Role.NET in entry.roles or any(line.net is entry for line in taxes.lines)]
+    for entry in nets:
+        if abs(entry.value + taxes.total - total.value) <= Decimal("0.02"):
+            return entry
+    return None
+
+
+def _named(rows: Rows, role: Role, total: Entry | None) -> Entry | None:
+    others = {Role.GRAND, Role.TAX, Role.SUBTOTAL, Role.NOISE, Role.CASH, Role.CHANGE}
+    found = [e for e in rows.entries if role in e.roles and not e.roles & others and (total is None or abs(e.value) < abs(total.value))]
+    return found[-1] if found else None
+
+
+def _rounding(rows: Rows, total: Entry | None) -> Entry | None:
+    found = [
+        e for e in rows.entries if Role.ROUNDING in e.roles and not e.roles & {Role.GRAND, Role.SUBTOTAL} and abs(e.value) <= _most(total)
+    ]
+    return found[0] if found else None
+
+
+def _most(total: Entry | None) -> Decimal:
+    return max(MAX_ROUNDING, abs(total.value) / 100) if total is not None else MAX_ROUNDING
+
+
+def _discount(rows: Rows, sums: Sums) -> Entry | None:
+    below = [e for e in rows.entries if e.roles & {Role.DISCOUNT} and not e.roles & {Role.SAVINGS, Role.GRAND, Role.SUBTOTAL}]
+    summed: Sequence[Entry] = [entry for entry in below if entry.row >= sums.first_sum]
+    return summed[0] if summed else None
+
+
+def closes(values: Sequence[Decimal], total: Decimal) -> bool:
+    """True where the values add up to the total, to the cent."""
+    return is_near(total, [sum(values, Decimal(0))])

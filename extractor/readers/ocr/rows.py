@@ -1,0 +1,195 @@
+"""The amounts of a receipt, each with the label that belongs to it and where it stands: what all money fields are found in."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from itertools import pairwise
+from statistics import median
+
+from extractor.ocr.interface import Box, Line, Transcript
+from extractor.printed.amounts import DecimalMark, PrintedAmount, decimal_mark, find_amounts
+from extractor.printed.keywords import Role, roles_of
+from extractor.readers.interface import Evidence
+
+GAP = "\t"
+"""Stands between two fragments that lie apart, so that a quantity and a price never read as one number with a space for thousands."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One amount on a receipt.
+
+    Attributes:
+        index: Its place among all entries, in reading order.
+        row: Index of its row in `Rows.rows`.
+        value: What it means under the receipt's decimal mark.
+        label: The text that names it: left of it on its row, else right of it, else a row of text alone just above or below.
+        roles: What the label says.
+        is_last: True where no further amount stands to its right.
+    """
+
+    index: int
+    row: int
+    page: int
+    printed: PrintedAmount
+    value: Decimal
+    box: Box
+    label: str
+    roles: frozenset[Role]
+    is_adjacent: bool
+    is_last: bool
+    confidence: float
+
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(self.printed.text, self.page, self.box, round(self.confidence, 3))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One printed row: its text, what is left of the text without amounts, and its amounts from left to right."""
+
+    index: int
+    page: int
+    line: Line
+    text: str
+    label: str
+    roles: frozenset[Role]
+    entries: tuple[Entry, ...]
+
+    @property
+    def box(self) -> Box:
+        return self.line.box
+
+    @property
+    def last(self) -> Entry | None:
+        """The rightmost amount."""
+        return self.entries[-1] if self.entries else None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows of a receipt, over all its pages in print order."""
+
+    rows: tuple[Row, ...]
+    mark: DecimalMark | None
+    transcripts: Sequence[Transcript]
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(entry for row in self.rows for entry in row.entries)
+
+    @cached_property
+    def text_height(self) -> float:
+        """Median height of a row in pixels."""
+        return median([row.box.height for row in self.rows]) if self.rows else 1.0
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+
+def read_rows(transcripts: Sequence[Transcript], mark: DecimalMark | None = None) -> Rows:
+    """Every row of the pages with its amounts and labels; the decimal mark is taken from all amounts unless it is given."""
+    lines = [(page, line) for page, transcript in enumerate(transcripts) for line in transcript.lines]
+    texts = [_text(line) for _, line in lines]
+    mark = mark or decimal_mark(texts)
+    found = [_real(find_amounts(text), mark) for text in texts]
+    labels = [_without(text, amounts) for text, amounts in zip(texts, found, strict=True)]
+    rows, count = [], 0
+    for index, (page, line) in enumerate(lines):
+        entries = []
+        for place, printed in enumerate(found[index]):
+            label, is_adjacent = _label(index, place, texts, found, labels, lines)
+            box, confidence = _box(line, printed)
+            entries.append(
+                Entry(
+                    index=count,
+                    row=index,
+                    page=page,
+                    printed=printed,
+                    value=printed.value(mark),
+                    box=box,
+                    label=label,
+                    roles=roles_of(label),
+                    is_adjacent=is_adjacent,
+                    is_last=place == len(found[index]) - 1,
+                    confidence=confidence,
+                )
+            )
+            count += 1
+        rows.append(Row(index, page, line, texts[index], labels[index], roles_of(labels[index]), tuple(entries)))
+    return Rows(tuple(rows), mark, transcripts)
+
+
+def _text(line: Line) -> str:
+    text = line.fragments[0].text
+    for left, right in pairwise(line.fragments):
+        character = max(1.0, left.box.height * 0.5)
+        text += (GAP if right.box.left - left.box.right > character else " ") + right.text
+    return text
+
+
+def _real(amounts: tuple[PrintedAmount, ...], mark: DecimalMark | None) -> tuple[PrintedAmount, ...]:
+    """Only amounts that look like money, where the receipt prints decimals; whole numbers count where it prints none."""
+    if mark is None:
+        return tuple(amount for amount in amounts if amount.is_money_like or amount.decimals == 0)
+    return tuple(amount for amount in amounts if amount.is_money_like)
+
+
+def _without(text: str, amounts: Sequence[PrintedAmount]) -> str:
+    for amount in reversed(amounts):
+        text = f"{text[: amount.start]} {text[amount.end :]}"
+    return " ".join(text.split())
+
+
+def _label(
+    row: int,
+    place: int,
+    texts: Sequence[str],
+    found: Sequence[tuple[PrintedAmount, ...]],
+    labels: Sequence[str],
+    lines: Sequence[tuple[int, Line]],
+) -> tuple[str, bool]:
+    """The label of one amount, and whether it comes from a neighbouring row."""
+    amounts, text = found[row], texts[row]
+    start = amounts[place - 1].end if place else 0
+    left = text[start : amounts[place].start].strip()
+    if roles_of(left):
+        return left, False
+    if roles_of(labels[row]):
+        return labels[row], False
+    if _is_bare(labels[row]) and len(amounts) == 1:
+        for other in (row - 1, row + 1):
+            if 0 <= other < len(lines) and not found[other] and _names_one_amount(labels[other]) and _are_close(lines[row], lines[other]):
+                return labels[other], True
+    return labels[row], False
+
+
+def _names_one_amount(label: str) -> bool:
+    """True where a row of text can be the label of the amount beside it, and is no heading of columns."""
+    return bool(roles_of(label) - {Role.HEADING, Role.UNIT, Role.COUNT, Role.NOISE}) and Role.HEADING not in roles_of(label)
+
+
+def _is_bare(label: str) -> bool:
+    """True where a row says nothing beside its amounts: at most a tax letter or a currency mark."""
+    return sum(character.isalpha() for character in label) <= 3
+
+
+def _are_close(one: tuple[int, Line], other: tuple[int, Line]) -> bool:
+    a, b = one[1].box, other[1].box
+    return one[0] == other[0] and abs(a.middle - b.middle) <= 1.8 * max(a.height, b.height)
+
+
+def _box(line: Line, printed: PrintedAmount) -> tuple[Box, float]:
+    """Where an amount stands on its row, cut from its fragments in proportion to the characters, and the OCR's confidence there."""
+    boxes, confidences, position = [], [], 0
+    for fragment in line.fragments:
+        start, end = max(printed.start - position, 0), min(printed.end - position, len(fragment.text))
+        if start < end:
+            width = fragment.box.width / max(1, len(fragment.text))
+            left, right = fragment.box.left + start * width, fragment.box.left + end * width
+            boxes.append(Box(left, fragment.box.top, right, fragment.box.bottom))
+            confidences.append(fragment.confidence)
+        position += len(fragment.text) + 1
+    return (Box.around(boxes), min(confidences)) if boxes else (line.box, line.confidence)
