@@ -1,0 +1,1 @@
+"""What makes the shipped weights and sample receipts; runs from a checkout and is not part of the installed package."""

@@ -1,0 +1,105 @@
+"""Below the total: how it was paid, the card slip, loyalty points, a second currency, opening hours and the thanks."""
+
+from decimal import Decimal
+
+from training.render.money import plain, round_half_up
+from training.render.plan import Plan
+from training.render.rows import Cell, Role, Roll, Run, label
+from training.render.shop import digits
+
+_RATES = {"EUR": Decimal("1"), "USD": Decimal("1.09"), "GBP": Decimal("0.86")}
+
+
+def lay_payment(roll: Roll, plan: Plan) -> None:
+    """Cash given and change, or the card and its number."""
+    rng, purchase, money = plan.rng("payment"), plan.purchase, plan.money
+    end = plan.layout.label_end
+    payment = purchase.payments[0]
+    if purchase.is_cash:
+        roll.pair((label(plan.voice.say(payment.method) + end),), (Run(money.total(payment.amount), Role.TENDERED),))
+        if purchase.change or rng.random() < 0.4:
+            shown = -purchase.change if rng.random() < 0.08 and purchase.change else purchase.change
+            roll.pair((label(plan.word("change") + end),), (Run(money.total(shown), Role.CHANGE),))
+        return
+    method = plan.word("card") if rng.random() < 0.5 else plan.voice.say(payment.method)
+    roll.pair((Run(method + end, Role.PAYMENT),), (Run(money.total(payment.amount), Role.TENDERED),))
+    if rng.random() < 0.5:
+        roll.left(Run(plan.voice.say(payment.method), Role.PAYMENT), Run(" "), Run(payment.card, Role.CARD))
+
+
+def lay_slip(roll: Roll, plan: Plan) -> None:
+    """The terminal's own receipt below the shop's: the amount once more, the date once more, codes and thanks."""
+    rng, purchase, money = plan.rng("slip"), plan.purchase, plan.money
+    card = purchase.payments[0]
+    roll.blank(0.5)
+    roll.centre(Run(plan.word("customer_copy")))
+    lines = [
+        lambda: roll.pair((label("Terminal ID"),), (Run(digits(rng, "########")),)),
+        lambda: roll.pair((label("AID"),), (Run(digits(rng, "A000000###%0%0")),)),
+        lambda: roll.pair((label(plan.word("auth")),), (Run(digits(rng, "######")),)),
+        lambda: roll.left(Run(card.method, Role.PAYMENT), Run(" "), Run(card.card, Role.CARD)),
+        lambda: roll.pair(
+            (Run(plan.voice.date(plan.moment), Role.DATE),),
+            (Run(plan.voice.time(plan.moment) if plan.layout.prints_time else "", Role.TIME),),
+        ),
+        lambda: roll.pair((label(plan.word("slip_amount")),), (Run(money.total(purchase.total), Role.TENDERED),)),
+    ]
+    for line in rng.sample(lines, rng.randint(3, len(lines))):
+        line()
+    roll.centre(Run(plan.word("approved")))
+    if plan.country.has_tip_line and not purchase.tip and plan.shop.kind == "restaurant":
+        roll.blank(0.6)
+        roll.left(label(plan.word("tip") + ": "), Run("_" * 14))
+        roll.blank(0.6)
+        roll.left(label(plan.word("total") + ": "), Run("_" * 14))
+    if plan.layout.has_signature:
+        roll.blank(1.2)
+        roll.left(Run("X" + "_" * (roll.columns // 2)))
+        roll.left(label(plan.word("signature")))
+
+
+def lay_converted(roll: Roll, plan: Plan) -> None:
+    """The total once more in another currency, with its rate: not the total of this receipt."""
+    rng, purchase = plan.rng("converted"), plan.purchase
+    other = rng.choice([code for code in _RATES if code != plan.country.currency])
+    rate = (_RATES[other] / plan.country.scale * Decimal(rng.randint(90, 110)) / 100).quantize(Decimal("0.000001"))
+    value = round_half_up(Decimal(purchase.total).scaleb(2 - plan.money.digits) * rate)
+    text = plain(value, 2).replace(".", plan.money.decimal)
+    roll.pair((label(f"{plan.word('converted')} {other}"),), (Run(text, Role.CONVERTED),))
+    if rng.random() < 0.6:
+        roll.left(Run(f"1 {plan.country.currency} = {rate.normalize():f} {other}".replace(".", plan.money.decimal)))
+
+
+def lay_points(roll: Roll, plan: Plan) -> None:
+    """Loyalty points earned and held."""
+    rng = plan.rng("points")
+    roll.pair((label(plan.word("member")),), (Run(digits(rng, "########")),))
+    roll.pair((label(plan.word("points")),), (Run(str(plan.purchase.total // 10 ** (plan.money.digits + 1))),))
+    if rng.random() < 0.3:
+        saved = sum(-entry.amount for entry in plan.purchase.entries if entry.kind == "discount") + plan.purchase.discount
+        if saved:
+            roll.pair((label(plan.word("saved")),), (Run(plan.money.total(saved)),))
+
+
+def lay_repeat(roll: Roll, plan: Plan) -> None:
+    """The total once more, large."""
+    roll.blank(0.5)
+    roll.centre(label(plan.word("total") + " "), Run(plan.money.total(plan.purchase.total), Role.TOTAL), size=1.3)
+
+
+def lay_closing(roll: Roll, plan: Plan) -> None:
+    """Opening hours, thanks and small print."""
+    rng = plan.rng("closing")
+    if plan.layout.shows_hours:
+        roll.blank(0.5)
+        roll.centre(Run(plan.word("hours")))
+        for text in rng.choice((("{} 08:00 - 20:00",), ("{} 7-21", "{} 8.00-13.00"), ("{} 9:00-18:30", "{} 10:00-14:00"))):
+            roll.centre(Run(plan.voice.say(text.format(rng.choice(plan.words.all("days"))))))
+    roll.blank(0.5)
+    for text in rng.sample(plan.words.all("thanks"), min(len(plan.words.all("thanks")), rng.choice((0, 1, 1, 2, 3)))):
+        roll.centre(Run(plan.voice.say(text)))
+    if plan.layout.shows_bars:
+        roll.blank(0.5)
+        code = digits(rng, "%###########")
+        roll.add(Cell((Run(code),), roll.columns / 2, "centre"), size=2.2, graphic="bars")
+        roll.centre(Run(code))

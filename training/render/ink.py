@@ -1,0 +1,153 @@
+"""Draws a sheet as a printer, a scanner or a phone would show it. Everything here is pixels; no text is decided."""
+
+import io
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from training.render.camera import Pose
+from training.render.fonts import load_font
+from training.render.sheet import Print, Sheet
+
+Plane = NDArray[np.float32]
+
+
+def _bars(draw: ImageDraw.ImageDraw, item: Print) -> None:
+    """A barcode-like row of bars that says nothing."""
+    rng = Random(item.text)
+    x = item.left
+    while x < item.left + item.width:
+        thickness = rng.choice((2, 2, 4, 6))
+        draw.rectangle((x, item.baseline - item.size_px * 0.8, x + thickness - 1, item.baseline + item.size_px * 0.1), fill=255)
+        x += thickness + rng.choice((2, 3, 5))
+
+
+def _coverage(sheet: Sheet) -> Image.Image:
+    """Where ink lies: 0 for bare paper, 255 for full ink."""
+    layer = Image.new("L", (sheet.width, sheet.height), 0)
+    draw = ImageDraw.Draw(layer)
+    for item in sheet.prints:
+        if item.graphic == "line":
+            draw.line((item.left, item.baseline, item.left + item.width, item.baseline), fill=255, width=2)
+            continue
+        if item.graphic == "bars":
+            _bars(draw, item)
+            continue
+        if item.graphic == "inverse":
+            pad = item.size_px * 0.25
+            draw.rectangle(
+                (item.left - pad, item.baseline - item.size_px - pad / 2, item.left + item.width + pad, item.baseline + pad * 1.6), fill=255
+            )
+        font = load_font(sheet.font, item.size_px, bold=item.bold)
+        draw.text((item.left, item.baseline), item.text, font=font, fill=0 if item.graphic == "inverse" else 255, anchor="ls")
+    return layer
+
+
+def _smooth(noise: np.random.Generator, shape: tuple[int, int], cells: int) -> Plane:
+    """A smooth field from 0 to 1: small random values, enlarged."""
+    small = noise.random((max(2, cells), max(2, cells * 2 // 3)), dtype=np.float32)
+    picture = Image.fromarray((small * 255).astype(np.uint8)).resize((shape[1], shape[0]), Image.Resampling.BICUBIC)
+    return np.asarray(picture, dtype=np.float32) / 255
+
+
+def _worn(coverage: Plane, ink: str, rng: Random, noise: np.random.Generator) -> Plane:
+    """Coverage after the printer's own faults: pale heads, streaks, missing dots."""
+    if ink == "dots":
+        pitch = rng.choice((3, 4))
+        ys, xs = np.ogrid[: coverage.shape[0], : coverage.shape[1]]
+        dots = 0.45 + 0.55 * ((xs % pitch < pitch - 1) & (ys % pitch < pitch - 1))
+        coverage = coverage * dots.astype(np.float32) * np.float32(rng.uniform(0.6, 0.9))
+    if ink == "faint":
+        coverage = coverage * (0.28 + 0.4 * _smooth(noise, coverage.shape, 5))
+        for _ in range(rng.randint(0, 2)):
+            x = rng.randint(0, coverage.shape[1] - 4)
+            coverage[:, x : x + rng.randint(1, 3)] *= 0.3
+    if ink in ("scan", "photo"):
+        coverage = coverage * (0.75 + 0.25 * _smooth(noise, coverage.shape, 8))
+    if ink != "clean":
+        coverage = coverage * (noise.random(coverage.shape, dtype=np.float32) > rng.uniform(0.0, 0.06))
+    return coverage
+
+
+def _paper(shape: tuple[int, int], ink: str, rng: Random, noise: np.random.Generator) -> Plane:
+    """The bare paper's brightness from 0 to 1, with folds and grain."""
+    if ink == "clean":
+        return np.ones(shape, dtype=np.float32)
+    paper = np.full(shape, rng.uniform(0.86, 1.0), dtype=np.float32)
+    if ink != "scan":
+        paper *= 0.93 + 0.07 * _smooth(noise, shape, 4)
+    for _ in range(rng.choice((0, 0, 1, 2)) if ink in ("photo", "faint") else 0):
+        y, depth = rng.randint(0, shape[0] - 1), rng.uniform(0.05, 0.18)
+        distance = np.abs(np.arange(shape[0], dtype=np.float32) - y)[:, None]
+        paper *= 1 - depth * np.exp(-distance / rng.uniform(2, 12))
+    return np.clip(paper, 0, 1)
+
+
+def _table(size: tuple[int, int], rng: Random, noise: np.random.Generator) -> NDArray[np.float32]:
+    """What the paper lies on: wood with grain, or a plain dark or light surface."""
+    width, height = size
+    colour = np.array(rng.choice(((120, 84, 54), (60, 56, 54), (176, 150, 118), (38, 40, 48), (150, 152, 150))), dtype=np.float32)
+    grain = _smooth(noise, (height, width), 3)
+    if rng.random() < 0.6:
+        waves = np.sin(np.arange(height, dtype=np.float32)[:, None] * rng.uniform(0.05, 0.3) + grain * rng.uniform(4, 20))
+        grain = grain * 0.5 + (waves * 0.5 + 0.5) * 0.5
+    return colour[None, None, :] * (0.7 + 0.5 * grain[:, :, None])
+
+
+def _lit(picture: NDArray[np.float32], rng: Random, noise: np.random.Generator) -> NDArray[np.float32]:
+    """A photo's light: a gradient over the picture, a soft shadow, a colour cast, the sensor's noise."""
+    height, width = picture.shape[:2]
+    slope = np.linspace(rng.uniform(0.65, 1.0), rng.uniform(0.8, 1.05), height, dtype=np.float32)[:, None]
+    slope = slope * np.linspace(rng.uniform(0.8, 1.0), rng.uniform(0.8, 1.0), width, dtype=np.float32)[None, :]
+    if rng.random() < 0.4:
+        edge = rng.uniform(0.2, 0.8) * width
+        lean = rng.uniform(-0.5, 0.5)
+        across = np.arange(width, dtype=np.float32)[None, :] - edge - lean * np.arange(height, dtype=np.float32)[:, None]
+        slope = slope * (1 - rng.uniform(0.15, 0.4) / (1 + np.exp(np.clip(-across / rng.uniform(3, 25), -30, 30))))
+    cast = np.array([rng.uniform(0.92, 1.05), rng.uniform(0.94, 1.0), rng.uniform(0.82, 1.05)], dtype=np.float32)
+    grain = noise.standard_normal((height, width), dtype=np.float32)[:, :, None] * rng.uniform(1, 5)
+    return picture * slope[:, :, None] * cast[None, None, :] + grain
+
+
+def _ink_colour(ink: str, rng: Random) -> tuple[int, int, int]:
+    if ink == "dots":
+        return rng.choice(((40, 40, 60), (70, 60, 130), (60, 60, 70)))
+    shade = rng.randint(0, 20) if ink == "clean" else rng.randint(10, 70)
+    return (shade, shade, min(255, shade + rng.choice((0, 0, 15, 40))))
+
+
+def _as_jpeg(picture: Image.Image, quality: int) -> Image.Image:
+    """The picture after one round of JPEG, with its artefacts."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    buffer.seek(0)
+    return Image.open(buffer).convert("RGB")
+
+
+def draw(sheet: Sheet, pose: Pose, ink: str, seed: str) -> Image.Image:
+    """The picture of a sheet in a pose, RGB; equal for equal arguments."""
+    rng = Random(f"{seed}:ink")
+    noise = np.random.default_rng(rng.getrandbits(64))
+    coverage = np.asarray(_coverage(sheet), dtype=np.float32) / 255
+    coverage = _worn(coverage, ink, rng, noise)[:, :, None]
+    tint = np.array([255, rng.uniform(250, 255), rng.uniform(238, 255)] if ink != "clean" else [255, 255, 255], dtype=np.float32)
+    paper = _paper((sheet.height, sheet.width), ink, rng, noise)[:, :, None] * tint[None, None, :]
+    flat = paper * (1 - coverage) + np.array(_ink_colour(ink, rng), dtype=np.float32) * coverage
+    size = (pose.width, pose.height)
+    picture = Image.fromarray(np.clip(flat, 0, 255).astype(np.uint8)).transform(
+        size, Image.Transform.PERSPECTIVE, pose.coefficients(), Image.Resampling.BICUBIC, fillcolor=(255, 255, 255)
+    )
+    if ink == "clean":
+        return picture
+    if ink == "photo":
+        whole = Image.new("L", (sheet.width, sheet.height), 255)
+        mask = whole.transform(size, Image.Transform.PERSPECTIVE, pose.coefficients(), Image.Resampling.BILINEAR)
+        base = Image.fromarray(np.clip(_table(size, rng, noise), 0, 255).astype(np.uint8))
+        base.paste(picture, mask=mask)
+        lit = _lit(np.asarray(base, dtype=np.float32), rng, noise)
+        picture = Image.fromarray(np.clip(lit, 0, 255).astype(np.uint8))
+    if rng.random() < 0.7:
+        picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.1 if ink == "photo" else 0.7)))
+    return _as_jpeg(picture, rng.randint(55, 92))

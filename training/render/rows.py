@@ -1,0 +1,181 @@
+"""Printed rows in columns of a paper roll: runs of text with a role, gathered into cells, gathered into rows."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from training.render.fonts import FONTS, load_font
+
+
+class Role(StrEnum):
+    """What a printed word is. Labels are the words beside a value."""
+
+    MERCHANT = "merchant"
+    LEGAL = "legal"
+    ADDRESS = "address"
+    PHONE = "phone"
+    TAX_ID = "tax_id"
+    DATE = "date"
+    TIME = "time"
+    NUMBER = "number"
+    ITEM = "item"
+    ITEM_CODE = "item_code"
+    ITEM_QUANTITY = "item_quantity"
+    ITEM_PRICE = "item_price"
+    ITEM_TOTAL = "item_total"
+    TAX_CODE = "tax_code"
+    SUBTOTAL = "subtotal"
+    NET = "net"
+    DISCOUNT = "discount"
+    SERVICE = "service"
+    TAX = "tax"
+    TAX_RATE = "tax_rate"
+    TAX_BASE = "tax_base"
+    TIP = "tip"
+    BEFORE_ROUNDING = "before_rounding"
+    ROUNDING = "rounding"
+    TOTAL = "total"
+    PAYMENT = "payment"
+    CARD = "card"
+    TENDERED = "tendered"
+    CHANGE = "change"
+    CONVERTED = "converted"
+    CURRENCY = "currency"
+    LABEL = "label"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Text of one role."""
+
+    text: str
+    role: Role = Role.OTHER
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Runs printed one after the other. `column` is where the left edge, the right edge or the middle goes, by `align`."""
+
+    runs: tuple[Run, ...]
+    column: float
+    align: str = "left"
+
+    @property
+    def text(self) -> str:
+        return "".join(run.text for run in self.runs)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One printed row.
+
+    Attributes:
+        size: Relative to the body text.
+        advance: Rows of paper that it takes, relative to the body's.
+        graphic: `text`, `bars` (a barcode), `inverse` (white on black) or `line` (a drawn rule).
+    """
+
+    cells: tuple[Cell, ...]
+    size: float = 1.0
+    bold: bool = False
+    advance: float = 1.0
+    graphic: str = "text"
+
+
+@dataclass(frozen=True)
+class Face:
+    """The body font of one receipt, and what a column is in it."""
+
+    font: str
+    size_px: int
+
+    @property
+    def column_px(self) -> float:
+        """Width of a column: a character's in a mono font, a usual one's in others."""
+        font = load_font(self.font, self.size_px)
+        return float(font.getlength("0")) if FONTS[self.font].is_mono else float(font.getlength("0")) * 0.92
+
+    def width_px(self, text: str, size: float = 1.0, *, bold: bool = False) -> float:
+        return float(load_font(self.font, max(6, round(self.size_px * size)), bold=bold).getlength(text))
+
+
+def label(text: str) -> Run:
+    return Run(text, Role.LABEL)
+
+
+def _split(runs: tuple[Run, ...]) -> list[Run]:
+    """The runs cut into words, each with its role."""
+    return [Run(word, run.role) for run in runs for word in run.text.split()]
+
+
+@dataclass
+class Roll:
+    """A growing paper roll that is `columns` wide."""
+
+    face: Face
+    columns: int
+    rows: list[Row] = field(default_factory=list)
+
+    def fits(self, text: str, columns: float, size: float = 1.0, *, bold: bool = False) -> bool:
+        return self.face.width_px(text, size, bold=bold) <= columns * self.face.column_px + 0.5
+
+    def add(self, *cells: Cell, size: float = 1.0, bold: bool = False, graphic: str = "text") -> None:
+        self.rows.append(Row(cells, size, bold, max(1.0, size * 1.05), graphic))
+
+    def blank(self, rows: float = 1.0) -> None:
+        self.rows.append(Row((), advance=rows))
+
+    def wrap(self, runs: tuple[Run, ...], columns: float, size: float = 1.0, *, bold: bool = False) -> list[tuple[Run, ...]]:
+        """`runs` in as many lines as they need to be no wider than `columns`; a single word is never cut."""
+        if self.fits("".join(run.text for run in runs), columns, size, bold=bold):
+            return [runs]
+        lines: list[list[Run]] = [[]]
+        for word in _split(runs):
+            line = lines[-1]
+            text = " ".join(run.text for run in [*line, word])
+            if line and not self.fits(text, columns, size, bold=bold):
+                lines.append([word])
+            else:
+                line.append(word)
+        return [tuple(Run(run.text + (" " if run is not line[-1] else ""), run.role) for run in line) for line in lines]
+
+    def centre(self, *runs: Run, size: float = 1.0, bold: bool = False, graphic: str = "text") -> None:
+        while size > 1 and not all(self.fits(word.text, self.columns, size, bold=bold) for word in _split(runs)):
+            size -= 0.2
+        for line in self.wrap(runs, self.columns, size, bold=bold):
+            self.add(Cell(line, self.columns / 2, "centre"), size=size, bold=bold, graphic=graphic)
+
+    def left(self, *runs: Run, indent: float = 0, size: float = 1.0, bold: bool = False) -> None:
+        for line in self.wrap(runs, self.columns - indent, size, bold=bold):
+            self.add(Cell(line, indent), size=size, bold=bold)
+
+    def pair(
+        self, first: tuple[Run, ...], second: tuple[Run, ...], *, indent: float = 0, edge: float = 0, size: float = 1.0, bold: bool = False
+    ) -> None:
+        """`first` at the left and `second` ending `edge` columns before the right margin, on one row where both fit."""
+        right = self.columns - edge
+        joined = "".join(run.text for run in (*first, Run("  "), *second))
+        while size > 1 and not self.fits(joined, right - indent, size, bold=bold):
+            size -= 0.2
+        if self.fits(joined, right - indent, size, bold=bold):
+            self.add(Cell(first, indent), Cell(second, right, "right"), size=size, bold=bold)
+            return
+        room = right - indent - self.face.width_px("".join(run.text for run in second), size, bold=bold) / self.face.column_px - 1.5
+        lines = self.wrap(first, max(room, 8), size, bold=bold)
+        if max(self.face.width_px("".join(run.text for run in line), size, bold=bold) for line in lines) > room * self.face.column_px:
+            self.left(*first, indent=indent, size=size, bold=bold)
+            self.add(Cell(second, right, "right"), size=size, bold=bold)
+            return
+        for line in lines[:-1]:
+            self.add(Cell(line, indent), size=size, bold=bold)
+        self.add(Cell(lines[-1], indent), Cell(second, right, "right"), size=size, bold=bold)
+
+    def rule(self, mark: str) -> None:
+        """A dividing row of repeated `mark`; `_` is a drawn line, an empty mark a little space."""
+        if not mark:
+            self.blank(0.4)
+        elif mark == "_":
+            self.rows.append(Row((Cell((Run("-"),), 0),), advance=0.6, graphic="line"))
+        else:
+            count = int(self.columns * self.face.column_px / self.face.width_px(mark))
+            self.add(Cell((Run(mark * max(1, count)),), 0))

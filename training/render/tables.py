@@ -1,0 +1,210 @@
+"""The country and language tables as typed, frozen values; the tables themselves are the TOML files beside this module."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Ware:
+    """Something sold: `price` in euro cents before a country's scale, `unit` empty where it is counted by the piece."""
+
+    description: str
+    price: int
+    tax_class: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class TaxRate:
+    """One rate of a tax: what is printed for it and the classes of wares that pay it."""
+
+    name: str
+    code: str
+    percent: Decimal
+    classes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class TaxScheme:
+    """How a shop charges tax.
+
+    Attributes:
+        mode: `inside` where prices hold the tax, `on_top` where it is added, `none` where there is none.
+        kinds: Kinds of shop that use it; empty for all.
+        service: Percentages of service charge to draw from; 0 for none.
+        weight: How often it is drawn, relative to its siblings.
+    """
+
+    mode: str
+    rates: tuple[TaxRate, ...]
+    kinds: frozenset[str]
+    service: tuple[Decimal, ...]
+    weight: float
+
+
+@dataclass(frozen=True)
+class Language:
+    """Words as receipts print them. `upper` pairs are replaced before upper-casing, where Unicode's rule is not the printer's."""
+
+    code: str
+    months: tuple[str, ...]
+    words: Mapping[str, tuple[str, ...]]
+    wares: Mapping[str, tuple[Ware, ...]]
+    shop_words: Mapping[str, tuple[str, ...]]
+    name_patterns: tuple[str, ...]
+    syllables: tuple[str, ...]
+    upper: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Country:
+    """Money, dates, taxes and places of one country. Prices are language prices times `scale`, in steps of `price_step` minor units."""
+
+    code: str
+    languages: tuple[str, ...]
+    currency: str
+    digits: int
+    decimal: str
+    thousands: tuple[str, ...]
+    marks: tuple[str, ...]
+    mark_places: tuple[str, ...]
+    minus: tuple[str, ...]
+    dates: tuple[str, ...]
+    date_order: str
+    times: tuple[str, ...]
+    era: int
+    scale: Decimal
+    price_step: int
+    notes: tuple[int, ...]
+    cash_step: int
+    rounds_cards: bool
+    fuel_price: Decimal
+    fuel_unit: str
+    cards: tuple[str, ...]
+    schemes: tuple[TaxScheme, ...]
+    tax_ids: tuple[str, ...]
+    titles: tuple[str, ...]
+    legal: tuple[str, ...]
+    prefers_legal: bool
+    surnames: tuple[str, ...]
+    streets: tuple[str, ...]
+    cities: tuple[str, ...]
+    addresses: tuple[tuple[str, ...], ...]
+    phones: tuple[str, ...]
+    words: Mapping[str, tuple[str, ...]]
+    has_tip_line: bool
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return tomllib.load(file, parse_float=Decimal)
+
+
+def _texts(table: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(values) for key, values in table.items()}
+
+
+def _scheme(table: Mapping[str, Any]) -> TaxScheme:
+    rates = tuple(
+        TaxRate(rate["name"], rate.get("code", ""), Decimal(str(rate["percent"])), frozenset(rate["classes"]))
+        for rate in table.get("rates", ())
+    )
+    service = tuple(Decimal(str(percent)) for percent in table.get("service", (0,)))
+    return TaxScheme(table["mode"], rates, frozenset(table.get("kinds", ())), service, float(table.get("weight", 1)))
+
+
+@cache
+def country_codes() -> tuple[str, ...]:
+    """ISO 3166 codes of the countries that can be rendered, sorted."""
+    return tuple(sorted(path.stem.upper() for path in (HERE / "countries").glob("*.toml")))
+
+
+@cache
+def load_language(code: str) -> Language:
+    """The language with this code, with English where its table leaves a word out."""
+    table = _read(HERE / "languages" / f"{code}.toml")
+    words = _texts(table["words"])
+    if code != "en":
+        words = {**load_language("en").words, **words}
+    wares = {kind: tuple(Ware(*row) for row in rows) for kind, rows in table["wares"].items()}
+    return Language(
+        code=code,
+        months=tuple(table["months"]),
+        words=words,
+        wares=wares,
+        shop_words=_texts(table["shop_words"]),
+        name_patterns=tuple(table["name_patterns"]),
+        syllables=tuple(table.get("syllables", load_language("en").syllables if code != "en" else ())),
+        upper=dict(table.get("upper", {})),
+    )
+
+
+@cache
+def load_country(code: str) -> Country:
+    """The country with this ISO 3166 code.
+
+    Raises:
+        FileNotFoundError: No table for it; `country_codes` lists those there are.
+    """
+    table = _read(HERE / "countries" / f"{code.lower()}.toml")
+    scale = Decimal(str(table["scale"]))
+    return Country(
+        code=code,
+        languages=tuple(table["languages"]),
+        currency=table["currency"],
+        digits=table.get("digits", 2),
+        decimal=table.get("decimal", "."),
+        thousands=tuple(table.get("thousands", [","])),
+        marks=tuple(table["marks"]),
+        mark_places=tuple(table.get("mark_places", ["none"])),
+        minus=tuple(table.get("minus", ["-{}"])),
+        dates=tuple(table["dates"]),
+        date_order=table["date_order"],
+        times=tuple(table.get("times", ["{H:02}:{M:02}", "{H:02}:{M:02}:{S:02}"])),
+        era=table.get("era", 0),
+        scale=scale,
+        price_step=table.get("price_step", 1),
+        notes=tuple(table["notes"]),
+        cash_step=table.get("cash_step", 1),
+        rounds_cards=table.get("rounds_cards", False),
+        fuel_price=Decimal(str(table.get("fuel_price", scale * Decimal("1.65")))),
+        fuel_unit=table.get("fuel_unit", "L"),
+        cards=tuple(table.get("cards", ["VISA", "MASTERCARD"])),
+        schemes=tuple(_scheme(scheme) for scheme in table["taxes"]),
+        tax_ids=tuple(table.get("tax_ids", ())),
+        titles=tuple(table.get("titles", ())),
+        legal=tuple(table["legal"]),
+        prefers_legal=table.get("prefers_legal", False),
+        surnames=tuple(table["surnames"]),
+        streets=tuple(table["streets"]),
+        cities=tuple(table["cities"]),
+        addresses=tuple(tuple(lines) for lines in table["addresses"]),
+        phones=tuple(table["phones"]),
+        words=_texts(table.get("words", {})),
+        has_tip_line=table.get("has_tip_line", False),
+    )
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """One receipt's choice of words: the first one drawn for a key is kept, as a register always prints the same label."""
+
+    country: Country
+    language: Language
+    seed: str
+
+    def word(self, key: str) -> str:
+        """The label of this receipt for `key`."""
+        choices = self.country.words.get(key) or self.language.words[key]
+        return Random(f"{self.seed}:{key}").choice(choices)
+
+    def all(self, key: str) -> tuple[str, ...]:
+        return self.country.words.get(key) or self.language.words[key]
