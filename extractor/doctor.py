@@ -18,7 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from extractor.db import HEAD
 from extractor.errors import ExtractorError
-from extractor.ocr.witness import make_witness
+from extractor.ocr.registry import build_ladder
+from extractor.ocr.witness import Witness
 from extractor.pages import Page
 from extractor.settings import Settings
 
@@ -163,12 +164,10 @@ def _ocr(settings: Settings) -> Finding:
     ImageDraw.Draw(image).text((40, 40), DRAWN, fill="black", font=ImageFont.load_default(size=64))
     started = time.monotonic()
     try:
-        witness = make_witness(settings.reader.ocr_engine, threads=settings.reader.threads)
+        witness = Witness(build_ladder(settings.reader.ocr_engine, threads=settings.reader.threads))
         _, transcript = witness.read(Page(image))
     except ExtractorError as error:
-        return Finding(
-            "ocr", Level.FAIL, f"{settings.reader.ocr_engine}: {error}", "Install the project again: pip install receipt-extractor"
-        )
+        return Finding("ocr", Level.FAIL, str(error))
     seconds = time.monotonic() - started
     if "".join(DRAWN.split()) not in "".join(transcript.text.split()):
         advice = "Choose another engine with reader.ocr_engine, or install the project again."
@@ -183,7 +182,8 @@ def _gpu() -> Finding:
     question = "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')"
     try:
         answer = subprocess.run(  # noqa: S603  # our own interpreter and a constant
-            [sys.executable, "-c", question], capture_output=True, text=True, timeout=120, check=True)
+            [sys.executable, "-c", question], capture_output=True, text=True, timeout=120, check=True
+        )
     except (subprocess.SubprocessError, OSError) as error:
         return Finding(
             "gpu", Level.WARN, f"torch does not load: {error}", "Install torch again for this machine's driver; the ocr reader works."

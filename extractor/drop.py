@@ -57,8 +57,8 @@ def _appear(hidden: Path, inbox_dir: Path, name: str) -> Path:
 
 
 def _numbered(name: str, number: int) -> str:
-    """The name with its number before the suffix, without leading dots (the inbox ignores such names), no longer than a name may be."""
-    path = Path(name.lstrip(".") or "file")
+    """The name with its number before the suffix, no longer than a name may be."""
+    path = Path(name)
     tail = (f"-{number}" if number > 1 else "") + path.suffix
     stem = path.stem
     while len(os.fsencode(stem + tail)) > MAX_NAME_BYTES:

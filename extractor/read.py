@@ -56,8 +56,9 @@ def _source_of(path: Path) -> Source | InputError:
         return InputError(f"{path} {fact}.")
     try:
         # A link that a user names is followed; inside the inbox it would not be.
-        sha256 = digest(path.resolve())
+        file = path.resolve(strict=True)
+        sha256 = digest(file)
     except OSError as error:
         return InputError(f"{path} cannot be read ({error.strerror}). Check its rights.")
     received_at = datetime.now(UTC)
-    return Source(path, printable(path.name), sha256, new_receipt_id(received_at), received_at)
+    return Source(file, printable(path.name), sha256, new_receipt_id(received_at), received_at)

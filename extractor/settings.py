@@ -127,11 +127,13 @@ def load_settings(
     """
     environ = os.environ if environ is None else environ
     folder = Path.cwd() if folder is None else folder
-    path = _settings_file(path, environ, folder)
-    from_file = _read_toml(path) if path else {}
+    is_named = path is not None or bool(environ.get(CONFIG_VARIABLE))
+    path = settings_file(path, environ=environ, folder=folder)
+    if is_named and not path.is_file():
+        raise ConfigError(f"{path} is not there. Name an existing settings file, or make one with: receipts init")
     values: dict[str, Any] = {"inbox_dir": Path("inbox"), "outbox_dir": Path("outbox"), "database": Path("receipts.db")}
-    _merge(values, from_file)
-    _make_absolute(values, path.parent if path else folder)
+    _merge(values, _read_toml(path) if path.is_file() else {})
+    _make_absolute(values, path.parent)
     from_environment = _read_environment(environ)
     _make_absolute(from_environment, folder)
     _merge(values, from_environment)
@@ -140,6 +142,13 @@ def load_settings(
         return Settings.model_validate(values)
     except ValidationError as error:
         raise ConfigError(_explain(error, path, environ)) from error
+
+
+def settings_file(path: Path | None = None, *, environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Path:
+    """Where the settings file is, or would be: `path`, else what `RECEIPTS_CONFIG` names, else `receipts.toml` in `folder`."""
+    environ = os.environ if environ is None else environ
+    folder = Path.cwd() if folder is None else folder
+    return folder / (path or Path(environ.get(CONFIG_VARIABLE) or FILE_NAME)).expanduser()
 
 
 @dataclass(frozen=True)
@@ -199,17 +208,6 @@ def _toml(value: object) -> str:
 
 def _variable(name: str) -> str:
     return PREFIX + name.replace(".", "__").upper()
-
-
-def _settings_file(path: Path | None, environ: Mapping[str, str], folder: Path) -> Path | None:
-    named = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    if named is None:
-        usual = folder / FILE_NAME
-        return usual if usual.is_file() else None
-    named = folder / named.expanduser()
-    if not named.is_file():
-        raise ConfigError(f"{named} is not there. Name an existing settings file, or make one with: receipts init")
-    return named
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -274,7 +272,7 @@ def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
             values[key] = value
 
 
-def _explain(error: ValidationError, path: Path | None, environ: Mapping[str, str]) -> str:
+def _explain(error: ValidationError, path: Path, environ: Mapping[str, str]) -> str:
     """Key, value and what was expected, for the first wrong setting."""
     first = error.errors()[0]
     if not first["loc"]:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from extractor.cli.options import Invocation
 from extractor.cli.text import safe
 
 
@@ -20,15 +19,11 @@ class ReportFormat(StrEnum):
 
 def init(context: typer.Context) -> None:
     """Make the folders, the database and a settings file that explains every setting. Changes nothing that is there."""
-    from extractor.service import prepare
-    from extractor.settings import FILE_NAME, settings_template
+    from extractor.prepare import prepare
 
-    invocation: Invocation = context.obj
-    settings = invocation.settings()
-    for made in prepare(settings):
-        typer.echo(f"made {safe(made)}", err=True)
-    if invocation.config is None:
-        ...
+    for path in prepare(context.obj.config):
+        typer.echo(f"made {safe(path)}", err=True)
+    typer.echo("Ready. Drop receipts into the inbox and start: receipts watch", err=True)
 
 
 def doctor(
@@ -38,15 +33,16 @@ def doctor(
     """Examine folders, rights, database, disk, events, OCR and GPU, and say what to do. Exit code 1 where something fails."""
     from extractor.doctor import Level, examine
 
-    invocation: Invocation = context.obj
     has_failed = False
     findings = []
-    for finding in examine(invocation.settings()):
+    for finding in examine(context.obj.settings()):
         has_failed |= finding.level is Level.FAIL
         if output is ReportFormat.JSON:
             findings.append({"name": finding.name, "level": finding.level, "fact": finding.fact, "advice": finding.advice})
         else:
-            typer.echo(f"{finding.level:<4}  {finding.name}: {safe(finding.fact)}" + (f". {safe(finding.advice)}" if finding.advice else ""))
+            typer.echo(
+                f"{finding.level:<4}  {finding.name}: {safe(finding.fact)}" + (f". {safe(finding.advice)}" if finding.advice else "")
+            )
     if output is ReportFormat.JSON:
         typer.echo(json.dumps(findings, ensure_ascii=False, indent=2))
     raise typer.Exit(1 if has_failed else 0)

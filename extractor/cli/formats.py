@@ -2,12 +2,13 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TextIO
 
 from extractor.cli.options import Format
+from extractor.job import Job
 from schemas.receipt import Receipt
 from schemas.record import Record
 
@@ -38,6 +39,9 @@ ITEM_COLUMNS = (
     ),
 )
 """CSV of items: what identifies the receipt, then the item; `line` counts from 1."""
+
+JOB_KEYS = ("receipt_id", "name", "state", "error_kind", "error_message", "duplicate_of", "filed_as", "attempts", "received_at", "filed_at")
+"""What is told of a file: where it is on its way, why it has no record, and where it lies in the outbox."""
 
 _FORMULA_MARKS = tuple("=+-@\t\r\n＝＋－＠")
 """Source: OWASP, "CSV Injection": cells that start like this are run by spreadsheets."""
@@ -82,6 +86,20 @@ def write_items_csv(rows: Iterable[Row], out: TextIO) -> None:
         head = [getattr(record, name) for name in ITEM_COLUMNS[:5]]
         for line, item in enumerate(record.items, start=1):
             writer.writerow([_cell(value) for value in (*head, line, *(getattr(item, name) for name in ITEM_COLUMNS[6:]))])
+
+
+def write_jobs(jobs: Sequence[Job], output: Format, out: TextIO) -> None:
+    """Files and their states, in one of the formats for programs."""
+    if output is Format.CSV:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(JOB_KEYS)
+        writer.writerows([_cell(getattr(job, key)) for key in JOB_KEYS] for job in jobs)
+        return
+    values = [{key: getattr(job, key) for key in JOB_KEYS} for job in jobs]
+    if output is Format.JSON:
+        out.write(json.dumps(values, ensure_ascii=False, indent=2, default=datetime.isoformat) + "\n")
+    else:
+        out.writelines(json.dumps(value, ensure_ascii=False, default=datetime.isoformat) + "\n" for value in values)
 
 
 WRITERS: Mapping[Format, Callable[[Iterable[Row], TextIO], None]] = {

@@ -43,9 +43,9 @@ def _options(
         typer.Option("--config", help="Settings file; RECEIPTS_CONFIG or receipts.toml here by default.", show_default=False),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[
+    _version: Annotated[
         bool, typer.Option("--version", callback=about.show_version, is_eager=True, help="Show the version and exit.")
-    ] = False,  # noqa: ARG001
+    ] = False,
 ) -> None:
     context.obj.config = config
     context.obj.debug = debug

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from extractor.cli.formats import Row
 from extractor.cli.text import safe
+from extractor.job import Job
 from schemas.receipt import Item, Receipt
 from schemas.record import Record, RecordStatus
 
@@ -45,8 +46,8 @@ def record_table(rows: Iterable[Row]) -> Table:
     for name in ("status", "date", "merchant"):
         table.add_column(name)
     table.add_column("total", justify="right")
-    table.add_column("currency")
-    table.add_column("file", overflow="fold")
+    for name in ("currency", "look at", "file"):
+        table.add_column(name, overflow="fold")
     table.add_column("id", no_wrap=True)
     for extra, record in rows:
         table.add_row(
@@ -55,9 +56,22 @@ def record_table(rows: Iterable[Row]) -> Table:
             _value(record.merchant_name),
             _value(record.total),
             _value(record.currency_code),
+            ", ".join(f"{safe(reason.field)} {safe(reason.kind)}" for reason in record.review_reasons),
             safe(extra.get("image", record.original_filename)),
             record.receipt_id,
         )
+    return table
+
+
+def job_table(jobs: Iterable[Job]) -> Table:
+    """One row a file: where it is on its way, where it lies, and why it has no record."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("file", "state", "outbox", "why"):
+        table.add_column(name, overflow="fold")
+    table.add_column("id", no_wrap=True)
+    for job in jobs:
+        why = f"same bytes as {job.duplicate_of}" if job.duplicate_of else job.error_message or ""
+        table.add_row(safe(job.name), job.state.value, safe(job.filed_as or ""), safe(why), job.receipt_id)
     return table
 
 

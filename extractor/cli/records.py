@@ -1,0 +1,182 @@
+"""Commands that look at what is filed: list, show, search, export."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from extractor.cli.options import Format, FormatOption
+
+if TYPE_CHECKING:
+    from extractor.cli.formats import Row
+    from extractor.db import Database
+    from extractor.settings import Settings
+    from schemas.record import Record
+
+
+class Status(StrEnum):
+    """How far a record can be trusted; the values of `schemas.record.RecordStatus`, which would be slow to import here."""
+
+    ACCEPTED = "accepted"
+    NEEDS_REVIEW = "needs_review"
+    CORRECTED = "corrected"
+    REJECTED = "rejected"
+
+
+class DataFormat(StrEnum):
+    """How an export is written to stdout."""
+
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+StatusOption = Annotated[Status | None, typer.Option("--status", help="Only records that can be trusted this far.", show_default=False)]
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option("--since", formats=["%Y-%m-%d"], help="First day of sale, or of arrival where that is not known.", show_default=False),
+]
+UntilOption = Annotated[datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Last such day.", show_default=False)]
+MerchantOption = Annotated[str | None, typer.Option("--merchant", help="Part of the merchant's name.", show_default=False)]
+TagOption = Annotated[str | None, typer.Option("--tag", help="Name of the inbox subfolder.", show_default=False)]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
+
+
+def list_records(
+    context: typer.Context,
+    *,
+    status: StatusOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    merchant: MerchantOption = None,
+    tag: TagOption = None,
+    limit: LimitOption = 50,
+    files: Annotated[bool, typer.Option("--files", help="List files instead: where each is, and why it has no record.")] = False,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """List records, newest arrival first, with what a person should look at; or files and their states."""
+    from extractor.cli.formats import write_jobs
+    from extractor.cli.tables import job_table, stdout
+    from extractor.clock import SystemClock
+    from extractor.ledger import Ledger
+
+    if files and any((status, since, until, merchant, tag)):
+        raise typer.BadParameter("--files lists every file; the options that choose records do not go with it.")
+    settings = context.obj.settings()
+    with _database(settings) as database:
+        if files:
+            jobs = Ledger(database, SystemClock(), settings.work).jobs(limit=limit)
+            stdout().print(job_table(jobs)) if output is Format.TABLE else write_jobs(jobs, output, sys.stdout)
+        else:
+            _write(_filtered(database, status=status, since=since, until=until, merchant=merchant, tag=tag, limit=limit), output)
+
+
+def show(
+    context: typer.Context,
+    receipt_id: Annotated[str, typer.Argument(metavar="ID", help="The record's receipt_id, as `receipts list` shows it.")],
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Show everything about one record: values, the text they were read from, items, checks, and reasons for review."""
+    from extractor.cli.formats import WRITERS
+    from extractor.cli.tables import record_page, stdout
+    from extractor.errors import InputError
+    from extractor.store import Store
+
+    with _database(context.obj.settings()) as database:
+        record = Store(database).get(receipt_id)
+    if record is None:
+        raise InputError(f"There is no record {receipt_id}. See the ids with: receipts list")
+    if output is Format.TABLE:
+        stdout().print(record_page(record))
+    else:
+        WRITERS[output]([({}, record)], sys.stdout)
+
+
+def search(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Words that all stand on the receipt; the beginning of a word is enough.")],
+    limit: LimitOption = 50,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Find records by words in merchant, items or anywhere in the printed text, best match first."""
+    from extractor.store import Store
+
+    with _database(context.obj.settings()) as database:
+        _write(Store(database).search(text, limit=limit), output)
+
+
+def export(
+    context: typer.Context,
+    *,
+    output: Annotated[DataFormat, typer.Option("--format", "-f", help="How records are written to stdout.")] = DataFormat.CSV,
+    items: Annotated[bool, typer.Option("--items", help="One row a line item, for CSV.")] = False,
+    status: StatusOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    merchant: MerchantOption = None,
+    tag: TagOption = None,
+) -> None:
+    """Write all records to stdout, newest arrival first; the options choose some of them."""
+    from extractor.cli.formats import write_items_csv
+
+    if items and output is not DataFormat.CSV:
+        raise typer.BadParameter("--items goes with --format csv; JSON has the items inside each record.")
+    with _database(context.obj.settings()) as database:
+        records = _filtered(database, status=status, since=since, until=until, merchant=merchant, tag=tag)
+        if items:
+            write_items_csv((({}, record) for record in records), sys.stdout)
+        else:
+            _write(records, Format(output.value))
+
+
+@contextmanager
+def _database(settings: "Settings") -> "Iterator[Database]":
+    """The database that the settings name; looking never makes one."""
+    from extractor.db import Database
+    from extractor.errors import ConfigError
+
+    if not settings.database.is_file():
+        raise ConfigError(f"{settings.database} is not there. Make it with: receipts init")
+    database = Database(settings.database)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _filtered(
+    database: "Database",
+    *,
+    status: Status | None,
+    since: datetime | None,
+    until: datetime | None,
+    merchant: str | None,
+    tag: str | None,
+    limit: int | None = None,
+) -> "Iterator[Record]":
+    from extractor.store import Store
+    from schemas.record import RecordStatus
+
+    return Store(database).list(
+        status=RecordStatus(status) if status else None,
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+        merchant=merchant,
+        tag=tag,
+        limit=limit,
+    )
+
+
+def _write(records: "Iterable[Record]", output: Format) -> None:
+    from extractor.cli.formats import WRITERS
+    from extractor.cli.tables import record_table, stdout
+
+    rows: Iterator[Row] = (({}, record) for record in records)
+    if output is Format.TABLE:
+        stdout().print(record_table(rows))
+    else:
+        WRITERS[output](rows, sys.stdout)
