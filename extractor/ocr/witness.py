@@ -1,0 +1,167 @@
+"""The witness: a page becomes the same page upright, and a transcript of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from PIL import Image, ImageFilter, ImageOps
+
+from extractor.ocr.interface import Box, Fragment, OcrEngine, Transcript
+from extractor.ocr.layout import to_lines
+from extractor.ocr.tilt import measure_tilt
+from extractor.pages import Page
+
+SIDEWAYS = 0.5  # share of the text in boxes that are higher than wide: below 0.1 on upright pages, above 0.9 on sideways ones
+SURE = 0.78  # mean confidence: above 0.8 on pages that are the right way up, below 0.7 on those that are upside down
+MIN_CHARACTERS = 12  # too little text to tell a page's direction from
+MAX_TILT = 2.0  # degrees; below this neither recognition nor rows suffer
+SAME_PLACE = 0.6  # share of the smaller of two fragments that the other covers, from which on they are one
+
+Enhance = Callable[[Image.Image], Image.Image]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One way of looking at a page: which engine of the ladder, how much enlarged, what is done to the image first."""
+
+    engine: int
+    enlarge: float = 1.0
+    enhance: Enhance | None = None
+
+
+def _stretch(image: Image.Image) -> Image.Image:
+    return ImageOps.autocontrast(image.convert("L"), cutoff=(2, 5)).convert("RGB")
+
+
+def _blacken(image: Image.Image) -> Image.Image:
+    """Shadows and stains gone: grey relative to the paper around it, then stretched."""
+    grey = image.convert("L")
+    paper = grey.filter(ImageFilter.BoxBlur(max(15, grey.width // 20)))
+    flat = Image.blend(ImageOps.invert(paper), grey, 0.5)
+    return ImageOps.autocontrast(flat, cutoff=(1, 40)).convert("RGB")
+
+
+LOOKS = (_Look(0), _Look(1), _Look(1, 1.6, _stretch), _Look(1, 1.3, _blacken))
+CROP_SIDE_PX = 1600  # a crop is enlarged until it is this long, at most threefold
+MAX_ENLARGE = 3.0
+CROP_MARGIN = 0.02  # of the page's width: engines miss text that touches the edge
+
+
+class Witness:
+    """Reads pages with a ladder of engines.
+
+    Args:
+        ladder: Engines, cheapest first; at least one. Where it is shorter than a look asks for, its last one looks.
+    """
+
+    def __init__(self, ladder: Sequence[OcrEngine]) -> None:
+        self._ladder = tuple(ladder)
+
+    @property
+    def name(self) -> str:
+        """Its engines, cheapest first."""
+        return ", ".join(engine.name for engine in self._ladder)
+
+    def read(self, page: Page, effort: int = 0, crop: Box | None = None) -> tuple[Page, Transcript]:
+        """The page turned upright, and what is printed on it; boxes are in pixels of the page returned.
+
+        Args:
+            effort: 0 for the ordinary look; each step up costs more and differs from the one below. Above the last it stays there.
+            crop: Look at this part only, enlarged; the page is then taken as upright already and returned as it is.
+        Raises:
+            ReaderUnavailable: The engine failed.
+        """
+        look = LOOKS[min(effort, len(LOOKS) - 1)]
+        if crop is not None:
+            return page, self._transcript(page.image, self._read_crop(page.image, crop, look), look)
+        image, fragments = self._read_upright(page.image, look)
+        turned = page if image is page.image else replace(page, image=image)
+        return turned, self._transcript(image, fragments, look)
+
+    def _engine(self, look: _Look) -> OcrEngine:
+        return self._ladder[min(look.engine, len(self._ladder) - 1)]
+
+    def _transcript(self, image: Image.Image, fragments: Sequence[Fragment], look: _Look) -> Transcript:
+        return Transcript(to_lines(without_doubles(fragments)), image.width, image.height, self._engine(look).name)
+
+    def _read_upright(self, image: Image.Image, look: _Look) -> tuple[Image.Image, list[Fragment]]:
+        """Most pages are upright and cost one reading; each fault that the reading shows costs another one."""
+        seen = self._read(image, look)
+        if _share_sideways(seen) > SIDEWAYS:
+            # Engines turn high boxes left before they read them, so what was read well needs a left turn.
+            turn = Image.Transpose.ROTATE_90 if _mean_confidence(seen) > SURE else Image.Transpose.ROTATE_270
+            image = image.transpose(turn)
+            seen = self._read(image, look)
+        if _characters(seen) >= MIN_CHARACTERS and _mean_confidence(seen) < SURE:
+            other = image.transpose(Image.Transpose.ROTATE_180)
+            image, seen = self._better((image, seen), (other, self._read(other, look)))
+        tilt = measure_tilt(image, [fragment.box for fragment in seen])
+        if abs(tilt) > MAX_TILT:
+            level = image.rotate(tilt, Image.Resampling.BICUBIC, expand=True, fillcolor=_paper_colour(image))
+            image, seen = self._better((image, seen), (level, self._read(level, look)))
+        return image, seen
+
+    def _better(
+        self, one: tuple[Image.Image, list[Fragment]], other: tuple[Image.Image, list[Fragment]]
+    ) -> tuple[Image.Image, list[Fragment]]:
+        return other if _evidence(other[1]) > _evidence(one[1]) else one
+
+    def _read(self, image: Image.Image, look: _Look) -> list[Fragment]:
+        """Fragments with boxes in pixels of `image`, however the look changes it."""
+        sight = look.enhance(image) if look.enhance else image
+        if look.enlarge != 1:
+            sight = sight.resize((round(image.width * look.enlarge), round(image.height * look.enlarge)), Image.Resampling.LANCZOS)
+        return [
+            replace(fragment, box=Box(*(edge / look.enlarge for edge in fragment.box))) if look.enlarge != 1 else fragment
+            for fragment in self._engine(look).read(sight)
+        ]
+
+    def _read_crop(self, image: Image.Image, crop: Box, look: _Look) -> list[Fragment]:
+        margin = CROP_MARGIN * image.width
+        left, top = max(0, round(crop.left - margin)), max(0, round(crop.top - margin))
+        right, bottom = min(image.width, round(crop.right + margin)), min(image.height, round(crop.bottom + margin))
+        if right <= left or bottom <= top:
+            return []
+        part = image.crop((left, top, right, bottom))
+        enlarge = min(MAX_ENLARGE, max(1.0, CROP_SIDE_PX / max(part.size)))
+        found = self._read(part, replace(look, enlarge=enlarge))
+        return [replace(one, box=Box(one.box.left + left, one.box.top + top, one.box.right + left, one.box.bottom + top)) for one in found]
+
+
+def without_doubles(fragments: Sequence[Fragment]) -> list[Fragment]:
+    """The fragments, less those that lie on another one which says more or is surer."""
+    kept: list[Fragment] = []
+    for fragment in sorted(fragments, key=lambda one: one.confidence * len(one.text), reverse=True):
+        if all(_overlap(fragment.box, other.box) < SAME_PLACE for other in kept):
+            kept.append(fragment)
+    return kept
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Share of the smaller box that the other one covers."""
+    width = min(a.right, b.right) - max(a.left, b.left)
+    height = min(a.bottom, b.bottom) - max(a.top, b.top)
+    smaller = min(a.width * a.height, b.width * b.height)
+    return width * height / smaller if width > 0 and height > 0 and smaller > 0 else 0.0
+
+
+def _characters(fragments: Sequence[Fragment]) -> int:
+    return sum(len(fragment.text) for fragment in fragments)
+
+
+def _share_sideways(fragments: Sequence[Fragment]) -> float:
+    high = _characters([fragment for fragment in fragments if fragment.box.height > 1.5 * fragment.box.width])
+    return high / max(1, _characters(fragments))
+
+
+def _mean_confidence(fragments: Sequence[Fragment]) -> float:
+    return sum(fragment.confidence * len(fragment.text) for fragment in fragments) / max(1, _characters(fragments))
+
+
+def _evidence(fragments: Sequence[Fragment]) -> float:
+    """How much was read and how surely; guesses at nonsense, which score about one half, count for nothing."""
+    return sum(len(fragment.text) * max(0.0, fragment.confidence - 0.5) for fragment in fragments)
+
+
+def _paper_colour(image: Image.Image) -> tuple[int, ...]:
+    small = image.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+    return small if isinstance(small, tuple) else (255, 255, 255)
