@@ -8,35 +8,24 @@ At most one open job has a path, and at most one living job has a content (SHA-2
 """
 
 import dataclasses
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+import math
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, Update, and_, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from extractor.clock import Clock
 from extractor.db import Database
-from extractor.errors import ExtractorError, InputError, StorageError
-from extractor.files import printable
+from extractor.errors import ExtractorError, StorageError
+from extractor.job import Arrival, Job, JobState, Refused
 from extractor.settings import WorkSettings
 from extractor.source import new_receipt_id
 from extractor.tables import JobRow
 
-
-class JobState(StrEnum):
-    """Where a file is."""
-
-    QUEUED = "queued"  # settled and complete; waits for a worker
-    READING = "reading"  # a worker has it until its lease ends
-    STORED = "stored"  # its record is saved; its files are on their way
-    DONE = "done"  # record, JSON and original are in place
-    FAILED = "failed"  # will not be read, with the reason
-    DUPLICATE = "duplicate"  # the same bytes are filed or on their way already
-    WITHDRAWN = "withdrawn"  # gone or changed in the inbox before it was read
-
+LONGEST_STORAGE_WAIT = 60.0
+"""Seconds between tries while a disk is full or a folder cannot be written: once that is cured, work goes on within a minute."""
 
 _LIVING = (JobState.QUEUED, JobState.READING, JobState.STORED, JobState.DONE)
 _UNDECIDED = (JobState.QUEUED, JobState.READING, JobState.STORED)
@@ -45,70 +34,6 @@ _TO_FILE = (JobState.STORED, JobState.FAILED, JobState.DUPLICATE)
 
 class LeaseLost(StorageError):
     """The job is not ours any more: another worker took it over, or it was put back. What was done for it does not count."""
-
-
-class Refused(InputError):
-    """Something in the inbox that is no file (a link, FIFO, socket, device) or may not be opened: refused by name, and left there."""
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """A file that the inbox hands over.
-
-    Attributes:
-        path: Relative to the inbox.
-        size_bytes: 0 where it is not a file.
-        sha256: Of its bytes; `None` where they cannot be read.
-    """
-
-    path: Path
-    size_bytes: int
-    sha256: str | None
-
-    @property
-    def name(self) -> str:
-        return printable(self.path.name)
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The subfolders' names, outermost first."""
-        return tuple(printable(part) for part in self.path.parent.parts)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One file's row as it was when it was read; see `Arrival` for the first fields.
-
-    Attributes:
-        receipt_id: Its identifier, also that of its record if it gets one.
-        attempts: Attempts that ended in an error that counts.
-        interruptions: Times that the program died while reading it.
-        waits: Waits for storage since the last success; they do not count as attempts.
-        next_attempt_at: Seconds since 1970; not tried before.
-        duplicate_of: `receipt_id` of the job with the same bytes.
-        filed_as: Where the file lies, or is to lie, relative to the outbox.
-        filed_at: When everything was in place; `None` while the job is open.
-    """
-
-    id: int
-    receipt_id: str
-    path: Path
-    name: str
-    sha256: str | None
-    size_bytes: int
-    tags: tuple[str, ...]
-    received_at: datetime
-    state: JobState
-    worker: str | None
-    attempts: int
-    interruptions: int
-    waits: int
-    next_attempt_at: float
-    error_kind: str | None
-    error_message: str | None
-    duplicate_of: str | None
-    filed_as: str | None
-    filed_at: datetime | None
 
 
 _COLUMNS = tuple(getattr(JobRow, field.name) for field in dataclasses.fields(Job))
@@ -174,7 +99,7 @@ class Ledger:
         values = {"state": JobState.READING, "worker": worker, "lease_until": now + self._work.lease_seconds}
         with self._database.write() as session:
             rows = session.execute(update(JobRow).where(JobRow.id.in_(chosen)).values(values).returning(*_COLUMNS)).all()
-        return tuple(sorted((Job(*row) for row in rows), key=lambda job: (job.next_attempt_at, job.id)))
+        return tuple(sorted((_from_row(row) for row in rows), key=lambda job: (job.next_attempt_at, job.id)))
 
     def reclaim(self, *, from_the_dead: bool = False) -> int:
         """How many jobs were taken from workers whose lease has ended; they are queued again, or fail when that happened too often.
@@ -219,7 +144,8 @@ class Ledger:
         attempts, waits = job.attempts + (not is_waiting), job.waits + is_waiting
         if attempts >= self._work.max_attempts:
             return self.fail(job, error)
-        values = {"state": JobState.QUEUED, "attempts": attempts, "waits": waits, "next_attempt_at": self._after_backoff(attempts + waits)}
+        due = self._after_backoff(waits, LONGEST_STORAGE_WAIT) if is_waiting else self._after_backoff(attempts, math.inf)
+        values = {"state": JobState.QUEUED, "attempts": attempts, "waits": waits, "next_attempt_at": due}
         return self._end_reading(job, values | _error_values(error))
 
     def fail(self, job: Job, error: ExtractorError) -> Job:
@@ -261,7 +187,7 @@ class Ledger:
 
     def postpone(self, job: Job) -> Job:
         """The job after its files could not be moved: tried again after a longer wait each time, without end."""
-        return self._change(job, {"waits": job.waits + 1, "next_attempt_at": self._after_backoff(job.waits + 1)})
+        return self._change(job, {"waits": job.waits + 1, "next_attempt_at": self._after_backoff(job.waits + 1, LONGEST_STORAGE_WAIT)})
 
     def vanished(self, job: Job) -> Job:
         """The closed job of a failed file or duplicate that left the inbox, or was replaced there, before it was moved."""
@@ -320,11 +246,11 @@ class Ledger:
     def _select(self, *conditions: ColumnElement[bool], limit: int | None) -> tuple[Job, ...]:
         statement = select(*_COLUMNS).where(*conditions).order_by(JobRow.next_attempt_at, JobRow.id).limit(limit)
         with self._database.read() as session:
-            return tuple(Job(*row) for row in session.execute(statement))
+            return tuple(_from_row(row) for row in session.execute(statement))
 
-    def _after_backoff(self, times: int) -> float:
+    def _after_backoff(self, times: int, longest: float) -> float:
         """Seconds since 1970 after a wait that doubles each time, up to the longest."""
-        wait = min(self._work.backoff_seconds * 2.0 ** min(times - 1, 60), self._work.max_backoff_seconds)
+        wait = min(self._work.backoff_seconds * 2.0 ** min(times - 1, 60), longest, self._work.max_backoff_seconds)
         return self._clock.now().timestamp() + wait
 
 
@@ -347,7 +273,12 @@ def _held(job: Job) -> ColumnElement[bool]:
 
 
 def _job(session: Session, job_id: int) -> Job:
-    return Job(*session.execute(select(*_COLUMNS).where(JobRow.id == job_id)).one())
+    return _from_row(session.execute(select(*_COLUMNS).where(JobRow.id == job_id)).one())
+
+
+def _from_row(row: Row[Any]) -> Job:
+    values = row._asdict()
+    return Job(**values | {"state": JobState(values["state"])})
 
 
 def _count(session: Session, statement: Update) -> int:

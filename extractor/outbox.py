@@ -1,4 +1,6 @@
-"""Result files appear whole or not at all, and the file they are about is moved beside them. Nothing is overwritten, every step may run twice.
+"""Result files appear whole or not at all, and the file they are about is moved beside them. Nothing is overwritten.
+
+Every step may run twice.
 
 outbox/2026/03/lunch-7Q2M9XKD.json, .jpg     the record and the original; year and month of the transaction, else of the arrival
 outbox/failed/lunch.jpg, .jpg.error.json     what could not be read, and why
@@ -25,7 +27,7 @@ from extractor.files import (
     storage_errors,
     write_whole,
 )
-from extractor.ledger import Job, JobState
+from extractor.job import Job, JobState
 from schemas.record import Record
 
 FAILED, DUPLICATES, WORK = "failed", "duplicates", ".work"

@@ -1,0 +1,96 @@
+"""The order of the steps: claimed jobs become stored records, and what is decided is filed. Knows every step; no step knows another."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from extractor.db import Database
+from extractor.errors import ExtractorError, StorageError
+from extractor.job import Job, JobState
+from extractor.ledger import Ledger
+from extractor.outbox import Outbox
+from extractor.source import Source
+from extractor.store import Store
+from schemas.record import Record
+
+Extract = Callable[[Sequence[Source]], list[Record | ExtractorError]]
+"""Reads a batch: a record, or the reason why there is none, for every source in its order."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt at a job ended: with a record, with an error, or with neither where the file has left the inbox."""
+
+    job: Job
+    record: Record | None = None
+    error: ExtractorError | None = None
+
+
+class Pipeline:
+    """Takes jobs as far as they go. Every step may run twice."""
+
+    def __init__(self, database: Database, ledger: Ledger, store: Store, outbox: Outbox, extract: Extract) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._store = store
+        self._outbox = outbox
+        self._extract = extract
+
+    def read(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """What became of each claimed job; one that fails fails alone."""
+        taken = [self._take(job) for job in jobs]
+        sources = [source for source in taken if isinstance(source, Source)]
+        results = iter(self._extract(sources) if sources else ())
+        return [
+            self._conclude(job, next(results) if isinstance(source, Source) else source) for job, source in zip(jobs, taken, strict=True)
+        ]
+
+    def file(self, job: Job) -> Job | None:
+        """The closed job, everything being in place; `None` where its file has left the inbox before.
+
+        Raises:
+            StorageError: Something cannot be written now; run it again.
+        """
+        if job.state is JobState.STORED:
+            return self._file_record(job)
+        return self._file_other(job)
+
+    def _take(self, job: Job) -> Source | ExtractorError | None:
+        try:
+            copy = self._outbox.take_copy(job)
+            if copy is None:
+                self._ledger.withdraw(job)
+                return None
+        except StorageError as error:
+            return error
+        return Source(copy, job.name, job.sha256 or "", job.receipt_id, job.received_at, job.tags)
+
+    def _conclude(self, job: Job, result: Record | ExtractorError | None) -> Outcome:
+        if not isinstance(result, Record):
+            return Outcome(job, error=result)
+        try:
+            return Outcome(job, record=self._store_record(job, result))
+        except StorageError as error:
+            return Outcome(job, error=error)
+
+    def _store_record(self, job: Job, record: Record) -> Record:
+        """Saves the record and marks its job in one transaction: both or neither."""
+        with self._database.write() as session:
+            saved = self._store.save(session, record)
+            self._ledger.stored(session, job, self._outbox.place_for_record(job, saved))
+        return saved
+
+    def _file_record(self, job: Job) -> Job:
+        record = self._store.get(job.receipt_id)
+        if record is None:
+            raise StorageError(f"{job.name} is marked as stored, but the database has no record of it. Restore the database from a backup.")
+        self._outbox.file_record(job, record)
+        return self._ledger.filed(job)
+
+    def _file_other(self, job: Job) -> Job | None:
+        if job.filed_as is None or self._outbox.is_taken(job):
+            job = self._ledger.plan(job, self._outbox.place_for_other(job))
+        first = self._ledger.job(job.duplicate_of) if job.duplicate_of else None
+        if self._outbox.file_other(job, first):
+            return self._ledger.filed(job)
+        self._ledger.vanished(job)
+        return None

@@ -1,0 +1,123 @@
+"""Doubles that satisfy the project's own contracts, for tests here and in programs that build on this one."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from extractor.errors import ExtractorError
+from extractor.readers.interface import Answer, Document, Question, ReaderError
+from extractor.source import Source, new_receipt_id
+from schemas.record import Record, RecordStatus
+
+
+class ManualClock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self, start: datetime = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)) -> None:
+        self._start = start
+        self._elapsed = 0.0
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._elapsed)
+
+    def monotonic(self) -> float:
+        return self._elapsed
+
+    def advance(self, seconds: float) -> None:
+        """Lets time pass."""
+        self._elapsed += seconds
+
+
+@dataclass
+class ScriptedReader:
+    """A Reader that gives prepared answers.
+
+    Attributes:
+        answers: By document name, in the order of asking; the last one is given again and again.
+        asked: Every question that was put, with the name of its document.
+        opened: Names of the documents of every batch.
+    """
+
+    answers: Mapping[str, Sequence[Answer | ReaderError]]
+    name: str = "scripted"
+    model: str = "script"
+    prompt_version: str = "1"
+    asked: list[tuple[str, Question]] = field(default_factory=list)
+    opened: list[tuple[str, ...]] = field(default_factory=list)
+
+    def open(self, documents: Sequence[Document]) -> "ScriptedReading":
+        """A batch whose answers come from the script."""
+        names = tuple(document.name for document in documents)
+        self.opened.append(names)
+        return ScriptedReading(self, names)
+
+
+class ScriptedReading:
+    """One batch of a ScriptedReader."""
+
+    def __init__(self, reader: ScriptedReader, names: tuple[str, ...]) -> None:
+        self._reader = reader
+        self._names = names
+
+    def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Answer | ReaderError]:
+        """The next answer of the script for every row asked."""
+        return {row: self._answer(self._names[row], question) for row, question in questions.items()}
+
+    def _answer(self, name: str, question: Question) -> Answer | ReaderError:
+        script = self._reader.answers[name]
+        times = sum(asked == name for asked, _ in self._reader.asked)
+        self._reader.asked.append((name, question))
+        return script[min(times, len(script) - 1)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Nothing is held."""
+
+
+@dataclass
+class ScriptedExtraction:
+    """The pipeline's `Extract`: a plain accepted record for every file, unless the script says otherwise.
+
+    Attributes:
+        script: Called with each source; a record, an error, or `None` for the plain record. What it raises is raised.
+        read: Every source that came in, with the SHA-256 of the bytes that lay there.
+    """
+
+    script: Callable[[Source], Record | ExtractorError | None] = lambda _: None
+    read: list[tuple[Source, str]] = field(default_factory=list)
+
+    def __call__(self, sources: Sequence[Source]) -> list[Record | ExtractorError]:
+        """One result a source, in order."""
+        return [self._result(source) for source in sources]
+
+    def _result(self, source: Source) -> Record | ExtractorError:
+        self.read.append((source, hashlib.sha256(source.path.read_bytes()).hexdigest()))
+        return self.script(source) or make_record(source)
+
+
+def make_source(name: str = "lunch.jpg", *, path: Path | None = None, received_at: datetime | None = None) -> Source:
+    """A source whose bytes are its name, which nobody has written to disk."""
+    received_at = received_at or ManualClock().now()
+    sha256 = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
+    return Source(path or Path(name), name, sha256, new_receipt_id(received_at), received_at)
+
+
+def make_record(source: Source | None = None, **values: Any) -> Record:
+    """An accepted record of the source that says nothing else, with these values changed."""
+    source = source or make_source()
+    plain: dict[str, Any] = {
+        "receipt_id": source.receipt_id,
+        "source_sha256": source.sha256,
+        "original_filename": source.name,
+        "tags": source.tags,
+        "received_at": source.received_at,
+        "status": RecordStatus.ACCEPTED,
+        "reader": "scripted",
+    }
+    return Record(**(plain | values))

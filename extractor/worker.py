@@ -1,0 +1,124 @@
+"""Claims jobs, runs the pipeline, and turns an error's remedy into the job's next state. Any number of workers may share a ledger."""
+
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Sequence
+
+from extractor.clock import Clock
+from extractor.errors import ExtractorError, ReaderUnavailable, Remedy, StorageError
+from extractor.job import Job, JobState
+from extractor.ledger import LeaseLost, Ledger
+from extractor.pipeline import Outcome, Pipeline
+
+logger = logging.getLogger(__name__)
+
+SHORTEST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 5.0
+"""Another process (`receipts retry`) may queue something without waking this one."""
+
+
+class Worker:
+    """One thread's work.
+
+    Attributes:
+        name: Whom the ledger leases jobs to; no two workers share it.
+        wake: Set it when there is something new to do.
+    """
+
+    def __init__(self, ledger: Ledger, pipeline: Pipeline, clock: Clock, *, batch_size: int) -> None:
+        self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.wake = threading.Event()
+        self._ledger = ledger
+        self._pipeline = pipeline
+        self._clock = clock
+        self._batch_size = batch_size
+
+    def run(self, stop: threading.Event) -> None:
+        """Works until `stop` is set; then the batch in hand is finished. Storage errors are waited for."""
+        while not stop.is_set():
+            self.wake.clear()
+            try:
+                self.run_once(stop)
+                wait = self._wait_seconds()
+            except StorageError as error:
+                logger.warning("storage_unavailable", extra={"error": str(error)})
+                wait = LONGEST_WAIT_SECONDS
+            self.wake.wait(wait)
+
+    def run_once(self, stop: threading.Event) -> int:
+        """How many jobs were read or filed: all that are due, until none is left or `stop` is set.
+
+        Raises:
+            StorageError: The ledger cannot be used now.
+        """
+        self._ledger.release(self.name)  # what a storage error has left in this worker's hands
+        worked = self._file_due()
+        while not stop.is_set():
+            jobs = self._ledger.claim(self.name, self._batch_size)
+            for outcome in self._attempt(jobs) if jobs else ():
+                self._settle(outcome)
+            step = len(jobs) + self._file_due()
+            if not step:
+                break
+            worked += step
+        return worked
+
+    def _attempt(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """What became of the jobs. Nothing that reading one of them raises ends the worker or harms the others."""
+        try:
+            return self._pipeline.read(jobs)
+        except StorageError:
+            raise  # no fault of the files
+        except Exception as error:
+            logger.exception("reading_crashed", extra={"files": [job.name for job in jobs]})
+            if len(jobs) > 1:
+                return [outcome for job in jobs for outcome in self._attempt([job])]
+            return [Outcome(jobs[0], error=_crash(jobs[0], error))]
+
+    def _settle(self, outcome: Outcome) -> None:
+        job, error = outcome.job, outcome.error
+        fields = {"receipt_id": job.receipt_id, "file": job.name}
+        if outcome.record is not None:
+            logger.info("receipt_stored", extra=fields | {"status": outcome.record.status.value})
+        elif error is None:
+            logger.info("file_withdrawn", extra=fields)
+        elif isinstance(error, LeaseLost):
+            logger.warning("lease_lost", extra=fields)
+        else:
+            after = self._ledger.fail(job, error) if error.remedy is Remedy.REPORT else self._ledger.try_again(job, error)
+            event = "receipt_failed" if after.state is JobState.FAILED else "receipt_delayed"
+            logger.warning(event, extra=fields | {"error": str(error), "kind": type(error).__name__, "attempts": after.attempts})
+
+    def _file_due(self) -> int:
+        """How many jobs' files were put in their places."""
+        filed = 0
+        while jobs := self._ledger.to_file(self._batch_size):
+            for job in jobs:
+                filed += self._file(job)
+        return filed
+
+    def _file(self, job: Job) -> bool:
+        fields = {"receipt_id": job.receipt_id, "file": job.name}
+        try:
+            closed = self._pipeline.file(job)
+        except StorageError as error:
+            logger.warning("filing_delayed", extra=fields | {"error": str(error)})
+        except Exception:
+            logger.exception("filing_crashed", extra=fields)
+        else:
+            logger.info("file_filed", extra=fields | {"state": closed.state.value, "filed_as": closed.filed_as} if closed else fields)
+            return True
+        self._ledger.postpone(job)
+        return False
+
+    def _wait_seconds(self) -> float:
+        due = self._ledger.next_due()
+        wait = LONGEST_WAIT_SECONDS if due is None else due - self._clock.now().timestamp()
+        return min(max(wait, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
+
+
+def _crash(job: Job, error: Exception) -> ExtractorError:
+    """A bug or a library's odd exception, as an attempt that counts."""
+    return ReaderUnavailable(f"{job.name} could not be read ({type(error).__name__}: {error}). The log has the details.")

@@ -1,0 +1,76 @@
+"""Fixtures that every test may ask for: things (`settings`, `clock`) and factories for a state."""
+
+import itertools
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from PIL import Image, ImageDraw
+
+from extractor.settings import InboxSettings, Settings, WorkSettings
+from extractor.testing import ManualClock
+
+# Two shared cores: the time that one example takes says nothing.
+hypothesis_settings.register_profile("project", deadline=None, derandomize=True, max_examples=60)
+hypothesis_settings.load_profile("project")
+
+
+@pytest.fixture(autouse=True)
+def _network_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test talks to anybody but itself: connections leave the machine in no test."""
+    connect = socket.socket.connect
+
+    def refuse(self: socket.socket, address: Any) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and address[0] not in {"127.0.0.1", "::1", "localhost"}:
+            raise AssertionError(f"a test tried to reach {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """An installation in an empty folder, without waiting: files settle at once and retries are due at once."""
+    return Settings(
+        inbox_dir=tmp_path / "inbox",
+        outbox_dir=tmp_path / "outbox",
+        database=tmp_path / "receipts.db",
+        inbox=InboxSettings(settle_seconds=0, patience_seconds=0.01, rescan_seconds=0.2),
+        work=WorkSettings(backoff_seconds=0, max_attempts=3),
+    )
+
+
+@pytest.fixture
+def draw() -> Callable[..., Path]:
+    """Makes image files, each with other bytes: `draw(path, text="...")`."""
+    return draw_image
+
+
+_numbers = itertools.count()
+
+
+def draw_image(path: Path, text: str | None = None) -> Path:
+    """A small picture with a text, by default one that no other picture has."""
+    image = Image.new("RGB", (160, 60), "white")
+    ImageDraw.Draw(image).text((10, 20), text or f"receipt {next(_numbers)}", fill="black")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, format="PNG")
+    return path
+
+
+@pytest.fixture
+def archive(settings: Settings, clock: ManualClock) -> Iterator[Any]:
+    """Ledger, store and outbox on real files, with the manual clock."""
+    from extractor.service import open_archive
+
+    opened = open_archive(settings, clock=clock)
+    yield opened
+    opened.close()
