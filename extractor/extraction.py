@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Self
 
 from extractor.errors import ExtractorError
-from extractor.ocr.witness import Witness, make_witness
+from extractor.ocr.registry import build_ladder
+from extractor.ocr.witness import Witness
 from extractor.pages import PageLimits, load_pages
 from extractor.readers.interface import Document, Reader
 from extractor.readers.registry import make_reader
@@ -30,7 +31,7 @@ class Extraction:
         Raises:
             ConfigError: The reader or the OCR engine cannot work here.
         """
-        witness = make_witness(settings.reader.ocr_engine, threads=settings.reader.threads)
+        witness = Witness(build_ladder(settings.reader.ocr_engine, threads=settings.reader.threads))
         policy = Policy(max_rungs=settings.reader.max_rungs, seconds=settings.reader.reask_seconds, preferences=settings.locale)
         limits = PageLimits(**settings.limits.model_dump())
         return cls(make_reader(settings, witness), witness, limits=limits, policy=policy)
