@@ -3,6 +3,7 @@
 import itertools
 import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from extractor.errors import InputError, StorageError
@@ -12,18 +13,22 @@ MAX_NAME_BYTES = 255
 """Longest file name that ext4, XFS, APFS and NTFS take; room for the number is cut from the stem."""
 
 
-def drop_file(path: Path, inbox_dir: Path) -> Path:
+def drop_file(path: Path, inbox_dir: Path, *, is_ignored: Callable[[Path], bool]) -> Path:
     """Where the copy lies. A name that is taken in the inbox gets a number: `lunch.jpg`, `lunch-2.jpg`.
 
     The bytes are written under a name that the inbox ignores, brought to disk, and then appear under their own name in one step.
 
+    Args:
+        is_ignored: Whether the inbox leaves such a name alone; a file that nobody would take is refused.
     Raises:
-        InputError: `path` is not there, is not a regular file, or may not be read.
+        InputError: `path` is not there, is not a regular file, may not be read, or has a name that is ignored.
         StorageError: The inbox is not there, cannot be written, or its disk is full.
     """
     if not path.is_file():
         fact = "is a folder. Name its files" if path.is_dir() else "is not there or is not a file. Check the path"
         raise InputError(f"{path} {fact}.")
+    if is_ignored(Path(path.name)):
+        raise InputError(f"{path} has a name that the inbox leaves alone, as it does hidden and unfinished files. Rename it.")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path} cannot be read. Give this user the right to read it.")
     if not inbox_dir.is_dir():

@@ -151,6 +151,23 @@ def settings_file(path: Path | None = None, *, environ: Mapping[str, str] | None
     return folder / (path or Path(environ.get(CONFIG_VARIABLE) or FILE_NAME)).expanduser()
 
 
+def make_settings_file(path: Path) -> bool:
+    """Whether the file was made, with every setting and its default in comments; one that is there is left as it is.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(settings_template())
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({error.strerror}). Check the rights of its folder, or name another file.") from error
+    return True
+
+
 @dataclass(frozen=True)
 class SettingDoc:
     """One setting as the manual and the settings file describe it.

@@ -18,6 +18,16 @@ hypothesis_settings.register_profile("project", deadline=None, derandomize=True,
 hypothesis_settings.load_profile("project")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="Rewrite the files in tests/golden; review the diff.")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be rewritten rather than compared."""
+    return bool(request.config.getoption("--update-golden"))
+
+
 @pytest.fixture(autouse=True)
 def _network_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test talks to anybody but itself: connections leave the machine in no test."""

@@ -19,11 +19,14 @@ class ReportFormat(StrEnum):
 
 def init(context: typer.Context) -> None:
     """Make the folders, the database and a settings file that explains every setting. Changes nothing that is there."""
-    from extractor.prepare import prepare
+    from extractor.service import prepare
+    from extractor.settings import load_settings, make_settings_file, settings_file
 
-    for path in prepare(context.obj.config):
-        typer.echo(f"made {safe(path)}", err=True)
-    typer.echo("Ready. Drop receipts into the inbox and start: receipts watch", err=True)
+    path = settings_file(context.obj.config)
+    made = (path,) if make_settings_file(path) else ()
+    for place in (*made, *prepare(load_settings(path))):
+        typer.echo(f"made {safe(place)}", err=True)
+    typer.echo("Ready. Drop receipts into the inbox, and start: receipts watch", err=True)
 
 
 def doctor(

@@ -14,21 +14,67 @@ if TYPE_CHECKING:
 
     from extractor.cli.formats import Row
     from extractor.errors import ExtractorError
+    from extractor.service import Archive
     from extractor.settings import Settings
 
 FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Images or PDFs.", show_default=False)]
 
 
+def watch(
+    context: typer.Context,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Work off what is in the inbox, then exit.")] = False,
+    poll: Annotated[bool, typer.Option("--poll", help="Look instead of waiting for events: for network shares.")] = False,
+    reader: ReaderOption = None,
+) -> None:
+    """Take what is dropped into the inbox, read it and file it, until stopped with Ctrl-C or SIGTERM."""
+    from extractor.log import configure
+    from extractor.service import build
+
+    settings = context.obj.settings(inbox={"poll": True} if poll else None, reader={"name": reader} if reader else None)
+    configure(settings.log)
+    service = build(settings)
+    try:
+        if once:
+            before = _counts(service.archive)
+            service.run_once()
+            typer.echo(_summary(before, _counts(service.archive), settings), err=True)
+        else:
+            typer.echo(f"Watching {safe(settings.inbox_dir)}. Results go to {safe(settings.outbox_dir)}. Stop with Ctrl-C.", err=True)
+            service.run()
+    finally:
+        service.archive.close()
+
+
+def _counts(archive: "Archive") -> dict[str, int]:
+    """How many files and records are in each state; the two share no name."""
+    return {state.value: count for state, count in (*archive.ledger.counts().items(), *archive.store.counts().items())}
+
+
+def _summary(before: dict[str, int], after: dict[str, int], settings: "Settings") -> str:
+    """What a run of `watch --once` has done, and where the files went."""
+    new = {state: count - before.get(state, 0) for state, count in after.items()}
+    filed = (
+        f"{new.get('done', 0)} filed in {settings.outbox_dir} ({new.get('accepted', 0)} accepted, {new.get('needs_review', 0)} to review)"
+    )
+    failed, duplicates = f"{new.get('failed', 0)} failed (failed/)", f"{new.get('duplicate', 0)} duplicates (duplicates/)"
+    waiting = sum(after.get(state, 0) for state in ("queued", "reading", "stored"))
+    return safe(", ".join((filed, failed, duplicates))) + (f"; {waiting} wait to be tried again" if waiting else "") + "."
+
+
 def add(context: typer.Context, files: FilesArgument) -> None:
     """Copy files into the inbox: each appears there whole or not at all, and replaces nothing. Prints where each copy lies."""
+    from extractor.clock import SystemClock
     from extractor.drop import drop_file
     from extractor.errors import ExtractorError
+    from extractor.inbox import Inbox
 
-    inbox_dir = context.obj.settings().inbox_dir
+    settings = context.obj.settings()
+    inbox = Inbox(settings.inbox_dir, settings.inbox, lambda _: None, SystemClock())
     failures = []
     for path in files:
         try:
-            typer.echo(safe(drop_file(path, inbox_dir)))
+            typer.echo(safe(drop_file(path, settings.inbox_dir, is_ignored=inbox.is_ignored)))
         except ExtractorError as error:
             failures.append(error)
             typer.echo(f"receipts: {safe(error)}", err=True)
@@ -75,3 +121,18 @@ def _read_rows(files: list[Path], settings: "Settings", failures: "list[Extracto
             else:
                 failures.append(result)
                 progress.console.print(f"receipts: {safe(result)}")
+
+
+def retry(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids or names of failed files; all by default.")] = None,
+) -> None:
+    """Put failed files back into the inbox and its queue. Prints which; a running service takes them, else: receipts watch --once."""
+    from extractor.errors import InputError
+
+    with context.obj.archive() as archive:
+        jobs = archive.retry(names or ())
+    for job in jobs:
+        typer.echo(f"{job.receipt_id} {safe(job.name)}")
+    if names and not jobs:
+        raise InputError(f"No failed file is called {' or '.join(names)}. See them with: receipts list --files")

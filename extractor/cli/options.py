@@ -1,5 +1,7 @@
 """What the commands' options share. Imports nothing that `receipts --help` would have to wait for."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from extractor.service import Archive
     from extractor.settings import Settings
 
 
@@ -36,3 +39,19 @@ class Invocation:
         from extractor.settings import load_settings  # noqa: PLC0415  # see the module's docstring
 
         return load_settings(self.config, overrides={name: change for name, change in changes.items() if change})
+
+    @contextmanager
+    def archive(self) -> "Iterator[Archive]":
+        """Everything that is filed; looking makes no database where there is none."""
+        from extractor.errors import ConfigError  # noqa: PLC0415  # see the module's docstring
+
+        settings = self.settings()
+        if not settings.database.is_file():
+            raise ConfigError(f"{settings.database} is not there. Make it with: receipts init")
+        from extractor.service import open_archive  # noqa: PLC0415  # as above
+
+        archive = open_archive(settings)
+        try:
+            yield archive
+        finally:
+            archive.close()

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -13,8 +12,7 @@ from extractor.cli.options import Format, FormatOption
 
 if TYPE_CHECKING:
     from extractor.cli.formats import Row
-    from extractor.db import Database
-    from extractor.settings import Settings
+    from extractor.service import Archive
     from schemas.record import Record
 
 
@@ -61,18 +59,24 @@ def list_records(
     """List records, newest arrival first, with what a person should look at; or files and their states."""
     from extractor.cli.formats import write_jobs
     from extractor.cli.tables import job_table, stdout
-    from extractor.clock import SystemClock
-    from extractor.ledger import Ledger
+    from extractor.job import JobState
 
-    if files and any((status, since, until, merchant, tag)):
+    is_filtered = any((status, since, until, merchant, tag))
+    if files and is_filtered:
         raise typer.BadParameter("--files lists every file; the options that choose records do not go with it.")
-    settings = context.obj.settings()
-    with _database(settings) as database:
-        if files:
-            jobs = Ledger(database, SystemClock(), settings.work).jobs(limit=limit)
-            stdout().print(job_table(jobs)) if output is Format.TABLE else write_jobs(jobs, output, sys.stdout)
-        else:
-            _write(_filtered(database, status=status, since=since, until=until, merchant=merchant, tag=tag, limit=limit), output)
+    with context.obj.archive() as archive:
+        if not files:
+            _write(_filtered(archive, status=status, since=since, until=until, merchant=merchant, tag=tag, limit=limit), output)
+        is_table = output is Format.TABLE
+        if not files and (is_filtered or not is_table):
+            return
+        without_record = (JobState.QUEUED, JobState.READING, JobState.FAILED, JobState.DUPLICATE)
+        jobs = archive.ledger.jobs(*(() if files else without_record))
+        newest = sorted(jobs, key=lambda job: job.receipt_id, reverse=True)[:limit]
+        if not is_table:
+            write_jobs(newest, output, sys.stdout)
+        elif files or newest:
+            stdout().print(job_table(newest))
 
 
 def show(
@@ -84,10 +88,9 @@ def show(
     from extractor.cli.formats import WRITERS
     from extractor.cli.tables import record_page, stdout
     from extractor.errors import InputError
-    from extractor.store import Store
 
-    with _database(context.obj.settings()) as database:
-        record = Store(database).get(receipt_id)
+    with context.obj.archive() as archive:
+        record = archive.store.get(receipt_id)
     if record is None:
         raise InputError(f"There is no record {receipt_id}. See the ids with: receipts list")
     if output is Format.TABLE:
@@ -103,10 +106,8 @@ def search(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Find records by words in merchant, items or anywhere in the printed text, best match first."""
-    from extractor.store import Store
-
-    with _database(context.obj.settings()) as database:
-        _write(Store(database).search(text, limit=limit), output)
+    with context.obj.archive() as archive:
+        _write(archive.store.search(text, limit=limit), output)
 
 
 def export(
@@ -125,31 +126,16 @@ def export(
 
     if items and output is not DataFormat.CSV:
         raise typer.BadParameter("--items goes with --format csv; JSON has the items inside each record.")
-    with _database(context.obj.settings()) as database:
-        records = _filtered(database, status=status, since=since, until=until, merchant=merchant, tag=tag)
+    with context.obj.archive() as archive:
+        records = _filtered(archive, status=status, since=since, until=until, merchant=merchant, tag=tag)
         if items:
             write_items_csv((({}, record) for record in records), sys.stdout)
         else:
             _write(records, Format(output.value))
 
 
-@contextmanager
-def _database(settings: "Settings") -> "Iterator[Database]":
-    """The database that the settings name; looking never makes one."""
-    from extractor.db import Database
-    from extractor.errors import ConfigError
-
-    if not settings.database.is_file():
-        raise ConfigError(f"{settings.database} is not there. Make it with: receipts init")
-    database = Database(settings.database)
-    try:
-        yield database
-    finally:
-        database.close()
-
-
 def _filtered(
-    database: "Database",
+    archive: "Archive",
     *,
     status: Status | None,
     since: datetime | None,
@@ -158,10 +144,9 @@ def _filtered(
     tag: str | None,
     limit: int | None = None,
 ) -> "Iterator[Record]":
-    from extractor.store import Store
     from schemas.record import RecordStatus
 
-    return Store(database).list(
+    return archive.store.list(
         status=RecordStatus(status) if status else None,
         since=since.date() if since else None,
         until=until.date() if until else None,

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from extractor.drop import drop_file
+from extractor import drop
 from extractor.errors import InputError, StorageError
+
+
+def drop_file(path: Path, inbox: Path) -> Path:
+    """What `receipts add` does, in an inbox that leaves `*.part` alone."""
+    return drop.drop_file(path, inbox, is_ignored=lambda name: name.suffix == ".part")
 
 
 @pytest.fixture
@@ -108,3 +113,14 @@ def test_a_link_that_a_user_names_is_followed(inbox: Path, lunch: Path, tmp_path
     copy = drop_file(link, inbox)
 
     assert (copy.is_symlink(), copy.read_bytes()) == (False, b"a receipt")
+
+
+def test_a_name_that_nobody_would_take_is_refused(inbox: Path, tmp_path: Path) -> None:
+    """No file is put where it would wait for ever."""
+    unfinished = tmp_path / "lunch.jpg.part"
+    unfinished.write_bytes(b"a receipt")
+
+    with pytest.raises(InputError, match="Rename it"):
+        drop_file(unfinished, inbox)
+
+    assert list(inbox.iterdir()) == []

@@ -1,0 +1,94 @@
+"""The installed command, run in a process of its own in a folder of its own, and sample receipts to drop."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.samples import sample_set
+
+COMMAND = Path(sys.executable).with_name("receipts")
+QUICK = {"RECEIPTS_INBOX__SETTLE_SECONDS": "0.2", "RECEIPTS_INBOX__RESCAN_SECONDS": "0.5", "RECEIPTS_INBOX__PATIENCE_SECONDS": "1"}
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A folder in which somebody works with the command."""
+
+    folder: Path
+
+    @property
+    def inbox(self) -> Path:
+        return self.folder / "inbox"
+
+    @property
+    def outbox(self) -> Path:
+        return self.folder / "outbox"
+
+    def run(self, *arguments: str, code: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
+        """What the command printed; it must end with this exit code."""
+        done = subprocess.run(
+            [COMMAND, *arguments], check=False, cwd=self.folder, env=_environment(environ), capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    @contextmanager
+    def running(self, *arguments: str, **environ: str) -> Iterator["subprocess.Popen[str]"]:
+        """The command in the background; it is ended with the block, if it has not ended by then."""
+        with (self.folder / "stderr.log").open("w") as log:
+            process = subprocess.Popen([COMMAND, *arguments], cwd=self.folder, env=_environment(environ), stdout=log, stderr=log, text=True)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait(timeout=30)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The records in the outbox."""
+        return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(self.outbox.glob("20*/*/*.json"))]
+
+
+def _environment(changes: dict[str, str]) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("RECEIPTS_")}
+    return own | QUICK | {"COLUMNS": "200"} | changes
+
+
+@pytest.fixture(scope="session")
+def _fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fresh")
+    Installation(folder).run("init")
+    return folder
+
+
+@pytest.fixture
+def installation(tmp_path: Path, _fresh: Path) -> Installation:
+    """A fresh folder after `receipts init`, which is run once and copied."""
+    shutil.copytree(_fresh, tmp_path, dirs_exist_ok=True)
+    return Installation(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The demonstration set, by name."""
+    folder = tmp_path_factory.mktemp("samples")
+    for sample in sample_set():
+        (folder / sample.name).write_bytes(sample.data)
+    return {path.name: path for path in folder.iterdir()}
+
+
+def wait_until(is_so: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+    """Returns as soon as `is_so` holds; fails, naming `what`, when it does not come true in time."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.05)
