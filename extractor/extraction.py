@@ -8,6 +8,7 @@ from extractor.ocr.registry import build_ladder
 from extractor.ocr.witness import Witness
 from extractor.pages import PageLimits, load_pages
 from extractor.readers.interface import Document, Reader
+from extractor.readers.ocr.reader import OcrReader
 from extractor.readers.registry import make_reader
 from extractor.reask import Outcome, Policy, read_documents
 from extractor.settings import Settings
@@ -21,6 +22,7 @@ class Extraction:
     def __init__(self, reader: Reader, witness: Witness, *, limits: PageLimits, policy: Policy) -> None:
         self._reader = reader
         self._witness = witness
+        self._second_reader = None if isinstance(reader, OcrReader) else OcrReader(witness)
         self._limits = limits
         self._policy = policy
 
@@ -40,7 +42,7 @@ class Extraction:
         """A record, or the reason why there is none, for every source in its order; one that fails fails alone."""
         loaded = [self._load(source) for source in sources]
         documents = [document for document in loaded if isinstance(document, Document)]
-        outcomes = iter(read_documents(self._reader, documents, self._policy) if documents else ())
+        outcomes = iter(read_documents(self._reader, documents, self._policy, witness=self._second_reader) if documents else ())
         results = [next(outcomes) if isinstance(document, Document) else document for document in loaded]
         return [
             result if isinstance(result, ExtractorError) else self._record(source, document, result)

@@ -3,6 +3,9 @@
 Every answer to a field is a vote. The value with the most votes counts, and how many looks agree on it is filed with it; a field
 whose looks disagree stays a conflict until one value leads. Lists (items, taxes, payments) cannot be voted on row by row: the later
 list is taken where it leaves less to complain about.
+
+A reader that is not the OCR reader has a witness: the field models' own reading of the OCR text. It answers nothing, but where it read the
+same value, that is one look more, and where it read another one, that is a conflict.
 """
 
 import re
@@ -10,12 +13,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from difflib import SequenceMatcher
 
 from extractor.checks import Examination, examine
 from extractor.errors import BadAnswer, ExtractorError, Remedy
 from extractor.normalise import AMOUNT_FIELDS, MAGNITUDE_FIELDS, Normalised, normalise
 from extractor.parse import ParsedAnswer, parse_answer
-from extractor.questions import FIRST, again, asked_fields
+from extractor.printed.dates import find_dates
+from extractor.printed.times import find_times
+from extractor.questions import ALL_FIELDS, FIRST, again, asked_fields
 from extractor.readers.interface import Answer, Document, Evidence, Issue, Look, Question, Reader, ReaderError, Reading
 from extractor.settings import LocaleSettings
 from schemas.answer import ReceiptAnswer
@@ -24,6 +30,10 @@ from schemas.values import FieldEvidence, FieldState, Origin
 
 ASKABLE = frozenset({"missing", "unconfirmed", "conflict", "unreadable", "invalid", "implausible", "cut_off"})
 """Kinds of issue that another look may settle; an ambiguous date stays ambiguous however often it is read."""
+
+LIKE_NAMES = frozenset({"merchant_name", "merchant_address"})
+ALIKE = 0.85
+"""Names and addresses of two looks agree from this similarity on: looks differ in spaces, accents and a letter."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +84,11 @@ class Outcome:
 class _Vote:
     """One look's value for one field."""
 
-    key: str
     text: str
     evidence: Evidence | None
+
+
+_Votes = dict[str, _Vote]
 
 
 @dataclass
@@ -90,6 +102,7 @@ class _Row:
     evidence: dict[str, Evidence] = field(default_factory=dict)
     votes: dict[str, list[_Vote]] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
+    witness: _Votes = field(default_factory=dict)
     error: ExtractorError | None = None
     outcome: tuple[Normalised, Examination] | None = None
 
@@ -135,12 +148,23 @@ class _Row:
         return replace(normalised, fields=fields), replace(examination, issues=issues)
 
     def _with_looks(self, path: str, seen: FieldEvidence) -> FieldEvidence:
-        votes = self.votes.get("currency" if path == "currency_code" else path, [])
-        if len(votes) < 2:
+        """The evidence with the number of looks that agree, the witness's included, and whether another value has as many."""
+        name = "currency" if path == "currency_code" else path
+        votes = self.votes.get(name, [])
+        if not votes:
             return seen
-        tally = _tally(votes)
-        leads = len(tally) == 1 or tally[0][1] > tally[1][1]
-        return seen.model_copy(update={"looks": tally[0][1], "state": seen.state if leads else FieldState.CONFLICT})
+        own, witness = _winner(name, votes), self.witness.get(name)
+        cast = [*votes, *([witness] if witness else [])]
+        looks = _supporters(name, own, cast)
+        rivals = [_supporters(name, vote, cast) for vote in cast if not agree(name, own.text, vote.text)]
+        if witness and agree(name, own.text, witness.text):
+            seen = self._seen_by_both(seen, witness)
+        state = FieldState.CONFLICT if rivals and max(rivals) >= looks else seen.state
+        return seen.model_copy(update={"looks": looks, "state": state})
+
+    def _seen_by_both(self, seen: FieldEvidence, witness: _Vote) -> FieldEvidence:
+        confidence = max(seen.confidence or 0.0, (witness.evidence and witness.evidence.confidence) or 0.0)
+        return seen.model_copy(update={"origin": Origin.BOTH, "confidence": confidence})
 
     def _merge(self, new: ReceiptAnswer, evidence: Mapping[str, Evidence], question: Question) -> tuple[str, ...]:
         """Let the new answer vote on the fields that were asked; gives those that changed or gained an agreeing look."""
@@ -152,8 +176,8 @@ class _Row:
                     self._set(name, value, evidence)
                     changed.append(name)
             elif value is not None:
-                self.votes.setdefault(name, []).append(_Vote(_key_of(name, value), value, evidence.get(name)))
-                winner = _winner(self.votes[name])
+                self.votes.setdefault(name, []).append(_Vote(value, evidence.get(name)))
+                winner = _winner(name, self.votes[name])
                 own = {name: winner.evidence} if winner.evidence else {}
                 self._set(name, winner.text, own)
                 changed.append(name)
@@ -176,15 +200,23 @@ class _Row:
         self.evidence = _replaced(self.evidence, name, evidence)
 
 
-def read_documents(reader: Reader, documents: Sequence[Document], policy: Policy) -> list[Outcome | ExtractorError]:
+def read_documents(
+    reader: Reader, documents: Sequence[Document], policy: Policy, *, witness: Reader | None = None
+) -> list[Outcome | ExtractorError]:
     """Read a batch and ask again until every record is acceptable, the ladder ends, or the budget is spent.
 
+    Args:
+        witness: A second, independent reader whose values confirm or contest the first one's; `None` where `reader` is the OCR reader.
     Returns:
         By document: everything that is known about it, or the error where not even the first question brought an answer.
     """
     origin = Origin.OCR if reader.name == "ocr" else Origin.VISION
     rows = [_Row(document, origin, policy) for document in documents]
     deadline = policy.clock() + policy.seconds
+    if witness is not None:
+        with witness.open(documents) as reading:
+            for index, answer in reading.ask(dict.fromkeys(range(len(rows)), FIRST)).items():
+                rows[index].witness = _votes_of(answer)
     with reader.open(documents) as reading:
         _ask(reading, rows, "first", dict.fromkeys(range(len(rows)), FIRST))
         for rung in LADDER[: policy.max_rungs]:
@@ -199,6 +231,15 @@ def _ask(reading: Reading, rows: Sequence[_Row], rung: str, questions: Mapping[i
     answers = reading.ask(questions)
     for index, question in questions.items():
         rows[index].take(rung, question, answers[index])
+
+
+def _votes_of(answer: Answer | ReaderError) -> _Votes:
+    """What a witness says, field by field; a witness that fails says nothing."""
+    if isinstance(answer, ExtractorError):
+        return {}
+    stated = parse_answer(answer.text).answer
+    texts = {name: value for name in ALL_FIELDS if isinstance(value := getattr(stated, name), str)}
+    return {name: _Vote(text, answer.evidence.get(name)) for name, text in texts.items()}
 
 
 def _outcome(row: _Row) -> Outcome | ExtractorError:
@@ -222,20 +263,26 @@ def _root(path: str) -> str:
     return re.split(r"[.\[]", path, maxsplit=1)[0]
 
 
-def _key_of(name: str, text: str) -> str:
-    """What two looks must share to agree: the digits of amounts, the letters and digits of everything else."""
+def agree(name: str, one: str, other: str) -> bool:
+    """Whether two printed texts say the same about a field: the same digits of an amount, a common day, the same minute, a like name."""
     if name in AMOUNT_FIELDS or name in MAGNITUDE_FIELDS:
-        return re.sub(r"\D", "", text)
-    return re.sub(r"[\W_]", "", text.casefold())
+        return re.sub(r"\D", "", one) == re.sub(r"\D", "", other)
+    if name == "transaction_date":
+        days = [{day for printed in find_dates(text) for day in printed.days} for text in (one, other)]
+        return bool(days[0] & days[1])
+    if name == "transaction_time":
+        minutes = [{(printed.value.hour, printed.value.minute) for printed in find_times(text)} for text in (one, other)]
+        return bool(minutes[0] & minutes[1])
+    a, b = (re.sub(r"[\W_]", "", text.casefold()) for text in (one, other))
+    if name in LIKE_NAMES and a and b:
+        return a in b or b in a or SequenceMatcher(None, a, b, autojunk=False).ratio() >= ALIKE
+    return a == b
 
 
-def _tally(votes: Sequence[_Vote]) -> list[tuple[str, int]]:
-    """Keys with their votes, most votes first."""
-    keys = [vote.key for vote in votes]
-    return sorted(((key, keys.count(key)) for key in dict.fromkeys(keys)), key=lambda entry: -entry[1])
+def _supporters(name: str, vote: _Vote, cast: Sequence[_Vote]) -> int:
+    return sum(agree(name, vote.text, other.text) for other in cast)
 
 
-def _winner(votes: Sequence[_Vote]) -> _Vote:
+def _winner(name: str, votes: Sequence[_Vote]) -> _Vote:
     """The vote that counts: of the value with the most votes, else of the surest look; of equals, the first."""
-    tally = dict(_tally(votes))
-    return max(votes, key=lambda vote: (tally[vote.key], (vote.evidence and vote.evidence.confidence) or 0.0))
+    return max(votes, key=lambda vote: (_supporters(name, vote, votes), (vote.evidence and vote.evidence.confidence) or 0.0))

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -29,7 +28,10 @@ MAX_LENGTHS = {"merchant_address": 300, "description": 120, "merchant_name": 120
 class Looker(Protocol):
     """Reads one page; `extractor.ocr.witness.Witness` is one."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Its engines."""
+        ...
 
     def read(self, page: Page, effort: int = 0) -> tuple[Page, Transcript]:
         """The upright page and its text, at the given effort."""
@@ -93,11 +95,9 @@ class OcrReading:
 
 def read_fields(transcripts: Sequence[Transcript]) -> Part:
     """Everything that the field families find, in one part."""
-    return reduce(_joined, (read_header(transcripts), read_when(transcripts), read_amounts(transcripts)))
-
-
-def _joined(one: Part, other: Part) -> Part:
-    return Part({**one.values, **other.values}, {**one.evidence, **other.evidence})
+    parts = (read_header(transcripts), read_when(transcripts), read_amounts(transcripts))
+    values = {name: value for part in parts for name, value in part.values.items()}
+    return Part(values, {path: seen for part in parts for path, seen in part.evidence.items()})
 
 
 def _reduced(part: Part, names: Sequence[str]) -> Part:
