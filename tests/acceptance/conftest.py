@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from training.samples import sample_set
+from training.samples import Sample, sample_set
 
 COMMAND = Path(sys.executable).with_name("receipts")
 QUICK = {"RECEIPTS_INBOX__SETTLE_SECONDS": "0.2", "RECEIPTS_INBOX__RESCAN_SECONDS": "0.5", "RECEIPTS_INBOX__PATIENCE_SECONDS": "1"}
@@ -78,12 +78,18 @@ def installation(tmp_path: Path, _fresh: Path) -> Installation:
 
 
 @pytest.fixture(scope="session")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The demonstration set, by name."""
+def sample_files() -> tuple[Sample, ...]:
+    """The demonstration set with what is printed on each."""
+    return sample_set()
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory, sample_files: tuple[Sample, ...]) -> dict[str, Path]:
+    """Where the files of the demonstration set lie, by name."""
     folder = tmp_path_factory.mktemp("samples")
-    for sample in sample_set():
+    for sample in sample_files:
         (folder / sample.name).write_bytes(sample.data)
-    return {path.name: path for path in folder.iterdir()}
+    return {sample.name: folder / sample.name for sample in sample_files}
 
 
 def wait_until(is_so: Callable[[], object], what: str, seconds: float = 60.0) -> None:

@@ -89,7 +89,7 @@ def test_names_cannot_steer_the_terminal(record: Record) -> None:
 def test_a_file_without_a_record_says_why() -> None:
     """Failures and duplicates are visible with their reason and place."""
     base = {
-        "id": 1, "path": None, "sha256": None, "size_bytes": 1, "tags": (), "received_at": datetime(2026, 3, 10, tzinfo=UTC), 
+        "id": 1, "path": None, "sha256": None, "size_bytes": 1, "tags": (), "received_at": datetime(2026, 3, 10, tzinfo=UTC),
         "worker": None, "attempts": 1, "interruptions": 0, "waits": 0, "next_attempt_at": 0.0, "error_kind": None, "filed_at": None,
     }  # fmt: skip
     failed = {"receipt_id": "A", "name": "x.jpg", "state": JobState.FAILED, "error_message": "x.jpg is empty.", "duplicate_of": None}

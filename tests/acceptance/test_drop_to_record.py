@@ -1,0 +1,242 @@
+"""A receipt is dropped and a record comes out: the whole way, by the installed command, with the reader that ships."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from schemas.record import Record, RecordStatus
+from tests.acceptance.conftest import Installation, wait_until
+from training.samples import Sample
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory: pytest.TempPathFactory, samples: dict[str, Path]) -> Installation:
+    """An installation that has worked off the demonstration set. Tests only look at it."""
+    installation = Installation(tmp_path_factory.mktemp("worked"))
+    installation.run("init")
+    installation.run("add", *(str(path) for name, path in samples.items() if name != "us-diner.jpg"))
+    (installation.inbox / "travel").mkdir()
+    shutil.copy(samples["us-diner.jpg"], installation.inbox / "travel")
+    done = installation.run("watch", "--once")
+    (installation.folder / "watch.log").write_text(done.stderr)
+    return installation
+
+
+def test_a_dropped_file_becomes_a_record(installation: Installation, samples: dict[str, Path]) -> None:
+    """The service takes a file that is dropped while it runs, files JSON and original, and stops cleanly when told to."""
+    receipt = samples["us-diner.jpg"]
+    with installation.running("watch") as service:
+        shutil.copy(receipt, installation.inbox)
+        wait_until(lambda: installation.records() and not list(installation.inbox.iterdir()), "the record")
+        service.send_signal(signal.SIGINT)
+        assert service.wait(timeout=60) == 0
+
+    record = Record.model_validate(installation.records()[0])
+    filed = [path for path in installation.outbox.rglob("us-diner*") if path.suffix == ".jpg"]
+    assert record.original_filename == "us-diner.jpg"
+    assert [path.read_bytes() for path in filed] == [receipt.read_bytes()]
+    assert record.source_sha256 == hashlib.sha256(receipt.read_bytes()).hexdigest()
+    assert filed[0].with_suffix(".json").is_file()
+
+
+def test_what_lay_there_before_the_start_is_taken(installation: Installation, samples: dict[str, Path]) -> None:
+    """Files that are dropped while nothing runs, also into subfolders, wait for the next start; polling finds them too."""
+    shutil.copy(samples["de-supermarkt.png"], installation.inbox)
+
+    with installation.running("watch", "--poll", RECEIPTS_INBOX__POLL_SECONDS="0.2") as service:
+        wait_until(installation.records, "the record")
+        (installation.inbox / "travel" / "rome").mkdir(parents=True)
+        shutil.copy(samples["us-diner.jpg"], installation.inbox / "travel" / "rome")
+        wait_until(lambda: len(installation.records()) == 2, "the second record")
+        service.terminate()
+        assert service.wait(timeout=60) == 0
+
+    assert {tuple(record["tags"]) for record in installation.records()} == {(), ("travel", "rome")}
+
+
+def test_a_second_service_is_refused(installation: Installation) -> None:
+    """Two services never work on one database; the second says which process is in its way (2)."""
+    with installation.running("watch") as service:
+        wait_until((installation.folder / "receipts.db.lock").exists, "the service")
+        wait_until(lambda: "service_started" in (installation.folder / "stderr.log").read_text(), "its start")
+        wait_until(lambda: (installation.folder / "receipts.db.lock").read_text() == str(service.pid), "its lock")
+
+        assert str(service.pid) in installation.run("watch", "--once", code=2).stderr
+
+
+def test_every_file_ends_in_one_place(worked: Installation, samples: dict[str, Path]) -> None:
+    """Receipts, the duplicate and the broken file are all filed, and their bytes are what was dropped."""
+    failed = [path.name for path in (worked.outbox / "failed").iterdir()]
+    duplicates = [path.name for path in (worked.outbox / "duplicates").iterdir() if path.suffix == ".jpg"]
+    kept = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in worked.outbox.rglob("*") if path.suffix not in {"", ".json"})
+
+    assert [path for path in worked.inbox.rglob("*") if path.is_file()] == []
+    assert sorted(failed) == ["corrupt-truncated.jpg", "corrupt-truncated.jpg.error.json"]
+    assert len(duplicates) == 1
+    assert len(worked.records()) == len(samples) - 2
+    assert kept == sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in samples.values())
+
+
+def test_the_reason_of_a_failure_stands_beside_it(worked: Installation) -> None:
+    """The error file names the file, the fact and the way out."""
+    error = json.loads((worked.outbox / "failed" / "corrupt-truncated.jpg.error.json").read_text())
+
+    assert "corrupt-truncated.jpg" in json.dumps(error)
+    assert "truncated" in json.dumps(error).replace("corrupt-truncated", "")
+
+
+def test_the_run_says_what_it_has_done(worked: Installation, samples: dict[str, Path]) -> None:
+    """`watch --once` ends with how many were filed, failed and known already."""
+    last = (worked.folder / "watch.log").read_text().splitlines()[-1]
+
+    assert last.startswith(f"{len(samples) - 2} filed in ")
+    assert "1 failed" in last
+    assert "1 duplicate" in last
+
+
+def test_accepted_means_right(worked: Installation, sample_files: Sequence[Sample]) -> None:
+    """Whatever the reader accepts of the demonstration set is what was printed; at least one receipt is accepted."""
+    truth = {sample.name: sample.truth for sample in sample_files if sample.truth}
+    accepted = [record for record in map(Record.model_validate, worked.records()) if record.status is RecordStatus.ACCEPTED]
+
+    assert accepted
+    for record in accepted:
+        printed = truth[record.original_filename]
+        assert (str(record.total), str(record.transaction_date), record.currency_code) == (
+            printed["total"],
+            printed["date"],
+            printed["currency"],
+        )
+
+
+def test_what_is_no_receipt_is_kept_for_review(worked: Installation) -> None:
+    """A landscape becomes a record that says so and invents nothing."""
+    landscape = next(record for record in worked.records() if record["original_filename"] == "not-a-receipt-landscape.jpg")
+
+    assert landscape["status"] == "needs_review"
+    assert landscape["review_reasons"]
+    assert (landscape["merchant_name"], landscape["total"], landscape["transaction_date"]) == (None, None, None)
+
+
+def test_the_list_shows_records_and_files_without_one(worked: Installation, samples: dict[str, Path]) -> None:
+    """One table tells what there is, the next what failed and why."""
+    shown = worked.run("list").stdout
+    machine = [json.loads(line) for line in worked.run("list", "--format", "jsonl").stdout.splitlines()]
+    files = json.loads(worked.run("list", "--files", "--format", "json").stdout)
+
+    assert [record["receipt_id"] for record in machine if record["receipt_id"] not in shown] == []
+    assert "corrupt-truncated.jpg" in shown
+    assert "failed" in shown
+    assert len(machine) == len(samples) - 2
+    assert sorted(file["state"] for file in files) == ["done"] * (len(samples) - 2) + ["duplicate", "failed"]
+
+
+def test_records_are_chosen_by_state_tag_and_day(worked: Installation) -> None:
+    """Each option of `list` leaves out what does not meet it."""
+
+    def names(*options: str) -> list[str]:
+        return [json.loads(line)["original_filename"] for line in worked.run("list", "--format", "jsonl", *options).stdout.splitlines()]
+
+    assert set(names("--status", "needs_review")) | set(names("--status", "accepted")) == set(names())
+    assert names("--tag", "travel") in (["us-diner.jpg"], ["us-diner-duplicate.jpg"])
+    assert names("--until", "1999-12-31") == []
+    assert len(names("--limit", "2")) == 2
+
+
+def test_show_and_search_find_a_record(worked: Installation) -> None:
+    """A word on the receipt leads to its id, and the id to everything about it."""
+    record = next(record for record in worked.records() if record["total"] and record["ocr_text"])
+    word = max(re.findall(r"[A-Za-z]{5,}", record["ocr_text"]), key=len)
+
+    found = [json.loads(line)["receipt_id"] for line in worked.run("search", word, "--format", "jsonl").stdout.splitlines()]
+    page = worked.run("show", record["receipt_id"]).stdout
+
+    assert record["receipt_id"] in found
+    assert record["total"] in page
+    assert json.loads(worked.run("show", record["receipt_id"], "--format", "jsonl").stdout) == record
+
+
+def test_export_writes_records_and_items(worked: Installation) -> None:
+    """CSV has a row a record, or a row an item; JSON has everything."""
+    rows = list(csv.DictReader(io.StringIO(worked.run("export").stdout)))
+    items = list(csv.DictReader(io.StringIO(worked.run("export", "--items").stdout)))
+    objects = json.loads(worked.run("export", "--format", "json").stdout)
+
+    assert {row["receipt_id"]: row["total"] for row in rows} == {each["receipt_id"]: each["total"] or "" for each in objects}
+    assert len(items) == sum(len(each["items"]) for each in objects)
+
+
+def test_the_manual_s_queries_run(worked: Installation) -> None:
+    """Every SQL example of the README runs on the database as it is, and the first finds something."""
+    queries = re.findall(r"```sql\n(.+?);?\n```", README.read_text(encoding="utf-8"), re.DOTALL)
+    with closing(sqlite3.connect(worked.folder / "receipts.db")) as connection:
+        results = [connection.execute(query).fetchall() for query in queries]
+        whole = connection.execute("PRAGMA integrity_check").fetchone()
+
+    assert len(queries) >= 4
+    assert any(results)
+    assert whole == ("ok",)
+
+
+def test_the_same_files_again_are_duplicates(installation: Installation, samples: dict[str, Path]) -> None:
+    """Running the demonstration again harms nothing: bytes that are filed already are recognised and kept apart."""
+    for _ in range(2):
+        installation.run("add", str(samples["us-diner.jpg"]))
+        last = installation.run("watch", "--once").stderr.splitlines()[-1]
+
+    assert last.startswith("0 filed")
+    assert "1 duplicate" in last
+    assert len(installation.records()) == 1
+
+
+def test_a_failed_file_can_be_tried_again(installation: Installation, samples: dict[str, Path]) -> None:
+    """`retry` brings it back to the inbox, from where it is read again; a name that is not known is an input error (3)."""
+    installation.run("add", str(samples["corrupt-truncated.jpg"]))
+    installation.run("watch", "--once")
+    failed = installation.outbox / "failed" / "corrupt-truncated.jpg"
+    assert failed.is_file()
+
+    assert "corrupt-truncated.jpg" in installation.run("retry").stdout
+    assert not failed.exists()
+    installation.run("watch", "--once")
+
+    assert failed.read_bytes() == samples["corrupt-truncated.jpg"].read_bytes()
+    assert installation.run("retry", "nothing.jpg", code=3).stdout == ""
+
+
+def test_read_prints_records_and_stores_nothing(installation: Installation, samples: dict[str, Path]) -> None:
+    """One record a line with the path as it was given; a file that fails is told of (3) and harms no other."""
+    before = sorted(path.name for path in installation.folder.rglob("*"))
+    first, second = os.path.relpath(samples["us-diner.jpg"], installation.folder), str(samples["fr-invoice.pdf"])
+
+    done = installation.run("read", first, "nowhere.jpg", str(samples["corrupt-truncated.jpg"]), second, "--format", "jsonl", code=3)
+
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line.pop("image") for line in lines] == [first, second]
+    assert [Record.model_validate(line).original_filename for line in lines] == ["us-diner.jpg", "fr-invoice.pdf"]
+    errors = done.stderr.splitlines()
+    assert len(errors) == 2
+    assert "nowhere.jpg" in errors[0]
+    assert "corrupt-truncated.jpg" in errors[1]
+    assert sorted(path.name for path in installation.folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("output", ["json", "csv", "table"])
+def test_read_prints_every_format(installation: Installation, samples: dict[str, Path], output: str) -> None:
+    """The path is in the output, whatever its format."""
+    path = samples["us-diner.jpg"]
+
+    assert str(path) in installation.run("read", str(path), "--format", output).stdout
