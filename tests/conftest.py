@@ -10,6 +10,9 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from PIL import Image, ImageDraw
 
+from extractor.files import digest
+from extractor.job import Arrival, Job
+from extractor.service import Archive, open_archive
 from extractor.settings import InboxSettings, Settings, WorkSettings
 from extractor.testing import ManualClock
 
@@ -77,10 +80,46 @@ def draw_image(path: Path, text: str | None = None) -> Path:
 
 
 @pytest.fixture
-def archive(settings: Settings, clock: ManualClock) -> Iterator[Any]:
+def archive(settings: Settings, clock: ManualClock) -> Iterator[Archive]:
     """Ledger, store and outbox on real files, with the manual clock."""
-    from extractor.service import open_archive
-
     opened = open_archive(settings, clock=clock)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def drop(settings: Settings) -> Callable[..., Path]:
+    """Puts bytes into the inbox: `drop("travel/lunch.jpg", b"...")`; by default bytes that no other file has."""
+
+    def put(name: str, data: bytes | None = None) -> Path:
+        path = settings.inbox_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"file %d" % next(_numbers) if data is None else data)
+        return path
+
+    return put
+
+
+@pytest.fixture
+def queued_job(archive: Archive, drop: Callable[..., Path], settings: Settings) -> Callable[..., Job]:
+    """A file in the inbox whose job waits for a worker: `queued_job("lunch.jpg")`."""
+
+    def make(name: str = "lunch.jpg", data: bytes | None = None) -> Job:
+        path = drop(name, data)
+        job = archive.ledger.enqueue(Arrival(path.relative_to(settings.inbox_dir), path.stat().st_size, digest(path)))
+        assert job is not None
+        return job
+
+    return make
+
+
+@pytest.fixture
+def leased_job(archive: Archive, queued_job: Callable[..., Job]) -> Callable[..., Job]:
+    """As `queued_job`, claimed by the worker `w`."""
+
+    def make(name: str = "lunch.jpg", data: bytes | None = None) -> Job:
+        queued = queued_job(name, data)
+        [job] = [job for job in archive.ledger.claim("w", 1000) if job.id == queued.id]
+        return job
+
+    return make
