@@ -1,0 +1,141 @@
+"""The images of a batch and what the model keeps of them; images give way to others when memory is short, and come back when needed."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+
+import torch
+from PIL import Image
+
+from extractor.errors import ReaderRefused, ReaderUnavailable
+from extractor.readers.interface import ReaderError
+from extractor.readers.vision.memory import Pool, Span
+from extractor.readers.vision.tower import Pixels, Tower
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model keeps of one image.
+
+    Attributes:
+        keys: Where its keys lie in the image pool.
+        prefix: What the tokens up to the image leave behind, (text layers, 2, tokens, heads, head size).
+    """
+
+    keys: Span
+    prefix: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Outcome of showing images: rows in neither wait until memory is free."""
+
+    ready: dict[int, Seen] = field(default_factory=dict)
+    failed: dict[int, ReaderError] = field(default_factory=dict)
+
+
+class Album:
+    """Images before one model.
+
+    Args:
+        pool: The image pool that the tower writes to.
+        hands: Threads that prepare pixels while the GPU works.
+        chunk: Images looked at together at first; halved for good where memory is too short for it.
+    """
+
+    def __init__(self, tower: Tower, pool: Pool, hands: Executor, *, chunk: int) -> None:
+        self._tower, self._pool, self._hands, self._chunk = tower, pool, hands, chunk
+        self._images: list[Image.Image] = []
+        self._pixels: dict[int, Future[Pixels]] = {}
+        self._seen: OrderedDict[int, Seen] = OrderedDict()  # the longest unused first
+
+    def add(self, image: Image.Image) -> int:
+        """The image's row; its pixels are prepared from now on."""
+        row = len(self._images)
+        self._images.append(image)
+        self._pixels[row] = self._hands.submit(self._tower.prepare, image)
+        return row
+
+    def clear(self) -> None:
+        """Forgets everything and frees its memory."""
+        for row in list(self._seen):
+            self._forget(row)
+        self._images.clear()
+        self._pixels.clear()
+
+    def show(self, rows: Sequence[int], busy: Collection[int]) -> Shown:
+        """Sees to it that the model has seen as many of `rows` as memory allows, in order.
+
+        Args:
+            busy: Rows whose keys are in use and must stay.
+        """
+        shown, taken = Shown(), dict[int, tuple[Pixels, Span]]()
+        for row in rows:
+            if row in self._seen:
+                self._seen.move_to_end(row)
+                shown.ready[row] = self._seen[row]
+                continue
+            pixels = self._prepared(row)
+            if not isinstance(pixels, Pixels):
+                shown.failed[row] = pixels
+                continue
+            span = self._room(self._tower.size(pixels), {*busy, *rows})
+            if span is None:
+                break
+            taken[row] = pixels, span
+        self._look(taken, shown)
+        return shown
+
+    def _prepared(self, row: int) -> Pixels | ReaderError:
+        if row not in self._pixels:  # seen once, forgotten since
+            self._pixels[row] = self._hands.submit(self._tower.prepare, self._images[row])
+        try:
+            return self._pixels[row].result()
+        except (ValueError, OSError, ArithmeticError) as error:
+            return ReaderRefused(f"The image cannot be prepared for the vision model ({error}). Scan or photograph the receipt again.")
+
+    def _room(self, size: int, busy: Collection[int]) -> Span | None:
+        """A free span; images that are not in use are forgotten for it, the longest unused first."""
+        while (span := self._pool.spans.take(size)) is None:
+            idle = next((row for row in self._seen if row not in busy), None)
+            if idle is None:
+                return None
+            self._forget(idle)
+        return span
+
+    def _look(self, taken: dict[int, tuple[Pixels, Span]], shown: Shown) -> None:
+        """Looks at the taken images, chunk by chunk; where memory runs out, at half as many at a time."""
+        left = list(taken)
+        while left:
+            rows = left[: self._chunk]
+            spans = [taken[row][1] for row in rows]
+            try:
+                prefixes = self._tower.look([taken[row][0] for row in rows], spans)
+            except torch.cuda.OutOfMemoryError as error:
+                torch.cuda.empty_cache()
+                if len(rows) > 1:
+                    self._chunk = len(rows) // 2
+                    log.warning("vision_chunk_halved", extra={"images": self._chunk})
+                    continue
+                self._pool.spans.give(spans[0])
+                shown.failed[rows[0]] = out_of_memory(error)
+            else:
+                for row, span, prefix in zip(rows, spans, prefixes, strict=True):
+                    self._seen[row] = shown.ready[row] = Seen(span, prefix)
+                    del self._pixels[row]
+            left = left[len(rows) :]
+
+    def _forget(self, row: int) -> None:
+        self._pool.spans.give(self._seen.pop(row).keys)
+
+
+def out_of_memory(error: Exception) -> ReaderUnavailable:
+    """The error for a receipt that did not fit into GPU memory even alone."""
+    reason = str(error).split(". ", 1)[0]
+    return ReaderUnavailable(
+        f"GPU memory is exhausted ({reason}). Close other programs on the GPU, or set a smaller model or 4-bit precision."
+    )

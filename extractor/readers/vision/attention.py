@@ -1,0 +1,94 @@
+"""One new token a row attends to that row's part of a pool: a Triton kernel on CUDA, plain torch elsewhere.
+
+Rows may have any length and need no mask, so receipts of one and of four tiles are answered side by side. At one token a row attention is
+bound by memory: the kernel reads each key and value once for the whole group of queries that share it, and splits long rows over the chip.
+"""
+
+import math
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+BLOCK = 64
+"""Keys that one program of the kernel holds at a time."""
+
+MIN_GROUP = 16
+"""Rows of the smallest matrix that tensor cores multiply; a group of queries is padded to it."""
+
+TARGET_PROGRAMS = 1024
+"""Programs to start at least: about eight for each of an H100's 132 processors."""
+
+MAX_SPLITS = 64
+
+
+def attend(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, start: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+    """What each row's query draws from that row's part of a pool.
+
+    Args:
+        query: (rows, query heads, head size).
+        keys: (tokens, heads, head size), contiguous; query heads are a multiple of heads.
+        values: As `keys`.
+        start: (rows), int64: the first token of each row.
+        length: (rows), int64: tokens of each row, at least 1.
+    Returns:
+        (rows, query heads, head size).
+    """
+    if query.is_cuda:
+        return _attend_triton(query, keys, values, start, length)
+    return _attend_torch(query, keys, values, start, length)
+
+
+def _attend_torch(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, start: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+    offsets = torch.arange(int(length.max()), device=query.device)
+    present = offsets < length[:, None]
+    tokens = torch.where(present, start[:, None] + offsets, start[:, None])
+    drawn = functional.scaled_dot_product_attention(
+        query[:, :, None],
+        keys[tokens].transpose(1, 2),
+        values[tokens].transpose(1, 2),
+        attn_mask=present[:, None, None],
+        enable_gqa=True,
+    )
+    return drawn[:, :, 0]
+
+
+def _splits(programs: int) -> int:
+    """Parts that each row's keys are cut into, a power of two, so that the chip is full also with few rows."""
+    wanted = max(1, min(MAX_SPLITS, TARGET_PROGRAMS // programs))
+    return 1 << (wanted.bit_length() - 1)
+
+
+@cache
+def _kernels() -> tuple[ModuleType, Any, Any]:
+    """Triton's utilities and the two compiled kernels. Triton comes with every CUDA build of torch for Linux."""
+    import triton  # noqa: PLC0415 - only where there is CUDA
+
+    from extractor.readers.vision import attention_kernels  # noqa: PLC0415 - as above
+
+    return triton, triton.jit(attention_kernels.partial), triton.jit(attention_kernels.joined)
+
+
+def _attend_triton(
+    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, start: torch.Tensor, length: torch.Tensor
+) -> torch.Tensor:
+    triton, partial, joined = _kernels()
+    rows, query_heads, head_size = query.shape
+    heads = keys.shape[1]
+    group = query_heads // heads
+    splits = _splits(rows * heads)
+    query = query.contiguous()
+    drawn = torch.empty(rows, query_heads, splits, head_size, dtype=torch.float32, device=query.device)
+    weight = torch.empty(rows, query_heads, splits, dtype=torch.float32, device=query.device)
+    partial[(rows, heads, splits)](
+        query, keys, values, start, length, drawn, weight, 1 / math.sqrt(head_size),
+        HEADS=heads, GROUP=group, PADDED=max(MIN_GROUP, triton.next_power_of_2(group)), SIZE=head_size, BLOCK=BLOCK, SPLITS=splits,
+        num_warps=4, num_stages=3,
+    )  # fmt: skip
+    if splits == 1:
+        return drawn[:, :, 0].to(query.dtype)
+    result = torch.empty_like(query)
+    joined[(rows * query_heads,)](drawn, weight, result, SIZE=head_size, SPLITS=splits, num_warps=4)
+    return result

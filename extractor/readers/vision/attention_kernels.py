@@ -1,0 +1,74 @@
+"""The Triton kernels behind `attention.attend`; see there for shapes. Imported only where Triton is."""
+
+from typing import Any
+
+import triton.language as tl
+
+
+def partial(  # noqa: PLR0913, PLR0917 - a kernel has no objects to pass
+    query: Any,
+    keys: Any,
+    values: Any,
+    start: Any,
+    length: Any,
+    drawn: Any,
+    weight: Any,
+    scale: Any,
+    HEADS: tl.constexpr,  # noqa: N803 - constants of a kernel are written like this
+    GROUP: tl.constexpr,  # noqa: N803
+    PADDED: tl.constexpr,  # noqa: N803
+    SIZE: tl.constexpr,  # noqa: N803
+    BLOCK: tl.constexpr,  # noqa: N803
+    SPLITS: tl.constexpr,  # noqa: N803
+) -> None:
+    """One row, one key head and one split of its keys: the softmax-weighted values so far, and the logarithm of the weights' sum."""
+    row = tl.program_id(0)
+    head = tl.program_id(1)
+    split = tl.program_id(2)
+    first = tl.load(start + row)
+    tokens = tl.load(length + row).to(tl.int32)
+    share = tl.cdiv(tl.cdiv(tokens, SPLITS), BLOCK) * BLOCK
+    low = split * share
+    high = tl.minimum(low + share, tokens)
+
+    in_group = tl.arange(0, PADDED)
+    in_head = tl.arange(0, SIZE)
+    is_query = in_group < GROUP
+    query_row = row * HEADS * GROUP + head * GROUP + in_group
+    q = tl.load(query + query_row[:, None] * SIZE + in_head[None, :], mask=is_query[:, None], other=0.0)
+
+    highest = tl.full([PADDED], float("-inf"), tl.float32)
+    total = tl.zeros([PADDED], tl.float32)
+    sums = tl.zeros([PADDED, SIZE], tl.float32)
+    for at in range(low, high, BLOCK):
+        token = at + tl.arange(0, BLOCK)
+        is_token = token < high
+        address = ((first + token) * HEADS + head) * SIZE
+        key = tl.load(keys + address[None, :] + in_head[:, None], mask=is_token[None, :], other=0.0)
+        score = tl.dot(q, key, input_precision="ieee") * scale
+        score = tl.where(is_token[None, :], score, float("-inf"))
+        now_highest = tl.maximum(highest, tl.max(score, 1))
+        fading = tl.exp(highest - now_highest)
+        share_of = tl.exp(score - now_highest[:, None])
+        value = tl.load(values + address[:, None] + in_head[None, :], mask=is_token[:, None], other=0.0)
+        total = total * fading + tl.sum(share_of, 1)
+        sums = sums * fading[:, None] + tl.dot(share_of.to(value.dtype), value, input_precision="ieee")
+        highest = now_highest
+
+    # A split beyond the row's end has drawn nothing: weight minus infinity, so that it does not count when the splits are joined.
+    filled = tl.where(total > 0, total, 1.0)
+    place = query_row * SPLITS + split
+    tl.store(drawn + place[:, None] * SIZE + in_head[None, :], sums / filled[:, None], mask=is_query[:, None])
+    tl.store(weight + place, tl.where(total > 0, highest + tl.log(filled), float("-inf")), mask=is_query)
+
+
+def joined(drawn: Any, weight: Any, result: Any, SIZE: tl.constexpr, SPLITS: tl.constexpr) -> None:  # noqa: N803
+    """One query: the splits' results, each by its weight."""
+    query = tl.program_id(0)
+    split = tl.arange(0, SPLITS)
+    in_head = tl.arange(0, SIZE)
+    logs = tl.load(weight + query * SPLITS + split)
+    shares = tl.exp(logs - tl.max(logs, 0))
+    parts = tl.load(drawn + (query * SPLITS + split)[:, None] * SIZE + in_head[None, :])
+    value = tl.sum(parts * shares[:, None], 0) / tl.sum(shares, 0)
+    tl.store(result + query * SIZE + in_head, value)

@@ -1,0 +1,125 @@
+"""Any other vision model, and Mllama's reference: answers through transformers' `generate`, with the same grammars.
+
+Slower than steps of our own, and every question looks at its images again; the answers are held to the same schema.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from PIL import Image
+
+from extractor.errors import ReaderRefused
+from extractor.readers.interface import ReaderError
+from extractor.readers.vision.album import out_of_memory
+from extractor.readers.vision.engine import Ask, OnText, Said, Stream
+from extractor.readers.vision.grammar import Grammars, masked
+from extractor.readers.vision.loading import Loaded
+from extractor.readers.vision.options import VisionOptions
+from extractor.readers.vision.prompting import Prompter
+from extractor.readers.vision.speaking import Speaker
+
+
+class GeneratingEngine:
+    """A model that answers through `generate`; see `Engine`."""
+
+    def __init__(self, loaded: Loaded, options: VisionOptions) -> None:
+        self._loaded = loaded
+        self.max_rows = options.max_rows
+        self.prompter = Prompter(loaded.processor)
+        self.grammars = Grammars(loaded.processor.tokenizer, loaded.ends)
+
+    def open(self) -> "GeneratingSight":
+        return GeneratingSight(self, self._loaded)
+
+
+class GeneratingSight:
+    """A batch of images; see `Sight`."""
+
+    def __init__(self, engine: GeneratingEngine, loaded: Loaded) -> None:
+        self._engine, self._loaded = engine, loaded
+        self._images: list[Image.Image] = []
+
+    def add(self, image: Image.Image) -> int:
+        self._images.append(image)
+        return len(self._images) - 1
+
+    def close(self) -> None:
+        self._images.clear()
+
+    def ask(self, asks: Mapping[int, Ask], on_text: OnText | None = None) -> Mapping[int, Said | ReaderError]:
+        answers: dict[int, Said | ReaderError] = {}
+        left, most = list(asks), self._engine.max_rows
+        while left:
+            rows = left[:most]
+            try:
+                answers |= self._answers({row: asks[row] for row in rows}, on_text)
+            except torch.cuda.OutOfMemoryError as error:
+                torch.cuda.empty_cache()
+                if len(rows) > 1:
+                    most = len(rows) // 2
+                    continue
+                answers[rows[0]] = out_of_memory(error)
+            except (ValueError, OSError, ArithmeticError) as error:
+                if len(rows) > 1:  # one bad image must not spoil its neighbours: find it by halves
+                    most = len(rows) // 2
+                    continue
+                answers[rows[0]] = ReaderRefused(
+                    f"The vision model cannot take this image ({error}). Scan or photograph the receipt again."
+                )
+            left = left[len(rows) :]
+        return answers
+
+    def _answers(self, asks: Mapping[int, Ask], on_text: OnText | None) -> dict[int, Said | ReaderError]:
+        engine, model = self._engine, self._loaded.model
+        inputs = self._loaded.processor(
+            text=[engine.prompter.text(ask.turns) for ask in asks.values()],
+            images=[[self._images[row]] for row in asks],
+            padding=True,
+            add_special_tokens=False,
+            return_tensors="pt",
+        ).to(model.device)
+        guide = _Guide(engine.grammars, asks, self._loaded.ends, on_text)
+        # Unsloth's own `generate` forces a kind of cache that some models refuse.
+        generate = getattr(model, "_old_generate", model.generate)
+        with torch.inference_mode():
+            generate(
+                **inputs,
+                max_new_tokens=1 + max(ask.max_tokens for ask in asks.values()),  # the guide ends rows; it hears a token one call later
+                do_sample=False,
+                logits_processor=[guide],
+                pad_token_id=self._loaded.processor.tokenizer.pad_token_id,
+            )
+        return guide.answers()
+
+
+class _Guide:
+    """A logits processor: keeps each row to its grammar, ends it at its limit, and notes what was said. Never raises for one row."""
+
+    def __init__(self, grammars: Grammars, asks: Mapping[int, Ask], ends: frozenset[int], on_text: OnText | None) -> None:
+        self._grammars, self._ends, self._stream = grammars, ends, Stream(on_text)
+        self._speakers = [Speaker(row, grammars.row(ask.schema), ask.max_tokens) for row, ask in asks.items()]
+        self._masks = grammars.blank(len(asks))
+        self._logprobs: list[float] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        if self._logprobs:
+            self._listen(input_ids[:, -1].tolist())
+        self._grammars.fill([speaker.grammar for speaker in self._speakers], self._masks)
+        allowed = masked(scores, self._masks.to(scores.device))
+        for index, speaker in enumerate(self._speakers):
+            if speaker.is_done:
+                allowed[index] = float("-inf")
+                allowed[index, min(self._ends)] = 0.0
+        best = allowed.argmax(dim=-1)
+        self._logprobs = (scores.gather(1, best[:, None])[:, 0] - scores.logsumexp(dim=-1)).tolist()
+        return allowed
+
+    def _listen(self, picked: Sequence[int]) -> None:
+        for speaker, token, logprob in zip(self._speakers, picked, self._logprobs, strict=True):
+            if not speaker.is_done:
+                piece = speaker.hear(token, logprob, self._grammars, self._ends)
+                self._stream.say(speaker.row, piece, is_last=speaker.is_done)
+
+    def answers(self) -> dict[int, Said | ReaderError]:
+        """What each row said."""
+        return {speaker.row: speaker.outcome() for speaker in self._speakers}

@@ -1,0 +1,88 @@
+"""JSON schemas become masks over the vocabulary, one matcher a row; a row whose grammar fails fails alone."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import llguidance
+import llguidance.hf
+import torch
+
+WORD_BITS = 32
+"""Tokens per mask word, fixed by llguidance."""
+
+
+class Row:
+    """One answer's way through its grammar; without a schema everything is allowed."""
+
+    def __init__(self, matcher: "llguidance.LLMatcher | None") -> None:
+        self.matcher = matcher
+        self.error = matcher.get_error() if matcher is not None and matcher.is_error() else None
+
+    @property
+    def is_constrained(self) -> bool:
+        return self.matcher is not None and self.error is None
+
+    def accept(self, token: int) -> None:
+        """Moves on by one token. A token that the grammar does not allow sets `error` and frees the row of its grammar."""
+        if self.matcher is not None and self.error is None and not self.matcher.consume_token(token):
+            self.error = self.matcher.get_error()
+
+
+class Grammars:
+    """Compiles schemas for one tokenizer and fills the masks of a batch.
+
+    Args:
+        tokenizer: A fast tokenizer.
+        ends: Ids of the tokens that end an answer.
+        threads: How many masks are computed side by side; one takes about 50 us.
+    """
+
+    def __init__(self, tokenizer: Any, ends: Collection[int], *, threads: int = 4) -> None:
+        # The tokenizer may know one token more than the model has logits for (Llama's image token): masks are cut to the logits.
+        self._tokenizer = llguidance.hf.from_tokenizer(tokenizer, n_vocab=len(tokenizer), eos_token=sorted(ends))
+        self._executor = llguidance.LLExecutor(num_threads=threads)
+        self._compiled = lru_cache(maxsize=64)(self._compile)
+        self.words = -(-self._tokenizer.vocab_size // WORD_BITS)
+
+    def _compile(self, schema: str) -> str:
+        grammar: str = llguidance.LLMatcher.grammar_from_json_schema(schema, overrides={"whitespace_flexible": False})
+        return grammar
+
+    def row(self, schema: Mapping[str, Any] | None) -> Row:
+        """A fresh row; a schema that cannot be compiled gives a row with an `error`, never an exception."""
+        if schema is None:
+            return Row(None)
+        return Row(llguidance.LLMatcher(self._tokenizer, self._compiled(json.dumps(schema)), log_level=0))
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that a token stands for."""
+        piece: bytes = self._tokenizer.decode_bytes([token])
+        return piece
+
+    def blank(self, rows: int, *, pinned: bool = False) -> torch.Tensor:
+        """Masks (rows, words) int32 in host memory that allow everything."""
+        return torch.full((rows, self.words), -1, dtype=torch.int32, pin_memory=pinned)
+
+    def fill(self, rows: Sequence[Row], masks: torch.Tensor) -> None:
+        """Writes what each row allows next into the first `len(rows)` of `masks`, a contiguous int32 tensor in host memory.
+
+        A matcher that has finished allows the end token alone, and goes on doing so.
+        """
+        constrained = [(row.matcher, index) for index, row in enumerate(rows) if row.is_constrained]
+        for index, row in enumerate(rows):
+            if not row.is_constrained:
+                masks[index].fill_(-1)
+        if constrained:
+            self._executor.unsafe_compute_mask_ptr(constrained, masks.data_ptr(), self.words * masks.element_size(), len(rows))
+
+
+def masked(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """`logits` (rows, vocabulary) with minus infinity wherever the bit of `masks` (rows, words) is not set."""
+    shifts = torch.arange(WORD_BITS, device=masks.device, dtype=torch.int32)
+    allowed = ((masks.unsqueeze(-1) >> shifts) & 1).flatten(1)[:, : logits.shape[1]]
+    missing = logits.shape[1] - allowed.shape[1]
+    if missing > 0:  # a vocabulary padded for speed: its last tokens do not exist
+        allowed = torch.nn.functional.pad(allowed, (0, missing))
+    return logits.masked_fill(allowed == 0, float("-inf"))

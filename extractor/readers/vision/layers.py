@@ -1,0 +1,207 @@
+"""Mllama's text layers over pools of keys and values: a whole question at once, or one new token of each row.
+
+Transformers runs the vision tower and everything up to the image token; from there on these steps do the same arithmetic with memory that
+does not move, which is what a CUDA graph needs, and without the masks and copies that cost `generate` most of its time.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from extractor.readers.vision.attention import attend
+from extractor.readers.vision.memory import Pool, Span
+
+OwnAttention = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""Layer, queries, keys and values (rows, tokens, heads, head size) to what the queries draw, shaped as the queries."""
+
+ImageAttention = Callable[[int, torch.Tensor], torch.Tensor]
+"""Layer and queries (rows, tokens, heads, head size) to what they draw from the image."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the memory of a Mllama model depends on.
+
+    Attributes:
+        text_layers: Indices of the layers that attend to the text.
+        image_layers: Indices of the layers that attend to the image.
+        heads: Key heads.
+        head_size: Numbers in a head.
+        tile_tokens: Image tokens of one tile.
+        max_tiles: Tiles of an image at most.
+        vocabulary: Logits of a step.
+    """
+
+    text_layers: tuple[int, ...]
+    image_layers: tuple[int, ...]
+    heads: int
+    head_size: int
+    tile_tokens: int
+    max_tiles: int
+    vocabulary: int
+
+    @classmethod
+    def of(cls, model: Any) -> "Shape":
+        """The shape of a `MllamaForConditionalGeneration`."""
+        text, vision = model.config.text_config, model.config.vision_config
+        image_layers = tuple(text.cross_attention_layers)
+        return cls(
+            text_layers=tuple(index for index in range(text.num_hidden_layers) if index not in image_layers),
+            image_layers=image_layers,
+            heads=text.num_key_value_heads,
+            head_size=text.hidden_size // text.num_attention_heads,
+            tile_tokens=(vision.image_size // vision.patch_size) ** 2 + 1,
+            max_tiles=vision.max_num_tiles,
+            vocabulary=text.vocab_size,
+        )
+
+
+@dataclass(frozen=True)
+class RowPlaces:
+    """Where the rows of a step are and what they say, as tensors of one length.
+
+    Attributes:
+        token: The newest token of each row.
+        position: Its place in the row's text, counted from 0.
+        text: First token of the row's text in the text pool.
+        image: First token of the row's image in the image pool.
+        image_size: Tokens of the row's image.
+    """
+
+    token: torch.Tensor
+    position: torch.Tensor
+    text: torch.Tensor
+    image: torch.Tensor
+    image_size: torch.Tensor
+
+    @classmethod
+    def idle(cls, rows: int, device: torch.device) -> "RowPlaces":
+        """Rows that read and write nothing but token 0 of the pools, which is kept free for that."""
+        token, position, text, image = (torch.zeros(rows, dtype=torch.int64, device=device) for _ in range(4))
+        return cls(token, position, text, image, image_size=torch.ones(rows, dtype=torch.int64, device=device))
+
+    def first(self, rows: int) -> "RowPlaces":
+        """A view of the first `rows`."""
+        return RowPlaces(self.token[:rows], self.position[:rows], self.text[:rows], self.image[:rows], self.image_size[:rows])
+
+
+class TextLayers:
+    """The text half of a Mllama model, over its pools."""
+
+    def __init__(self, model: Any, text_pool: Pool, image_pool: Pool) -> None:
+        self._text = model.model.language_model
+        self._head = model.lm_head
+        self._shape = Shape.of(model)
+        self._groups = model.config.text_config.num_attention_heads // self._shape.heads
+        self._own, self._image = text_pool, image_pool
+
+    def step(self, rows: RowPlaces) -> torch.Tensor:
+        """Logits (rows, vocabulary) after each row's newest token, whose keys and values are stored in the text pool."""
+        slots, lengths = rows.text + rows.position, rows.position + 1
+
+        def own(layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+            keys, values = self._own.keys[layer], self._own.values[layer]
+            keys.index_copy_(0, slots, key[:, 0])
+            values.index_copy_(0, slots, value[:, 0])
+            return attend(query[:, 0], keys, values, rows.text, lengths)[:, None]
+
+        def image(layer: int, query: torch.Tensor) -> torch.Tensor:
+            return attend(query[:, 0], self._image.keys[layer], self._image.values[layer], rows.image, rows.image_size)[:, None]
+
+        hidden = self._through(rows.token[:, None], rows.position[:, None], own, image)
+        return self._logits(hidden[:, 0])
+
+    def read(self, questions: Sequence[Sequence[int]], prefix: torch.Tensor, texts: Sequence[Span], images: Sequence[Span]) -> torch.Tensor:
+        """Logits (rows, vocabulary) after each question; keys and values of prefix and question are stored in the text pool.
+
+        Args:
+            questions: Token ids after the image, of any length.
+            prefix: What is kept of the tokens up to the image, (rows, text layers, 2, tokens, heads, head size): keys, then values.
+        """
+        device, known = prefix.device, prefix.shape[3]
+        sizes = [len(question) for question in questions]
+        longest = max(sizes)
+        # Padded on the right, where the causal mask keeps padding from being seen.
+        ids = torch.tensor([[*question, *[0] * (longest - len(question))] for question in questions], device=device)
+        offsets = torch.arange(longest, device=device)
+        positions = (known + offsets).expand(len(sizes), -1)
+        is_token = offsets < torch.tensor(sizes, device=device)[:, None]
+        starts = torch.tensor([span.start for span in texts], device=device)
+        slots = (starts[:, None] + positions)[is_token]
+        known_slots = starts[:, None] + torch.arange(known, device=device)
+        is_seen = torch.arange(known + longest, device=device) <= positions[0][:, None]
+        depth = {layer: index for index, layer in enumerate(self._shape.text_layers)}
+
+        def own(layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+            keys, values = self._own.keys[layer], self._own.values[layer]
+            known_keys, known_values = prefix[:, depth[layer]].unbind(1)
+            keys[known_slots], values[known_slots] = known_keys, known_values
+            keys[slots], values[slots] = key[is_token], value[is_token]
+            all_keys = torch.cat([known_keys, key], dim=1).repeat_interleave(self._groups, dim=2)
+            all_values = torch.cat([known_values, value], dim=1).repeat_interleave(self._groups, dim=2)
+            return _attention(query, all_keys, all_values, is_seen)
+
+        def image(layer: int, query: torch.Tensor) -> torch.Tensor:
+            keys, values = self._image.keys[layer], self._image.values[layer]
+            drawn = [
+                _attention(query[row : row + 1], keys[None, span.start : end], values[None, span.start : end], None)
+                for row, span in enumerate(images)
+                for end in [span.start + span.size]
+            ]
+            return torch.cat(drawn)
+
+        hidden = self._through(ids, positions, own, image)
+        last = torch.tensor(sizes, device=device) - 1
+        return self._logits(hidden[torch.arange(len(sizes), device=device), last])
+
+    def _through(self, ids: torch.Tensor, positions: torch.Tensor, own: OwnAttention, image: ImageAttention) -> torch.Tensor:
+        """Hidden states (rows, tokens, size) after the last layer."""
+        hidden = self._text.embed_tokens(ids)
+        cos, sin = (part.unsqueeze(2) for part in self._text.rotary_emb(hidden, position_ids=positions))
+        image_layers = frozenset(self._shape.image_layers)
+        for index, layer in enumerate(self._text.layers):
+            normed = _normed(layer.input_layernorm, hidden)
+            if index in image_layers:
+                attention = layer.cross_attn
+                query = _normed(attention.q_norm, self._split(attention.q_proj(normed)))
+                drawn = attention.o_proj(image(index, query).flatten(2))
+                hidden = hidden + layer.cross_attn_attn_gate.tanh() * drawn
+                thought = layer.mlp(_normed(layer.post_attention_layernorm, hidden))
+                hidden = hidden + layer.cross_attn_mlp_gate.tanh() * thought
+            else:
+                attention = layer.self_attn
+                query = _turned(self._split(attention.q_proj(normed)), cos, sin)
+                key = _turned(self._split(attention.k_proj(normed)), cos, sin)
+                value = self._split(attention.v_proj(normed))
+                hidden = hidden + attention.o_proj(own(index, query, key, value).flatten(2))
+                hidden = hidden + layer.mlp(_normed(layer.post_attention_layernorm, hidden))
+        return hidden
+
+    def _split(self, flat: torch.Tensor) -> torch.Tensor:
+        return flat.unflatten(-1, (-1, self._shape.head_size))
+
+    def _logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self._head(_normed(self._text.norm, hidden))
+        return logits
+
+
+def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Scaled dot-product attention over (rows, tokens, heads, head size)."""
+    drawn = functional.scaled_dot_product_attention(
+        query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), attn_mask=mask, enable_gqa=key.shape[2] != query.shape[2]
+    )
+    return drawn.transpose(1, 2)
+
+
+def _normed(norm: Any, hidden: torch.Tensor) -> torch.Tensor:
+    """The norm's own arithmetic in one kernel instead of six."""
+    return functional.rms_norm(hidden, (hidden.shape[-1],), norm.weight, norm.variance_epsilon)
+
+
+def _turned(heads: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Rotary position embedding, halves as in Llama."""
+    left, right = heads.chunk(2, dim=-1)
+    return heads * cos + torch.cat((-right, left), dim=-1) * sin

@@ -1,0 +1,260 @@
+"""Loads a vision model and its processor, through Unsloth or plain transformers, or says what is missing and what to do about it."""
+
+import importlib.util
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from extractor.errors import ConfigError, ReaderUnavailable
+from extractor.readers.vision.options import DEFAULT_MODEL, VisionOptions
+
+log = logging.getLogger(__name__)
+
+GIB = 1 << 30
+
+BYTES_PER_WEIGHT = {"4bit": 0.68, "16bit": 2.0, "32bit": 4.0}
+"""4 bits weigh more than half a byte: embeddings, norms and the vision tower's scales stay at 16 (11B: 6.7 GiB, measured)."""
+
+WORKING_BYTES = 2 * GIB
+"""What one receipt takes beside the weights: image keys, text keys, and the vision tower's activations (measured 0.9 to 2.0 GiB)."""
+
+SMALLER_MODELS = (
+    (5 * GIB, "unsloth/Qwen3-VL-4B-Instruct-unsloth-bnb-4bit"),
+    (8 * GIB, "unsloth/Qwen3-VL-8B-Instruct-unsloth-bnb-4bit"),
+)
+"""Models to name when memory is short: the least free memory for each, smallest first."""
+
+Precision = Literal["4bit", "16bit", "32bit"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model in memory.
+
+    Attributes:
+        model: A transformers model for conditional generation, in evaluation mode.
+        processor: Its processor, with a tokenizer that pads on the left.
+        name: What was loaded, with its precision, as filed with every record.
+    """
+
+    model: Any
+    processor: Any
+    name: str
+
+    @property
+    def architecture(self) -> str:
+        """Transformers' name of the architecture, such as `mllama` or `qwen3_vl`."""
+        return str(self.model.config.model_type)
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """Tokens that end an answer."""
+        ends = self.model.generation_config.eos_token_id
+        return frozenset(ends if isinstance(ends, list) else [ends])
+
+
+def load(options: VisionOptions) -> Loaded:
+    """The model that `options` name, ready to read.
+
+    Raises:
+        ConfigError: No torch, no CUDA, no Unsloth though asked for, no weights, gated weights, or a model that does not see images.
+        ReaderUnavailable: Less GPU memory free than the model takes.
+    """
+    began = time.monotonic()
+    device = _device(options)
+    _prepare_environment(options)
+    config = _config(options)
+    precision = _precision(options, config, device)
+    loader = _loader(options, device, precision)
+    log.info("vision_loading", extra={"model": options.model, "precision": precision, "loader": loader})
+    with _clear_errors(options):
+        if loader == "unsloth":
+            model, processor = _through_unsloth(options, precision)
+        else:
+            model, processor = _through_transformers(options, precision, device, is_quantized="quantization_config" in config)
+    if processor.tokenizer.padding_side != "left":
+        processor.tokenizer.padding_side = "left"
+    model.eval()
+    log.info("vision_loaded", extra={"model": options.model, "seconds": round(time.monotonic() - began, 1)})
+    return Loaded(model, processor, f"{options.model} ({precision})")
+
+
+def _device(options: VisionOptions) -> str:
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
+        raise ConfigError("The vision reader needs torch and transformers. Install them with: pip install 'receipt-extractor[vision]'")
+    import torch  # noqa: PLC0415 - seconds to import, and optional
+
+    if options.device == "cpu":
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise ConfigError(
+            "The vision reader needs an NVIDIA GPU, and torch sees none. Check the driver with nvidia-smi, and that torch is a CUDA build, "
+            'or read with the ocr reader (name = "ocr" under [reader] in receipts.toml).'
+        )
+    return "cuda"
+
+
+def _loader(options: VisionOptions, device: str, precision: Precision) -> str:
+    installed = importlib.util.find_spec("unsloth") is not None
+    if options.loader == "unsloth" and not installed:
+        raise ConfigError(
+            "Unsloth is not installed. Install it with: pip install 'receipt-extractor[vision]', or set loader = \"transformers\"."
+        )
+    if options.loader == "auto":
+        return "unsloth" if installed and device == "cuda" and precision != "32bit" else "transformers"
+    if options.loader == "unsloth" and (device == "cpu" or precision == "32bit"):
+        raise ConfigError('Unsloth reads in 4 or 16 bits on CUDA only. Set loader = "transformers" for a CPU or 32 bits.')
+    return options.loader
+
+
+def _prepare_environment(options: VisionOptions) -> None:
+    """Sets what Unsloth and the hub read at import, unless the user has."""
+    cache = options.cache_dir or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "receipt-extractor"
+    os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")  # its counter can hang and raise TimeoutError
+    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str((cache / "unsloth").absolute()))  # else it writes into the working folder
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if options.offline or Path(options.model).is_dir():
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def _config(options: VisionOptions) -> dict[str, Any]:
+    """The model's config.json.
+
+    Raises:
+        ConfigError: There is no such model here, it may not be downloaded, or it does not see images.
+    """
+    folder = Path(options.model)
+    if folder.is_absolute() or folder.is_dir():
+        path = folder / "config.json"
+        if not path.is_file():
+            raise ConfigError(f"{folder} holds no model: config.json is missing. Set model to the folder that holds the weights.")
+    else:
+        path = _downloaded_config(options)
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if "vision_config" not in config:
+        raise ConfigError(f"{options.model} ({config.get('model_type')}) does not see images. Use a vision model such as {DEFAULT_MODEL}.")
+    return config
+
+
+def _downloaded_config(options: VisionOptions) -> Path:
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415 - comes with the extra
+    from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError  # noqa: PLC0415
+
+    try:
+        return Path(hf_hub_download(options.model, "config.json", local_files_only=options.offline))
+    except GatedRepoError as error:
+        raise ConfigError(
+            f"{options.model} is gated: accept its licence on https://huggingface.co/{options.model} and log in with `hf auth login`, "
+            f"or use {DEFAULT_MODEL}, which is not gated."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ConfigError(
+            f"There is no model {options.model} on the hub. Check the name, or give the absolute path of a folder."
+        ) from error
+    except LocalEntryNotFoundError as error:
+        raise ConfigError(
+            f"The weights of {options.model} are not on this machine. Where there is a network: `hf download {options.model}`."
+        ) from error
+    except EntryNotFoundError as error:
+        raise ConfigError(f"{options.model} has no config.json. Use a repository in transformers' format.") from error
+
+
+def _precision(options: VisionOptions, config: dict[str, Any], device: str) -> Precision:
+    """How many bits a weight gets: as asked for, else 16 where they fit, else 4.
+
+    Raises:
+        ReaderUnavailable: Not even that fits.
+    """
+    if device == "cpu":
+        return "32bit" if options.precision == "auto" else options.precision
+    import torch  # noqa: PLC0415 - as in `_device`
+
+    free = torch.cuda.mem_get_info()[0] if options.memory_bytes is None else options.memory_bytes
+    weights = weight_count(config)
+    is_quantized = "quantization_config" in config
+    if is_quantized and options.precision not in {"auto", "4bit"}:
+        raise ConfigError(f'{options.model} holds 4-bit weights. Set precision = "4bit", or the name of the model\'s 16-bit weights.')
+    wanted: tuple[Precision, ...] = ("4bit",) if is_quantized else ("16bit", "4bit")
+    if options.precision != "auto":
+        wanted = (options.precision,)
+    needs = {precision: int(weights * BYTES_PER_WEIGHT[precision]) + WORKING_BYTES for precision in wanted}
+    for precision, need in needs.items():
+        if need <= free:
+            return precision
+    smaller = [name for least, name in SMALLER_MODELS if least <= free]
+    advice = f'Set model = "{smaller[-1]}"' if smaller else "Use the ocr reader"
+    raise ReaderUnavailable(
+        f"{options.model} takes about {min(needs.values()) / GIB:.1f} GiB of GPU memory; {free / GIB:.1f} GiB are free. "
+        f"Close other programs on the GPU. {advice}."
+    )
+
+
+def weight_count(config: dict[str, Any]) -> int:
+    """Weights of a model, estimated from its config.json: the text half exactly enough, the vision half as a whole.
+
+    Llama 3.2 11B gives 10.5 billion (it has 10.7), Qwen3-VL-8B 8.4 (8.8).
+    """
+    text = config.get("text_config", config)
+    size, layers, inner = text["hidden_size"], text["num_hidden_layers"], text["intermediate_size"]
+    heads, key_heads = text["num_attention_heads"], text.get("num_key_value_heads", text["num_attention_heads"])
+    attention = 2 * size * size * (1 + key_heads / heads)
+    per_layer = attention + 3 * size * inner
+    vision = config["vision_config"]
+    vision_size = vision.get("hidden_size", 1280)
+    vision_layers = vision.get("num_hidden_layers", vision.get("depth", 32)) + vision.get("num_global_layers", 0)
+    return int(layers * per_layer + 2 * text["vocab_size"] * size + vision_layers * 12 * vision_size**2)
+
+
+def _through_transformers(options: VisionOptions, precision: Precision, device: str, *, is_quantized: bool) -> tuple[Any, Any]:
+    import torch  # noqa: PLC0415 - as in `_device`
+    from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig  # noqa: PLC0415
+
+    dtype = torch.float32 if precision == "32bit" else torch.bfloat16
+    arguments: dict[str, Any] = {"dtype": dtype, "local_files_only": options.offline, "device_map": device}
+    if precision == "4bit" and not is_quantized:
+        arguments["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype, bnb_4bit_use_double_quant=True
+        )
+    model = AutoModelForImageTextToText.from_pretrained(options.model, **arguments)
+    return model, AutoProcessor.from_pretrained(options.model, local_files_only=options.offline)
+
+
+def _through_unsloth(options: VisionOptions, precision: Precision) -> tuple[Any, Any]:
+    """As above through Unsloth, which must be imported before transformers to patch it; the import takes half a minute."""
+    from unsloth import FastVisionModel  # noqa: PLC0415 - optional, slow, and changes other libraries
+
+    model, processor = FastVisionModel.from_pretrained(
+        options.model,
+        max_seq_length=8192,
+        load_in_4bit=precision == "4bit",
+        use_gradient_checkpointing=False,
+        offload_embedding=False,
+        local_files_only=options.offline,
+    )
+    FastVisionModel.for_inference(model)
+    return model, processor
+
+
+@contextmanager
+def _clear_errors(options: VisionOptions) -> Iterator[None]:
+    """Turns what the libraries raise while loading into errors that say what to do."""
+    import torch  # noqa: PLC0415 - as in `_device`
+
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise ReaderUnavailable(f"GPU memory ran out while {options.model} was loaded. Close other programs on the GPU.") from error
+    except ImportError as error:
+        raise ConfigError(f"{options.model} needs a package that is missing ({error}). Install receipt-extractor[vision].") from error
+    except OSError as error:
+        raise ConfigError(f"The weights of {options.model} are missing or incomplete ({error}). Download them again.") from error
+    except (ValueError, KeyError, RuntimeError) as error:
+        raise ConfigError(
+            f"{options.model} cannot be loaded ({type(error).__name__}: {error}). Use a vision model such as {DEFAULT_MODEL}."
+        ) from error

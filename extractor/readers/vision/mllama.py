@@ -1,0 +1,124 @@
+"""Puts the rooms together for Llama 3.2 Vision: pools sized by free memory, and one engine on top of them."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import torch
+
+from extractor.errors import ReaderUnavailable
+from extractor.readers.vision.album import Album
+from extractor.readers.vision.decoding import Decoder, EagerSteps, GraphSteps, Steps
+from extractor.readers.vision.grammar import Grammars
+from extractor.readers.vision.layers import Shape, TextLayers
+from extractor.readers.vision.loading import GIB, Loaded
+from extractor.readers.vision.memory import Pool
+from extractor.readers.vision.options import VisionOptions
+from extractor.readers.vision.prompting import Prompter
+from extractor.readers.vision.sight import MllamaSight, Speech
+from extractor.readers.vision.tower import Tower
+
+log = logging.getLogger(__name__)
+
+QUESTION_TOKENS = 1200
+"""Room for a question beside its answer: the first question about a receipt has about 900 tokens (Llama 3's tokenizer)."""
+
+IMAGE_BYTES = int(0.7 * GIB)
+"""What the vision tower takes for one image while it looks at it (0.6 GiB measured)."""
+
+SPARE_BYTES = GIB
+"""Graphs, logits, the allocator's loss."""
+
+MAX_CHUNK = 8
+"""Images looked at together; more fill an H100 no better."""
+
+HANDS = 8
+"""Threads that prepare images: 0.1 s of CPU time each."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How memory is shared out.
+
+    Attributes:
+        rows: Receipts that answer side by side.
+        chunk: Images looked at together.
+        text_tokens: Size of the text pool.
+        image_tokens: Size of the image pool.
+    """
+
+    rows: int
+    chunk: int
+    text_tokens: int
+    image_tokens: int
+
+
+def share_out(shape: Shape, dtype: torch.dtype, free_bytes: int | None, options: VisionOptions) -> Budget:
+    """The largest batch that fits into `free_bytes` (`None` for no limit), up to `options.max_rows`.
+
+    Raises:
+        ReaderUnavailable: Not even one receipt fits.
+    """
+    text_row = QUESTION_TOKENS + options.max_tokens
+    image_row = shape.max_tiles * shape.tile_tokens
+    row_bytes = text_row * Pool.token_bytes(len(shape.text_layers), heads=shape.heads, head_size=shape.head_size, dtype=dtype)
+    row_bytes += image_row * Pool.token_bytes(len(shape.image_layers), heads=shape.heads, head_size=shape.head_size, dtype=dtype)
+    rows, chunk = options.max_rows, MAX_CHUNK
+    if free_bytes is not None:
+        chunk = max(1, min(MAX_CHUNK, free_bytes // 8 // IMAGE_BYTES))
+        rows = min(rows, (free_bytes - SPARE_BYTES - chunk * IMAGE_BYTES) // row_bytes)
+    if rows < 1:
+        raise ReaderUnavailable(
+            f"One receipt takes {(row_bytes + IMAGE_BYTES + SPARE_BYTES) / GIB:.1f} GiB of GPU memory beside the model; "
+            f"{(free_bytes or 0) / GIB:.1f} GiB are free. Set a smaller max_tokens or model, or close other programs on the GPU."
+        )
+    return Budget(rows, chunk, 1 + rows * text_row, rows * image_row)
+
+
+def free_memory(options: VisionOptions) -> int | None:
+    """Bytes of GPU memory that may still be used, or `None` on a CPU."""
+    if not torch.cuda.is_available() or options.device == "cpu":
+        return None
+    torch.cuda.empty_cache()
+    free: int = torch.cuda.mem_get_info()[0]
+    if options.memory_bytes is not None:
+        free = min(free, options.memory_bytes - torch.cuda.memory_allocated())
+    return free
+
+
+class MllamaEngine:
+    """Llama 3.2 Vision with steps of its own; see `Engine`."""
+
+    def __init__(self, loaded: Loaded, options: VisionOptions) -> None:
+        model, shape = loaded.model, Shape.of(loaded.model)
+        like = model.model.language_model.norm.weight
+        self.budget = share_out(shape, like.dtype, free_memory(options), options)
+        log.info("vision_budget", extra={"rows": self.budget.rows, "chunk": self.budget.chunk})
+        texts = self._pool(shape.text_layers, self.budget.text_tokens, shape, like)
+        texts.spans.take(1)  # idle rows write to token 0
+        images = self._pool(shape.image_layers, self.budget.image_tokens, shape, like)
+        layers = TextLayers(model, texts, images)
+        make_steps = GraphSteps if like.is_cuda else EagerSteps
+        steps: Steps = make_steps(layers, self.budget.rows, vocabulary=shape.vocabulary, like=like)
+        prompter, grammars = Prompter(loaded.processor), Grammars(loaded.processor.tokenizer, loaded.ends)
+        self._speech = Speech(layers, Decoder(steps, grammars, loaded.ends), prompter, grammars, texts)
+        self._tower = Tower(model, loaded.processor, prompter.prompt(("",)).prefix, images)
+        self._texts, self._images = texts, images
+        self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="vision-pixels")
+
+    def open(self) -> MllamaSight:
+        return MllamaSight(Album(self._tower, self._images, self._hands, chunk=self.budget.chunk), self._speech)
+
+    @property
+    def text_tokens_free(self) -> int:
+        """Tokens of the text pool that nobody uses."""
+        return self._texts.spans.free
+
+    @property
+    def image_tokens_free(self) -> int:
+        """Tokens of the image pool that no image takes."""
+        return self._images.spans.free
+
+    @staticmethod
+    def _pool(layers: tuple[int, ...], size: int, shape: Shape, like: torch.Tensor) -> Pool:
+        return Pool(list(layers), size, heads=shape.heads, head_size=shape.head_size, like=like)

@@ -1,0 +1,191 @@
+"""Questions and answers on a tiny Mllama model: our own steps against transformers' `generate`."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("torch", reason="the vision extra is not installed")
+
+from extractor.errors import BadAnswer
+from extractor.parse import parse_answer
+from extractor.questions import answer_schema
+from extractor.readers.interface import Issue, Question, ReaderError
+from extractor.readers.vision.engine import Ask, Engine, Said
+
+if TYPE_CHECKING:
+    from extractor.readers.vision.generating import GeneratingEngine
+    from extractor.readers.vision.mllama import MllamaEngine
+
+MakeEngine = Callable[..., "MllamaEngine"]
+
+TOTAL = Question(fields=("currency", "total"), issues=(Issue("total", "missing", "Not found."),))
+
+
+def answers(engine: Engine, images: list[Image.Image], asks: Mapping[int, Ask]) -> Mapping[int, Said | ReaderError]:
+    sight = engine.open()
+    for image in images:
+        sight.add(image)
+    try:
+        return sight.ask(asks)
+    finally:
+        sight.close()
+
+
+def said(answer: Said | ReaderError) -> Said:
+    assert isinstance(answer, Said), answer
+    return answer
+
+
+def first(row: int) -> Ask:
+    """A question whose length differs from row to row."""
+    return Ask((f"Copy the total. {'x ' * row}",), answer_schema(TOTAL), max_tokens=200)
+
+
+def again(row: int) -> Ask:
+    return Ask((f"Look once more. {'y ' * row}",), answer_schema(TOTAL), max_tokens=200)
+
+
+@pytest.mark.parametrize("schema", [answer_schema(TOTAL), None], ids=["grammar", "free text"])
+def test_own_steps_say_what_generate_says(
+    schema: dict[str, object] | None, make_engine: MakeEngine, reference: "GeneratingEngine", pictures: list[Image.Image]
+) -> None:
+    """Token for token, with images of one to four tiles side by side and rows that wait for others to finish."""
+    asks = {row: Ask((f"Read. {'x ' * row}",), schema, max_tokens=40) for row in range(len(pictures))}
+    expected = answers(reference, pictures, asks)
+    actual = answers(make_engine(max_rows=3), pictures, asks)
+    for row in asks:
+        assert said(actual[row]).tokens == said(expected[row]).tokens
+        assert said(actual[row]).logprobs == pytest.approx(said(expected[row]).logprobs, abs=1e-4)
+        assert said(actual[row]).is_cut_off == said(expected[row]).is_cut_off
+
+
+def test_images_matter(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """The same question about different images is answered differently (else all equalities here would prove nothing)."""
+    ask = Ask(("Read.",), None, max_tokens=20)
+    found = answers(make_engine(), pictures[:3], dict.fromkeys(range(3), ask))
+    assert len({said(answer).text for answer in found.values()}) == 3
+
+
+def test_every_answer_fits_its_schema(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """Also of a model that knows nothing."""
+    found = answers(make_engine(), pictures, {row: first(row) for row in range(len(pictures))})
+    for answer in found.values():
+        assert list(json.loads(said(answer).text)) == ["currency", "total", "missing"]
+        assert parse_answer(said(answer).text).issues == ()
+
+
+def test_batch_equals_single(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """Neighbours change nothing."""
+    asks = {row: first(row) for row in range(len(pictures))}
+    together = answers(make_engine(), pictures, asks)
+    for row, ask in asks.items():
+        alone = answers(make_engine(max_rows=1), [pictures[row]], {0: ask})
+        assert said(alone[0]).tokens == said(together[row]).tokens
+
+
+def test_second_question_equals_a_first_one(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """What is kept of the images gives the answer that looking at them anew gives, for any choice of rows."""
+    sight = make_engine().open()
+    for image in pictures:
+        sight.add(image)
+    sight.ask({row: first(row) for row in range(len(pictures))})
+    asks = {row: again(row) for row in (4, 1, 2)}
+    cached = sight.ask(asks)
+    fresh = answers(make_engine(), pictures, asks)
+    assert {row: said(answer).tokens for row, answer in cached.items()} == {row: said(answer).tokens for row, answer in fresh.items()}
+
+
+def test_second_question_does_not_look_again(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """While there is memory, an image is looked at once."""
+    engine = make_engine(max_rows=5)
+    sight = engine.open()
+    for image in pictures:
+        sight.add(image)
+    sight.ask({row: first(row) for row in range(len(pictures))})
+    free = engine.image_tokens_free
+    sight.ask({row: again(row) for row in range(len(pictures))})
+    assert engine.image_tokens_free == free
+
+
+def test_images_that_had_to_give_way_are_looked_at_again(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """With memory for a single image, every question is still answered as ever."""
+    asks = {row: again(row) for row in range(len(pictures))}
+    sight = make_engine(max_rows=1).open()
+    for image in pictures:
+        sight.add(image)
+    sight.ask({row: first(row) for row in range(len(pictures))})
+    cramped = sight.ask(asks)
+    roomy = answers(make_engine(), pictures, asks)
+    assert {row: said(answer).tokens for row, answer in cramped.items()} == {row: said(answer).tokens for row, answer in roomy.items()}
+
+
+def test_cut_off_answers_say_so_and_keep_what_was_complete(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """An answer ends at its own limit, whatever the limits of its neighbours."""
+    asks = {0: Ask(("Read.",), answer_schema(Question()), max_tokens=30), 1: first(1)}
+    found = answers(make_engine(), pictures, asks)
+    assert said(found[0]).is_cut_off
+    assert len(said(found[0]).tokens) == 30
+    assert [issue.kind for issue in parse_answer(said(found[0]).text, is_cut_off=True).issues] == ["cut_off"]
+    assert not said(found[1]).is_cut_off
+
+
+@pytest.mark.parametrize("own_steps", [True, False], ids=["own steps", "generate"])
+def test_a_row_whose_grammar_fails_fails_alone(
+    own_steps: bool, make_engine: MakeEngine, reference: "GeneratingEngine", pictures: list[Image.Image]
+) -> None:
+    """A schema that cannot be compiled costs its own row only."""
+    impossible = {"type": "string", "pattern": "(?=lookahead)"}
+    asks = {0: first(0), 1: Ask(("Read.",), impossible, max_tokens=30), 2: first(2)}
+    found = answers(make_engine() if own_steps else reference, pictures, asks)
+    assert isinstance(found[1], BadAnswer)
+    alone = answers(make_engine(), pictures, {0: first(0), 2: first(2)})
+    assert said(found[0]).tokens == said(alone[0]).tokens
+    assert said(found[2]).tokens == said(alone[2]).tokens
+
+
+def test_an_image_that_cannot_be_prepared_fails_alone(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """A page without pixels is named; its neighbours are read."""
+    found = answers(make_engine(), [pictures[0], Image.new("RGB", (0, 10)), pictures[1]], {row: first(row) for row in range(3)})
+    assert not isinstance(found[1], Said)
+    assert "again" in str(found[1])
+    assert said(found[0]).text
+    assert said(found[2]).text
+
+
+def test_breaking_off_frees_all_memory(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """After Ctrl-C in the middle of an answer the next question is answered as if nothing had happened."""
+    engine = make_engine()
+    before = engine.text_tokens_free, engine.image_tokens_free
+    sight = engine.open()
+    for image in pictures:
+        sight.add(image)
+
+    def interrupt(_row: int, _text: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sight.ask({row: first(row) for row in range(3)}, interrupt)
+    afterwards = sight.ask({0: first(0)})
+    assert said(afterwards[0]).tokens == said(answers(make_engine(), pictures, {0: first(0)})[0]).tokens
+    sight.close()
+    assert (engine.text_tokens_free, engine.image_tokens_free) == before
+
+
+def test_text_is_heard_as_it_is_said(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """What is streamed adds up to the answer."""
+    heard: list[str] = []
+    sight = make_engine().open()
+    sight.add(pictures[0])
+    answer = sight.ask({0: first(0)}, lambda _row, text: heard.append(text))
+    assert "".join(heard) == said(answer[0]).text
+    assert len(heard) > 1
+
+
+def test_an_answer_too_long_for_memory_is_refused_and_spoils_nothing(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """A question that can never fit is named, not waited for."""
+    found = answers(make_engine(max_rows=1), pictures, {0: Ask(("Read.",), None, max_tokens=100_000), 1: first(1)})
+    assert "max_tokens" in str(found[0])
+    assert said(found[1]).text

@@ -1,0 +1,58 @@
+"""Grammars: what a row may say next."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the vision extra is not installed")
+
+from extractor.readers.vision.grammar import Grammars, Row, masked  # noqa: E402 - not without torch
+
+if TYPE_CHECKING:
+    from extractor.readers.vision.loading import Loaded
+
+SCHEMA = {"type": "object", "properties": {"a": {"enum": ["b"]}}, "required": ["a"], "additionalProperties": False}
+
+
+@pytest.fixture
+def grammars(loaded_mllama: "Loaded") -> Grammars:
+    return Grammars(loaded_mllama.processor.tokenizer, loaded_mllama.ends)
+
+
+def allowed(grammars: Grammars, row: Row, vocabulary: int) -> set[int]:
+    masks = grammars.blank(1)
+    grammars.fill([row], masks)
+    return set(torch.isfinite(masked(torch.zeros(1, vocabulary), masks))[0].nonzero()[:, 0].tolist())
+
+
+def test_an_answer_is_compact_and_then_only_ends(grammars: Grammars, loaded_mllama: "Loaded") -> None:
+    """No blanks between tokens, and after the last brace the end token alone, however often it is asked."""
+    row, tokenizer = grammars.row(SCHEMA), loaded_mllama.processor.tokenizer
+    for token in tokenizer('{"a":"b"}', add_special_tokens=False)["input_ids"]:
+        assert token in allowed(grammars, row, len(tokenizer))
+        row.accept(token)
+    assert row.error is None
+    assert allowed(grammars, row, len(tokenizer)) == allowed(grammars, row, len(tokenizer)) == loaded_mllama.ends
+
+
+def test_a_token_off_the_grammar_frees_its_row(grammars: Grammars, loaded_mllama: "Loaded") -> None:
+    """The row says what went wrong; its mask allows everything, so that nothing breaks before it is taken out."""
+    row, tokenizer = grammars.row(SCHEMA), loaded_mllama.processor.tokenizer
+    row.accept(tokenizer.convert_tokens_to_ids("z"))
+    assert row.error
+    assert len(allowed(grammars, row, len(tokenizer))) == len(tokenizer)
+
+
+@pytest.mark.parametrize("more", [-10, 0, 200])
+def test_masks_fit_vocabularies_of_other_sizes(grammars: Grammars, loaded_mllama: "Loaded", more: int) -> None:
+    """Logits may be fewer or more than the tokenizer's tokens; those far beyond are never allowed."""
+    tokens = len(loaded_mllama.processor.tokenizer)
+    found = allowed(grammars, grammars.row(None), tokens + more)
+    assert found >= set(range(min(tokens, tokens + more)))
+    assert max(found) < tokens + 32
+
+
+def test_what_a_user_is_told_of_a_bad_schema(grammars: Grammars) -> None:
+    """A schema that cannot be compiled is an error of its row, not an exception."""
+    bad: dict[str, Any] = {"type": "string", "pattern": "(?=x)"}
+    assert grammars.row(bad).error
