@@ -14,7 +14,7 @@ from extractor.readers.interface import Issue
 from schemas.answer import DocumentType
 from schemas.receipt import Receipt, TaxLine
 from schemas.record import Check
-from schemas.values import FieldEvidence, FieldState, minor_digits
+from schemas.values import FieldEvidence, FieldState, clamped, minor_digits
 
 REQUIRED = ("merchant_name", "transaction_date", "total", "currency_code")
 """A record without one of these is never accepted."""
@@ -77,7 +77,8 @@ def _arithmetic(receipt: Receipt) -> list[Check]:
 def _closest(name: str, actual: Decimal, expected: Iterable[Decimal], tolerance: Decimal) -> Check:
     """The check against the nearest of several legitimate expectations."""
     nearest = min(expected, key=lambda amount: abs(amount - actual))
-    return Check(name=name, expected=nearest, actual=actual, tolerance=tolerance, passed=abs(nearest - actual) <= tolerance)
+    passed = abs(nearest - actual) <= tolerance
+    return Check(name=name, expected=clamped(nearest), actual=clamped(actual), tolerance=tolerance, passed=passed)
 
 
 def _optional(*amounts: Decimal | None) -> list[tuple[Decimal, ...]]:

@@ -16,7 +16,7 @@ from extractor.readers.interface import Evidence, Issue
 from extractor.settings import LocaleSettings
 from schemas.answer import DocumentType, ItemAnswer, PaymentAnswer, ReceiptAnswer, TaxLineAnswer
 from schemas.receipt import Item, ItemKind, Payment, Receipt, TaxLine
-from schemas.values import MAX_AMOUNT, FieldEvidence, FieldState, Origin
+from schemas.values import MAX_AMOUNT, FieldEvidence, FieldState, Origin, clamped
 
 AMOUNT_FIELDS = ("subtotal", "tax_total", "tip", "service_charge", "rounding", "total", "amount_tendered")
 MAGNITUDE_FIELDS = ("discount_total", "change_given")
@@ -204,7 +204,7 @@ class _Work:
         """Where only the taxes by rate are printed, their sum is the tax total."""
         amounts = [line.amount for line in values["tax_lines"]]
         if values["tax_total"] is None and amounts and None not in amounts:
-            values["tax_total"] = sum(amounts, Decimal(0))
+            values["tax_total"] = clamped(sum(amounts, Decimal(0)))
             self.fields["tax_total"] = FieldEvidence(origin=Origin.ARITHMETIC)
 
     def _note_absences(self) -> None:

@@ -68,7 +68,7 @@ class Receipt(Frozen):
     merchant_tax_id: Text | None = None
     merchant_country: CountryCode | None = None
     receipt_number: Text | None = None
-    transaction_date: date | None = None
+    transaction_date: date | None = Field(default=None, description="Where `date_ambiguous` is true: the likelier candidate, if one is.")
     transaction_time: time | None = Field(default=None, description="Local time as printed, without a zone.")
     date_ambiguous: bool = Field(default=False, description="True where the receipt does not decide between day and month.")
     date_candidates: tuple[date, ...] = Field(default=(), description="Every date that the printed text may mean.")

@@ -16,6 +16,11 @@ def _bounded(value: Decimal) -> Decimal:
     return value
 
 
+def clamped(value: Decimal) -> Decimal:
+    """The nearest amount within bounds: sums and products of bounded amounts may leave them."""
+    return max(-MAX_AMOUNT, min(MAX_AMOUNT, value))
+
+
 Amount = Annotated[
     Decimal,
     # The bound is checked here and not by Field(le=...), which leaks decimal exceptions for values such as 9E999999.

@@ -1,0 +1,159 @@
+"""Normalising: what printed text means is decided once, from the whole receipt, and nothing is invented."""
+
+from datetime import date, time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extractor.checks import examine
+from extractor.normalise import Normalised, normalise
+from extractor.ocr.interface import Box, Fragment, Line, Transcript
+from extractor.readers.interface import Evidence
+from extractor.settings import LocaleSettings
+from schemas.answer import DocumentType, ReceiptAnswer
+from schemas.receipt import ItemKind
+from schemas.values import FieldState, Origin
+
+NO_PREFERENCES = LocaleSettings()
+
+
+def transcript(*lines: str) -> Transcript:
+    """A page of 100 by 200 pixels with these rows."""
+    rows = (Line((Fragment(text, Box(10, 10 * index, 90, 10 * index + 8), 0.9),)) for index, text in enumerate(lines))
+    return Transcript(tuple(rows), 100, 200, "drawn")
+
+
+def meant(
+    *lines: str, evidence: dict[str, Evidence] | None = None, preferences: LocaleSettings = NO_PREFERENCES, **answer: Any
+) -> Normalised:
+    """What an answer means on a receipt that also prints these rows."""
+    stated = ReceiptAnswer.model_validate(answer)
+    return normalise(stated, evidence or {}, (transcript(*lines),), origin=Origin.OCR, preferences=preferences)
+
+
+@pytest.mark.parametrize(
+    ("total", "other", "value"),
+    [("1.234,50", "12,00", "1234.50"), ("1,234.50", "12.00", "1234.50"), ("1.234", "12,00", "1234"), ("1.234", "0.500", "1.234")],
+)
+def test_the_decimal_mark_is_decided_from_all_amounts_together(total: str, other: str, value: str) -> None:
+    """`1.234` is a thousand where the receipt writes commas, and one and a bit where it writes points."""
+    assert meant(other, total=total).receipt.total == Decimal(value)
+
+
+def test_signs_follow_the_field_and_refunds_are_negative() -> None:
+    """Discounts and change count by their name, whatever sign is printed; a negative total makes a refund."""
+    receipt = meant(total="12,00-", discount_total="-3,00", change_given="-1,00", rounding="-0,02").receipt
+    assert (receipt.total, receipt.is_refund) == (Decimal("-12.00"), True)
+    assert (receipt.discount_total, receipt.change_given, receipt.rounding) == (Decimal("3.00"), Decimal("1.00"), Decimal("-0.02"))
+
+
+def test_a_text_that_means_nothing_is_kept_and_becomes_an_issue() -> None:
+    """`soon` is no date: the value stays null, the text stays on record, and the field is asked again."""
+    found = meant(transaction_date="soon", transaction_time="later", total="free")
+    assert (found.receipt.transaction_date, found.receipt.transaction_time, found.receipt.total) == (None, None, None)
+    assert {found.fields[name].state for name in ("transaction_date", "transaction_time", "total")} == {FieldState.UNREADABLE}
+    assert found.fields["transaction_date"].raw_text == "soon"
+    assert {issue.field for issue in found.issues} == {"transaction_date", "transaction_time", "total"}
+
+
+def test_a_date_that_the_receipt_does_not_decide_stays_ambiguous() -> None:
+    """03/04/2025 has two meanings until place, another date or a setting decides; until then the likelier one is shown, and both are kept."""
+    open_ = meant(transaction_date="03/04/2025").receipt
+    assert (open_.date_ambiguous, open_.date_candidates) == (True, (date(2025, 3, 4), date(2025, 4, 3)))
+    assert open_.transaction_date in open_.date_candidates
+    settled = meant(transaction_date="03/04/2025", preferences=LocaleSettings(date_order="DMY")).receipt
+    assert (settled.date_ambiguous, settled.transaction_date) == (False, date(2025, 4, 3))
+    proven = meant("Printed 28/03/2025", transaction_date="03/04/2025").receipt
+    assert (proven.date_ambiguous, proven.transaction_date) == (False, date(2025, 4, 3))
+
+
+def test_times_lose_nothing_but_their_spelling() -> None:
+    """8:13:39 PM is 20:13:39."""
+    assert meant(transaction_time="8:13:39 PM").receipt.transaction_time == time(20, 13, 39)
+
+
+def test_no_currency_is_assumed() -> None:
+    """A bare amount has no currency; a setting may break the tie, and evidence decides."""
+    assert meant(total="12.00").receipt.currency_code is None
+    assert meant(total="12.00", preferences=LocaleSettings(currency="SGD")).receipt.currency_code == "SGD"
+    assert meant("USt-IdNr. DE123456789", "Summe EUR 12,00", total="12,00", currency="EUR").receipt.currency_code == "EUR"
+
+
+def test_taxes_by_rate_add_up_to_the_tax_total_where_none_is_printed() -> None:
+    """Two printed rates make one tax total, marked as arithmetic; a printed tax total is left alone."""
+    lines = [{"rate": "7%", "amount": "0,70"}, {"rate": "19 %", "amount": "1,90"}]
+    summed = meant(tax_lines=lines, total="20,00")
+    assert summed.receipt.tax_total == Decimal("2.60")
+    assert summed.fields["tax_total"].origin is Origin.ARITHMETIC
+    assert [line.rate for line in summed.receipt.tax_lines] == [Decimal(7), Decimal(19)]
+    assert meant(tax_lines=lines, tax_total="2,61").receipt.tax_total == Decimal("2.61")
+
+
+@pytest.mark.parametrize(("total", "included"), [("11,90", False), ("10,00", True), ("12,00", None)])
+def test_tax_inside_or_on_top_is_told_by_the_sums_or_not_at_all(total: str, included: bool | None) -> None:
+    """Tax is on top where the sum needs it, inside where it closes without, unknown where neither closes."""
+    assert meant(subtotal="10,00", tax_total="1,90", total=total).receipt.tax_included is included
+
+
+def test_items_keep_their_parts_and_what_takes_away_is_a_discount() -> None:
+    """Quantity, price and total of a line are numbers; a negative line is a discount."""
+    rows = [
+        {"description": "Tee  grün", "quantity": "2", "unit_price": "1,99", "total_price": "3,98 A"},
+        {"description": "Rabatt", "total_price": "-0,50"},
+    ]
+    items = meant("12,00", items=rows).receipt.items
+    assert (items[0].description, items[0].quantity, items[0].unit_price, items[0].total_price) == (
+        "Tee grün",
+        Decimal(2),
+        Decimal("1.99"),
+        Decimal("3.98"),
+    )
+    assert (items[1].total_price, items[1].kind) == (Decimal("-0.50"), ItemKind.DISCOUNT)
+
+
+def test_card_networks_are_recognised_in_the_payment_method() -> None:
+    """`VISA CREDIT` is a card of Visa."""
+    payment = meant(payments=[{"method": "VISA CREDIT", "amount": "4,00", "card_last4": "1234"}]).receipt.payments[0]
+    assert (payment.card_network, payment.card_last4, payment.amount) == ("Visa", "1234", Decimal("4.00"))
+
+
+def test_evidence_is_filed_as_fractions_of_the_page() -> None:
+    """A box in pixels becomes one that fits any rendering of the page, cut at its edges."""
+    found = meant(total="4,00", evidence={"total": Evidence("Summe 4,00", 0, Box(10, 20, 120, 40), 0.8)})
+    assert found.fields["total"].box == (0.1, 0.1, 1.0, 0.2)
+    assert (found.fields["total"].raw_text, found.fields["total"].confidence, found.fields["total"].page) == ("Summe 4,00", 0.8, 0)
+
+
+def test_an_absent_field_keeps_the_reason() -> None:
+    """`not_printed` is knowledge; it is filed with the field."""
+    missing = [{"field": "transaction_time", "reason": "not_printed"}, {"field": "total", "reason": "cut_off"}]
+    found = meant(total="1.00", missing=missing)
+    assert found.fields["transaction_time"].state is FieldState.NOT_PRINTED
+    assert found.fields["total"].state is FieldState.OK
+
+
+PRINTED = st.text(max_size=40) | st.from_regex(r"-?[0-9]{1,14}([.,' ][0-9]{1,14}){0,3}-?", fullmatch=True).map(lambda text: text[:40])
+MAYBE = st.none() | PRINTED
+ITEM = st.fixed_dictionaries({"description": MAYBE, "quantity": MAYBE, "unit_price": MAYBE, "discount": MAYBE, "total_price": MAYBE})
+TAX = st.fixed_dictionaries({"rate": MAYBE, "net_amount": MAYBE, "amount": MAYBE})
+TEXTS = [name for name, field in ReceiptAnswer.model_fields.items() if field.default is None and name != "document_type"]
+
+
+@given(
+    st.fixed_dictionaries(dict.fromkeys(TEXTS, MAYBE)),
+    st.lists(ITEM, max_size=4),
+    st.lists(TAX, max_size=3),
+    st.none() | st.sampled_from(DocumentType),
+    st.lists(PRINTED, max_size=4),
+)
+def test_whatever_is_printed_becomes_a_record_with_reasons(
+    values: dict[str, str | None], items: list[Any], taxes: list[Any], kind: DocumentType | None, lines: list[str]
+) -> None:
+    """No text on a receipt makes normalising or checking fail, and what is not understood is an issue, not an error."""
+    found = meant(*(line for line in lines if line.strip()), items=items, tax_lines=taxes, document_type=kind, **values)
+    examination = examine(found.receipt, found.fields, today=date(2026, 1, 1))
+    assert found.receipt.model_validate_json(found.receipt.model_dump_json()) == found.receipt
+    assert all(check.passed in {True, False} for check in examination.checks)
