@@ -1,7 +1,10 @@
 """Files become records: pages, witness, reader, questions, checks. Stores nothing and moves nothing."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Self
+
+from PIL import Image
 
 from extractor.errors import ExtractorError
 from extractor.ocr.registry import build_ladder
@@ -48,6 +51,14 @@ class Extraction:
             result if isinstance(result, ExtractorError) else self._record(source, document, result)
             for source, document, result in zip(sources, loaded, results, strict=True)
         ]
+
+    def page_images(self, path: Path) -> list[Image.Image]:
+        """The upright pages of a file that the boxes of its record refer to.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
+        return [self._witness.read(page)[0].image for page in load_pages(path, self._limits)]
 
     def _load(self, source: Source) -> Document | ExtractorError:
         try:

@@ -39,9 +39,15 @@ def read_receipts(
             on_error(path, result)
 
 
-def read_files(paths: Iterable[Path], settings: Settings) -> Iterator[tuple[Path, Record | ExtractorError]]:
-    """Each path with its record, or with the reason why it has none, in the order given."""
-    extraction = Extraction.from_settings(settings)
+def read_files(
+    paths: Iterable[Path], settings: Settings, *, extraction: Extraction | None = None
+) -> Iterator[tuple[Path, Record | ExtractorError]]:
+    """Each path with its record, or with the reason why it has none, in the order given.
+
+    Args:
+        extraction: Who reads; by default what the settings ask for.
+    """
+    extraction = extraction or Extraction.from_settings(settings)
     remaining = iter(paths)
     while batch := list(itertools.islice(remaining, settings.work.batch_size)):
         sources = [_source_of(path) for path in batch]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from extractor.cli import about, filing, records
+from extractor.cli import about, evaluate, filing, records
 from extractor.cli.options import Invocation
 from extractor.cli.text import safe
 from extractor.errors import ExtractorError, StorageError
@@ -32,6 +32,7 @@ app.command("export")(records.export)
 app.command("retry")(filing.retry)
 app.command("doctor")(about.doctor)
 app.command("schema")(about.schema)
+app.command("eval")(evaluate.evaluate)
 
 
 @app.callback()

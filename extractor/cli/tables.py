@@ -11,6 +11,7 @@ from rich.text import Text
 
 from extractor.cli.formats import Row
 from extractor.cli.text import safe
+from extractor.evaluation import Score
 from extractor.job import Job
 from schemas.receipt import Item, Receipt
 from schemas.record import Record, RecordStatus
@@ -140,3 +141,17 @@ def _value(value: object) -> str:
     if value is None:
         return ""
     return safe(format(value, "f") if isinstance(value, Decimal) else value)
+
+
+def score_table(score: Score) -> Table:
+    """Field accuracy in per cent with the number of labels, then what was accepted and how much of that is wrong."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("measure", "per cent", "of"):
+        table.add_column(name, justify="left" if name == "measure" else "right")
+    counts = {**score.fields, "header (merchant, date, total)": score.headers, "accepted": (score.accepted, score.receipts)}
+    counts["wrong among accepted"] = (score.wrong_accepted, score.accepted)
+    for name, (part, of) in counts.items():
+        table.add_row(name, f"{100 * part / of:.1f}" if of else "-", str(of))
+    if score.items_f1 is not None:
+        table.add_row("items F1", f"{100 * score.items_f1:.1f}", str(score.items[2]))
+    return table

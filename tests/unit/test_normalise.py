@@ -60,7 +60,7 @@ def test_a_text_that_means_nothing_is_kept_and_becomes_an_issue() -> None:
 
 
 def test_a_date_that_the_receipt_does_not_decide_stays_ambiguous() -> None:
-    """03/04/2025 has two meanings until place, another date or a setting decides; until then the likelier one is shown, and both are kept."""
+    """03/04/2025 has two meanings until place, another date or a setting decides; until then both are kept."""
     open_ = meant(transaction_date="03/04/2025").receipt
     assert (open_.date_ambiguous, open_.date_candidates) == (True, (date(2025, 3, 4), date(2025, 4, 3)))
     assert open_.transaction_date in open_.date_candidates
@@ -150,7 +150,7 @@ TEXTS = [name for name, field in ReceiptAnswer.model_fields.items() if field.def
     st.lists(PRINTED, max_size=4),
 )
 def test_whatever_is_printed_becomes_a_record_with_reasons(
-    values: dict[str, str | None], items: list[Any], taxes: list[Any], kind: DocumentType | None, lines: list[str]
+    values: dict[str, Any], items: list[Any], taxes: list[Any], kind: DocumentType | None, lines: list[str]
 ) -> None:
     """No text on a receipt makes normalising or checking fail, and what is not understood is an issue, not an error."""
     found = meant(*(line for line in lines if line.strip()), items=items, tax_lines=taxes, document_type=kind, **values)

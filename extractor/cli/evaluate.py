@@ -1,0 +1,74 @@
+"""The command that measures how well receipts are read: records against labels."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from extractor.cli.options import ReaderOption
+from extractor.cli.text import safe
+
+if TYPE_CHECKING:
+    from extractor.evaluation import Score
+
+TruthArgument = Annotated[
+    Path, typer.Argument(metavar="TRUTH.jsonl", help="Labels, one JSON object a line; see the manual.", show_default=False)
+]
+FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the labelled images lie.", show_default=False)]
+
+
+def evaluate(
+    context: typer.Context,
+    truth: TruthArgument,
+    folder: FolderArgument,
+    *,
+    misses: Annotated[bool, typer.Option("--misses", help="List every wrong field with the likely reason.")] = False,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", help="Write the misses with their pictures to this HTML file.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write counts as JSON instead of a table.")] = False,
+    reader: ReaderOption = None,
+) -> None:
+    """Read labelled receipts and say how many fields are right, how many records are accepted, and how many of those are wrong."""
+    from extractor.cli.tables import score_table, stdout
+    from extractor.contact_sheet import write_contact_sheet
+    from extractor.evaluation import Score, load_truth
+    from extractor.extraction import Extraction
+    from extractor.read import read_files
+    from schemas.record import Record
+
+    settings = context.obj.settings(reader={"name": reader} if reader else None)
+    truths = load_truth(truth)
+    extraction = Extraction.from_settings(settings)
+    score, records = Score(), {}
+    paths = (folder / one.image for one in truths)
+    for one, (_, result) in zip(truths, read_files(paths, settings, extraction=extraction), strict=True):
+        if isinstance(result, Record):
+            records[one.image] = result
+        else:
+            typer.echo(f"receipts: {safe(result)}", err=True)
+        score.add(one, records.get(one.image))
+    if as_json:
+        typer.echo(json.dumps(_counts(score), indent=1))
+    else:
+        stdout().print(score_table(score))
+    if misses and not as_json:
+        for miss in score.misses:
+            mark = " ACCEPTED" if miss.was_accepted else ""
+            typer.echo(safe(f"{miss.image}: {miss.name} is {miss.wanted!r}, read {miss.got!r} ({miss.cause}){mark}"))
+    if sheet is not None:
+        write_contact_sheet(sheet, score, records, lambda image: extraction.page_images(folder / image))
+        typer.echo(f"The misses are in {safe(sheet)}.", err=True)
+
+
+def _counts(score: "Score") -> dict[str, object]:
+    return {
+        "receipts": score.receipts,
+        "absent": score.absent,
+        "fields": {name: {"right": right, "of": of} for name, (right, of) in score.fields.items()},
+        "items_f1": score.items_f1,
+        "header": {"right": score.headers[0], "of": score.headers[1]},
+        "accepted": score.accepted,
+        "wrong_accepted": score.wrong_accepted,
+    }
