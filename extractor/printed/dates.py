@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from extractor.printed import months
@@ -64,12 +65,15 @@ _AS_DIGIT = str.maketrans("OoQDlI|BSZ", "0000111852")
 _GLUED_TIME = re.compile(r"T?\d{1,2}\s?[:.h]\s?\d{2}")
 
 
+@lru_cache(maxsize=4096)
 def find_dates(text: str) -> tuple[PrintedDate, ...]:
     """All dates in the text, in print order, none overlapping.
 
     Not dates: phone numbers, versions and addresses of four parts, amounts, and anything without a year.
     """
     plain = text.translate(_WIDE)
+    if sum(character.isdigit() for character in plain) < 3:
+        return ()
     found: list[PrintedDate] = []
     for finder in (_find_named, _find_eastern, _find_numeric, _find_damaged, _find_compact):
         for candidate in finder(plain):

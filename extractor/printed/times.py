@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import time
+from functools import lru_cache
 
 from extractor.printed.dates import find_dates
 
@@ -59,6 +60,7 @@ _RANGE_BEFORE = re.compile(r"\d{1,2}(?:[:.h][0-9O]{2}|\s?[ap]\.?m\.?|)" + _DASH 
 _DURATION_AFTER = re.compile(r"\s?(?:hours|hour\b|std\.|stunden|heures|min\b|minutes|mins\b|tim\b|godz\b|ore\b)", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def find_times(text: str) -> tuple[PrintedTime, ...]:
     """All times of day in the text, in print order, none overlapping each other or a date.
 
