@@ -10,7 +10,7 @@ import pytest
 from schemas.record import Record
 from tests.acceptance.conftest import Installation
 
-COMMANDS = ("init", "watch", "add", "read", "list", "show", "search", "export", "retry", "doctor", "schema")
+COMMANDS = ("init", "watch", "add", "read", "list", "show", "search", "export", "retry", "doctor", "schema", "eval")
 HEAVY = (
     "sqlalchemy",
     "alembic",

@@ -1,6 +1,7 @@
 """The README is the manual: everything a user can type, set, read or meet stands in it."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,17 @@ def test_every_state_is_documented() -> None:
 def test_states_of_the_command_line_are_those_of_the_record() -> None:
     """The copy that keeps `--help` quick cannot fall behind."""
     assert [status.value for status in Status] == [status.value for status in RecordStatus]
+
+
+def test_the_map_has_every_module() -> None:
+    """A newcomer finds every module and package on the map, with what it is for."""
+    shown = _section("Map")
+    there = [path.name for path in (ROOT / "extractor").iterdir() if path.suffix in {".py", ".sql"} or path.is_dir()]
+    assert [name for name in there if not name.startswith("__") and name not in shown] == []
+
+
+def test_every_dependency_states_what_it_replaces() -> None:
+    """Each package that is installed for users is in the table of dependencies, and no other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {requirement.split("==")[0] for requirement in project["dependencies"]}
+    assert set(re.findall(r"`([a-z0-9-]+)`", " ".join(re.findall(r"^\| (`.+?) \|", _section("Dependencies"), re.MULTILINE)))) == wanted
