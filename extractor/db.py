@@ -58,6 +58,7 @@ class Database:
             StorageError: The database is locked, damaged or gone, or the disk is full.
         """
         with self._errors(), Session(self._writing(), expire_on_commit=False) as session, session.begin():
+            session.connection()  # takes the lock now: what the block reads first is still so when it writes
             yield session
 
     def close(self) -> None:

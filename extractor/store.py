@@ -1,11 +1,12 @@
 """Records in SQLite: saved with their parts, found again whole. The only file that queries them."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, delete, exists, func, insert, literal_column, select, text
+from sqlalchemy import ColumnElement, Select, Text, column, delete, exists, func, insert, select, table, text
 from sqlalchemy.orm import Session
 
 from extractor import tables
@@ -21,6 +22,8 @@ _PLAIN = (
     "currency_code", "locale", "category", "is_refund", "tax_included", "reader", "model", "prompt_version", "schema_version", "ocr_text",
 )  # fmt: skip
 """Columns that hold the record's field of the same name as it is."""
+
+_WORDS = table("receipts_fts", column("rowid"), column("rank"))
 
 
 class Store:
@@ -41,14 +44,14 @@ class Store:
             session.execute(text("DELETE FROM receipts_fts WHERE rowid = :id"), {"id": row_id})
             session.execute(delete(ReceiptRow).where(ReceiptRow.id == row_id))  # its parts go with it
         added = session.execute(insert(ReceiptRow).returning(ReceiptRow.id), [_receipt_values(record) | ({"id": row_id} if row_id else {})])
-        for table, rows in _parts(record).items():
+        for part, rows in _parts(record).items():
             if rows:
-                session.execute(insert(table), [{"receipt_id": record.receipt_id} | row for row in rows])
+                session.execute(insert(part), [{"receipt_id": record.receipt_id} | row for row in rows])
         words = {
             "id": added.scalar_one(),
-            "merchant": record.merchant_name,
-            "items": "\n".join(item.description or "" for item in record.items),
-            "ocr_text": record.ocr_text,
+            "merchant": _words_of(record.merchant_name),
+            "items": _words_of("\n".join(item.description or "" for item in record.items)),
+            "ocr_text": _words_of(record.ocr_text),
         }
         session.execute(
             text("INSERT INTO receipts_fts (rowid, merchant, items, ocr_text) VALUES (:id, :merchant, :items, :ocr_text)"), words
@@ -59,7 +62,7 @@ class Store:
         """The record with this identifier."""
         return next(self._records(select(ReceiptRow.record_json).where(ReceiptRow.receipt_id == receipt_id)), None)
 
-    def list(  # noqa: PLR0913 -- each argument is one optional condition, by name
+    def list(
         self,
         *,
         status: RecordStatus | None = None,
@@ -85,7 +88,7 @@ class Store:
             (status, ReceiptRow.status == status),
             (since, day >= str(since)),
             (until, day <= str(until)),
-            (merchant, ReceiptRow.merchant_key.contains(_key(merchant), autoescape=True)),
+            (merchant, ReceiptRow.merchant_key.contains(_key(merchant or ""), autoescape=True)),
             (tag, exists(select(has_tag.c.value).where(has_tag.c.value == tag))),
         )
         chosen = [condition for value, condition in conditions if value is not None]
@@ -93,15 +96,15 @@ class Store:
 
     def search(self, words: str, *, limit: int | None = None) -> Iterator[Record]:
         """Records with all these words in merchant, items or OCR text, best first. A word also finds longer ones that begin with it."""
-        quoted = [f'"{word.replace(chr(34), "")}"*' for word in _unicode(words).split() if any(map(str.isalnum, word))]
+        quoted = [f'"{word.replace(chr(34), "")}"*' for word in _words_of(words).split() if any(map(str.isalnum, word))]
         if not quoted:
             return iter(())
         found = (
             select(ReceiptRow.record_json)
-            .join(text("receipts_fts"), literal_column("receipts_fts.rowid") == ReceiptRow.id)
+            .join(_WORDS, _WORDS.c.rowid == ReceiptRow.id)
             .where(text("receipts_fts MATCH :words").bindparams(words=" ".join(quoted)))
         )
-        return self._records(found.order_by(text("receipts_fts.rank")).limit(limit))
+        return self._records(found.order_by(_WORDS.c.rank).limit(limit))
 
     def counts(self) -> dict[RecordStatus, int]:
         """How many records have each status that any has."""
@@ -127,6 +130,7 @@ class Store:
             ReceiptRow.currency_code.is_not_distinct_from(record.currency_code),
             ReceiptRow.source_sha256 != record.source_sha256,
             ReceiptRow.receipt_id != record.receipt_id,
+            ReceiptRow.duplicate_of.is_distinct_from(record.receipt_id),
         )
         return session.scalar(select(ReceiptRow.receipt_id).where(*same).order_by(ReceiptRow.receipt_id).limit(1))
 
@@ -183,6 +187,7 @@ def _key(name: str | None) -> str | None:
     return None if name is None else "".join(character for character in name.casefold() if character.isalnum())
 
 
-def _unicode(words: str) -> str:
-    """The words as SQLite takes them: no NUL, no lone surrogates."""
-    return words.replace("\0", " ").encode("utf-8", "replace").decode()
+def _words_of(text: str | None) -> str:
+    """The text as it is indexed and searched: digits apart from letters (`RM12.50` is found by `12.50`), no NUL, no lone surrogates."""
+    apart = re.sub(r"(?<=[^\W\d_])(?=\d)", " ", text or "")
+    return apart.replace("\0", " ").encode("utf-8", "replace").decode()

@@ -1,9 +1,9 @@
 -- The documented views: stable names for queries; amounts in the receipt's currency as decimal numbers.
 -- Made anew after each migration. `*_minor` columns are exact integers (cents): add those up where every cent counts.
--- example: lines are run by the tests.
+-- The tests run every line that begins with `-- example:`.
 --
 -- Spending a month and currency, accepted records only:
--- example: SELECT substr(transaction_date, 1, 7) AS month, currency_code, count(*) AS receipts, sum(total_minor) * 1.0 / minor_factor AS total FROM v_receipts WHERE status = 'accepted' GROUP BY month, currency_code, minor_factor ORDER BY month
+-- example: SELECT substr(transaction_date, 1, 7) AS month, currency_code, count(*) AS receipts, sum(total_minor) * 1.0 / minor_factor AS total FROM v_receipts WHERE status = 'accepted' AND transaction_date IS NOT NULL GROUP BY month, currency_code, minor_factor ORDER BY month
 -- The ten merchants where most was spent:
 -- example: SELECT merchant_name, currency_code, count(*) AS receipts, sum(total) AS total FROM v_receipts GROUP BY merchant_name, currency_code ORDER BY total DESC LIMIT 10
 -- What was bought most often:
