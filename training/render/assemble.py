@@ -3,7 +3,7 @@
 from training.render import foot, head
 from training.render.items import ItemList
 from training.render.plan import Plan
-from training.render.rows import Face, Row, Roll
+from training.render.rows import Face, Roll, Row
 from training.render.totals import Totals
 
 

@@ -25,20 +25,21 @@ class FontFile:
 
 
 FONTS = {
-    "roboto_mono": FontFile("fontpkg_roboto_mono", "RobotoMono[wght].ttf", True, (400,), (700,)),
-    "plex_mono": FontFile("fontpkg_ibm_plex_mono", "IBMPlexMono-Regular.ttf", True, bold_file="IBMPlexMono-Bold.ttf"),
-    "source_code": FontFile("fontpkg_source_code_pro", "SourceCodePro[wght].ttf", True, (450,), (800,)),
-    "roboto_condensed": FontFile("fontpkg_roboto_condensed", "RobotoCondensed[wght].ttf", False, (400,), (700,)),
-    "noto_sans": FontFile("fontpkg_noto_sans", "NotoSans[wdth,wght].ttf", False, (450, 90), (800, 90)),
-    "noto_narrow": FontFile("fontpkg_noto_sans", "NotoSans[wdth,wght].ttf", False, (450, 70), (800, 70)),
-    "noto_thai": FontFile("fontpkg_noto_sans_thai", "NotoSansThai[wdth,wght].ttf", False, (450, 90), (800, 90)),
+    "roboto_mono": FontFile("fontpkg_roboto_mono", "RobotoMono[wght].ttf", is_mono=True, regular=(400,), bold=(700,)),
+    "plex_mono": FontFile("fontpkg_ibm_plex_mono", "IBMPlexMono-Regular.ttf", is_mono=True, bold_file="IBMPlexMono-Bold.ttf"),
+    "source_code": FontFile("fontpkg_source_code_pro", "SourceCodePro[wght].ttf", is_mono=True, regular=(450,), bold=(800,)),
+    "roboto_condensed": FontFile("fontpkg_roboto_condensed", "RobotoCondensed[wght].ttf", is_mono=False, regular=(400,), bold=(700,)),
+    "noto_sans": FontFile("fontpkg_noto_sans", "NotoSans[wdth,wght].ttf", is_mono=False, regular=(450, 90), bold=(800, 90)),
+    "noto_narrow": FontFile("fontpkg_noto_sans", "NotoSans[wdth,wght].ttf", is_mono=False, regular=(450, 70), bold=(800, 70)),
+    "noto_thai": FontFile("fontpkg_noto_sans_thai", "NotoSansThai[wdth,wght].ttf", is_mono=False, regular=(450, 90), bold=(800, 90)),
 }
 
 
 def _path(font: FontFile, *, bold: bool) -> Path:
     spec = importlib.util.find_spec(font.package)
     if spec is None or spec.origin is None:
-        message = f"The font package {font.package.replace('_', '-')} is missing. Install the extra that renders samples: pip install -e '.[samples]'"
+        name = font.package.replace("_", "-")
+        message = f"The font package {name} is missing. Install the extra that renders samples: pip install -e '.[samples]'"
         raise ConfigError(message)
     return Path(spec.origin).parent / "files" / (font.bold_file if bold and font.bold_file else font.file)
 
@@ -64,6 +65,12 @@ def can_draw(name: str, character: str) -> bool:
         return True
     font = load_font(name, 32)
     return bytes(font.getmask(character)) != bytes(font.getmask(_NOT_DRAWN))
+
+
+@cache
+def advance_px(name: str, size_px: int, bold: bool, character: str) -> float:  # noqa: FBT001 - a cache key
+    """How far one character moves the print head, in pixels. The fonts have no kerning in simple layout, so that widths add up."""
+    return float(load_font(name, size_px, bold=bold).getlength(character))
 
 
 def fonts_for(text: str) -> list[str]:

@@ -33,19 +33,21 @@ def lay_slip(roll: Roll, plan: Plan) -> None:
     card = purchase.payments[0]
     roll.blank(0.5)
     roll.centre(Run(plan.word("customer_copy")))
-    lines = [
-        lambda: roll.pair((label("Terminal ID"),), (Run(digits(rng, "########")),)),
-        lambda: roll.pair((label("AID"),), (Run(digits(rng, "A000000###%0%0")),)),
-        lambda: roll.pair((label(plan.word("auth")),), (Run(digits(rng, "######")),)),
-        lambda: roll.left(Run(card.method, Role.PAYMENT), Run(" "), Run(card.card, Role.CARD)),
-        lambda: roll.pair(
-            (Run(plan.voice.date(plan.moment), Role.DATE),),
-            (Run(plan.voice.time(plan.moment) if plan.layout.prints_time else "", Role.TIME),),
-        ),
-        lambda: roll.pair((label(plan.word("slip_amount")),), (Run(money.total(purchase.total), Role.TENDERED),)),
+    time = plan.voice.time(plan.moment) if plan.layout.prints_time else ""
+    number = (Run(card.method, Role.PAYMENT), Run(" "), Run(card.card, Role.CARD))
+    lines: list[tuple[tuple[Run, ...], ...]] = [
+        ((label("Terminal ID"),), (Run(digits(rng, "########")),)),
+        ((label("AID"),), (Run(digits(rng, "A000000###%0%0")),)),
+        ((label(plan.word("auth")),), (Run(digits(rng, "######")),)),
+        (number,),
+        ((Run(plan.voice.date(plan.moment), Role.DATE),), (Run(time, Role.TIME),)),
+        ((label(plan.word("slip_amount")),), (Run(money.total(purchase.total), Role.TENDERED),)),
     ]
     for line in rng.sample(lines, rng.randint(3, len(lines))):
-        line()
+        if len(line) == 1:
+            roll.left(*line[0])
+        else:
+            roll.pair(*line)
     roll.centre(Run(plan.word("approved")))
     if plan.country.has_tip_line and not purchase.tip and plan.shop.kind == "restaurant":
         roll.blank(0.6)

@@ -44,7 +44,7 @@ def _tax_id(roll: Roll, plan: Plan, rng: Random) -> None:
     if not plan.shop.tax_id or rng.random() < 0.2:
         return
     name, _, value = plan.shop.tax_id.rpartition("|")
-    runs = [label(plan.voice.say(name) + rng.choice((" ", ": ", " : ")))] if name else []
+    runs = [label(plan.voice.say(name.rstrip(" :")) + rng.choice((" ", ": ", " : ")))] if name else []
     roll.centre(*runs, Run(value, Role.TAX_ID))
 
 

@@ -49,7 +49,7 @@ def _smooth(noise: np.random.Generator, shape: tuple[int, int], cells: int) -> P
     """A smooth field from 0 to 1: small random values, enlarged."""
     small = noise.random((max(2, cells), max(2, cells * 2 // 3)), dtype=np.float32)
     picture = Image.fromarray((small * 255).astype(np.uint8)).resize((shape[1], shape[0]), Image.Resampling.BICUBIC)
-    return np.asarray(picture, dtype=np.float32) / 255
+    return np.asarray(picture, dtype=np.float32) / np.float32(255)
 
 
 def _worn(coverage: Plane, ink: str, rng: Random, noise: np.random.Generator) -> Plane:
@@ -60,7 +60,7 @@ def _worn(coverage: Plane, ink: str, rng: Random, noise: np.random.Generator) ->
         dots = 0.45 + 0.55 * ((xs % pitch < pitch - 1) & (ys % pitch < pitch - 1))
         coverage = coverage * dots.astype(np.float32) * np.float32(rng.uniform(0.6, 0.9))
     if ink == "faint":
-        coverage = coverage * (0.28 + 0.4 * _smooth(noise, coverage.shape, 5))
+        coverage = coverage * (np.float32(0.28) + np.float32(0.4) * _smooth(noise, coverage.shape, 5))
         for _ in range(rng.randint(0, 2)):
             x = rng.randint(0, coverage.shape[1] - 4)
             coverage[:, x : x + rng.randint(1, 3)] *= 0.3
@@ -68,20 +68,21 @@ def _worn(coverage: Plane, ink: str, rng: Random, noise: np.random.Generator) ->
         coverage = coverage * (0.75 + 0.25 * _smooth(noise, coverage.shape, 8))
     if ink != "clean":
         coverage = coverage * (noise.random(coverage.shape, dtype=np.float32) > rng.uniform(0.0, 0.06))
-    return coverage
+    return coverage.astype(np.float32)
 
 
 def _paper(shape: tuple[int, int], ink: str, rng: Random, noise: np.random.Generator) -> Plane:
     """The bare paper's brightness from 0 to 1, with folds and grain."""
     if ink == "clean":
         return np.ones(shape, dtype=np.float32)
-    paper = np.full(shape, rng.uniform(0.86, 1.0), dtype=np.float32)
+    paper: Plane = np.full(shape, rng.uniform(0.86, 1.0), dtype=np.float32)
     if ink != "scan":
-        paper *= 0.93 + 0.07 * _smooth(noise, shape, 4)
+        paper *= np.float32(0.93) + np.float32(0.07) * _smooth(noise, shape, 4)
     for _ in range(rng.choice((0, 0, 1, 2)) if ink in ("photo", "faint") else 0):
         y, depth = rng.randint(0, shape[0] - 1), rng.uniform(0.05, 0.18)
         distance = np.abs(np.arange(shape[0], dtype=np.float32) - y)[:, None]
-        paper *= 1 - depth * np.exp(-distance / rng.uniform(2, 12))
+        fold = 1 - depth * np.exp(-distance / rng.uniform(2, 12))
+        paper *= fold.astype(np.float32)
     return np.clip(paper, 0, 1)
 
 
@@ -92,7 +93,7 @@ def _table(size: tuple[int, int], rng: Random, noise: np.random.Generator) -> ND
     grain = _smooth(noise, (height, width), 3)
     if rng.random() < 0.6:
         waves = np.sin(np.arange(height, dtype=np.float32)[:, None] * rng.uniform(0.05, 0.3) + grain * rng.uniform(4, 20))
-        grain = grain * 0.5 + (waves * 0.5 + 0.5) * 0.5
+        grain = (grain * 0.5 + (waves * 0.5 + 0.5) * 0.5).astype(np.float32)
     return colour[None, None, :] * (0.7 + 0.5 * grain[:, :, None])
 
 
@@ -130,9 +131,10 @@ def draw(sheet: Sheet, pose: Pose, ink: str, seed: str) -> Image.Image:
     """The picture of a sheet in a pose, RGB; equal for equal arguments."""
     rng = Random(f"{seed}:ink")
     noise = np.random.default_rng(rng.getrandbits(64))
-    coverage = np.asarray(_coverage(sheet), dtype=np.float32) / 255
-    coverage = _worn(coverage, ink, rng, noise)[:, :, None]
-    tint = np.array([255, rng.uniform(250, 255), rng.uniform(238, 255)] if ink != "clean" else [255, 255, 255], dtype=np.float32)
+    printed: Plane = np.asarray(_coverage(sheet), dtype=np.float32) / np.float32(255)
+    coverage = _worn(printed, ink, rng, noise)[:, :, None]
+    is_white = ink in ("clean", "scan")
+    tint = np.array([255, 255, 255] if is_white else [255, rng.uniform(250, 255), rng.uniform(238, 255)], dtype=np.float32)
     paper = _paper((sheet.height, sheet.width), ink, rng, noise)[:, :, None] * tint[None, None, :]
     flat = paper * (1 - coverage) + np.array(_ink_colour(ink, rng), dtype=np.float32) * coverage
     size = (pose.width, pose.height)

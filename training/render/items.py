@@ -1,5 +1,7 @@
 """The item list: one function for each way in which receipts print what was bought."""
 
+from itertools import pairwise
+
 from training.render.plan import Plan
 from training.render.purchase import Entry
 from training.render.rows import Cell, Role, Roll, Run, label
@@ -193,7 +195,7 @@ class ItemList:
                 (word("amount"), 1.0, "right"),
             ]
             cells = [Cell((label(text),), columns * at, align) for text, at, align in names]
-            tight = any(self._right(one) + 0.5 > self._left(two) for one, two in zip(cells, cells[1:], strict=False))
+            tight = any(self._right(one) + 0.5 > self._left(two) for one, two in pairwise(cells))
             self._roll.add(*(cells[::3] if tight else cells))
         else:
             self._roll.pair((label(word("item")),), (label(self._rng.choice((word("amount"), self._plan.money.mark))),))

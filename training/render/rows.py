@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from training.render.fonts import FONTS, load_font
+from training.render.fonts import FONTS, advance_px
 
 
 class Role(StrEnum):
@@ -92,11 +92,12 @@ class Face:
     @property
     def column_px(self) -> float:
         """Width of a column: a character's in a mono font, a usual one's in others."""
-        font = load_font(self.font, self.size_px)
-        return float(font.getlength("0")) if FONTS[self.font].is_mono else float(font.getlength("0")) * 0.92
+        width = advance_px(self.font, self.size_px, False, "0")  # noqa: FBT003
+        return width if FONTS[self.font].is_mono else width * 0.92
 
     def width_px(self, text: str, size: float = 1.0, *, bold: bool = False) -> float:
-        return float(load_font(self.font, max(6, round(self.size_px * size)), bold=bold).getlength(text))
+        size_px = max(6, round(self.size_px * size))
+        return sum(advance_px(self.font, size_px, bold, character) for character in text)
 
 
 def label(text: str) -> Run:

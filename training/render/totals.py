@@ -5,6 +5,8 @@ from training.render.plan import Plan
 from training.render.purchase import TaxAmount
 from training.render.rows import Cell, Role, Roll, Run, label
 
+_TABLE_ORDERS = (("rate", "net", "tax", "gross"), ("rate", "gross", "net", "tax"), ("rate", "net", "tax"), ("rate", "tax", "gross"))
+
 
 class Totals:
     """Prints the sums of one receipt on a roll."""
@@ -40,11 +42,15 @@ class Totals:
 
     def lay_taxes(self) -> None:
         """The tax of each rate in this receipt's shape; nothing where it prints none."""
-        taxes = self._plan.purchase.taxes
-        if taxes:
-            {"lines": self._tax_lines, "table": self._tax_table, "sentence": self._tax_sentence, "none": lambda _: None}[
-                self._plan.layout.tax_style
-            ](taxes)
+        taxes, style = self._plan.purchase.taxes, self._plan.layout.tax_style
+        if not taxes or style == "none":
+            return
+        if style == "lines":
+            self._tax_lines(taxes)
+        elif style == "table":
+            self._tax_table(taxes)
+        else:
+            self._tax_sentence(taxes)
 
     # --- sums ------------------------------------------------------------------------------------------------------
 
@@ -107,31 +113,46 @@ class Totals:
             self._line(self._plan.word("tax_total"), self._plan.purchase.tax, Role.TAX)
 
     def _tax_table(self, taxes: tuple[TaxAmount, ...]) -> None:
-        """Rate, net, tax and gross of each rate in columns, in the order this register has them."""
-        plan, money, columns = self._plan, self._plan.money, self._roll.columns
-        order = self._rng.choice(
-            (("rate", "net", "tax", "gross"), ("rate", "gross", "net", "tax"), ("rate", "net", "tax"), ("rate", "tax", "gross"))
-        )
-        at = {name: columns * (1 if len(order) == 1 else (index + 1) / len(order)) for index, name in enumerate(order)}
-        if self._rng.random() < 0.85:
-            name = plan.voice.say(taxes[0].rate.name)
-            texts = {"rate": f"{name}%", "net": plan.word("net_short"), "tax": name, "gross": plan.word("gross_short")}
-            self._roll.add(
-                *(Cell((label(texts[key]),), at[key] if key != "rate" else 0, "right" if key != "rate" else "left") for key in order)
-            )
-        for tax in taxes:
-            code = f"{tax.rate.code}{self._rng.choice((' ', '=', ': '))}" if tax.rate.code else ""
-            cells = {
-                "rate": (Run(code, Role.TAX_CODE), Run(self._percent(tax), Role.TAX_RATE)),
-                "net": (Run(money.amount(tax.net), Role.TAX_BASE),),
-                "tax": (Run(money.amount(tax.tax), Role.TAX),),
-                "gross": (Run(money.amount(tax.gross), Role.TAX_BASE),),
-            }
-            self._roll.add(*(Cell(cells[key], at[key] if key != "rate" else 0, "right" if key != "rate" else "left") for key in order))
-        if len(taxes) > 1 and self._rng.random() < 0.3:
-            sums = {"net": sum(tax.net for tax in taxes), "tax": plan.purchase.tax, "gross": sum(tax.gross for tax in taxes)}
-            cells = {key: (Run(money.amount(value), Role.TAX if key == "tax" else Role.TAX_BASE),) for key, value in sums.items()}
-            self._roll.add(Cell((label(plan.word("sum")),), 0), *(Cell(cells[key], at[key], "right") for key in order if key != "rate"))
+        """Rate, net, tax and gross of each rate in columns, in the order this register has them; as lines where no order fits."""
+        has_heading = self._rng.random() < 0.85
+        has_sum = len(taxes) > 1 and self._rng.random() < 0.3
+        rows = [*([self._table_heading(taxes)] if has_heading else []), *map(self._table_row, taxes)]
+        if has_sum:
+            rows.append(self._table_sum(taxes))
+        for order in self._rng.sample(_TABLE_ORDERS, len(_TABLE_ORDERS)):
+            width = self._roll.columns / len(order)
+            if all(self._roll.fits("".join(run.text for run in row[key]) + " ", width) for row in rows for key in order):
+                break
+        else:
+            self._tax_lines(taxes)
+            return
+        for row in rows:
+            cells = [Cell(row[key], width * (place + 1), "right") for place, key in enumerate(order) if place and row[key]]
+            self._roll.add(Cell(row[order[0]], 0), *cells)
+
+    def _table_heading(self, taxes: tuple[TaxAmount, ...]) -> dict[str, tuple[Run, ...]]:
+        name = self._plan.voice.say(taxes[0].rate.name)
+        texts = {"rate": f"{name}%", "net": self._plan.word("net_short"), "tax": name, "gross": self._plan.word("gross_short")}
+        return {key: (label(text),) for key, text in texts.items()}
+
+    def _table_row(self, tax: TaxAmount) -> dict[str, tuple[Run, ...]]:
+        code = f"{tax.rate.code}{self._plan.rng('code').choice((' ', '=', ': '))}" if tax.rate.code else ""
+        money = self._plan.money
+        return {
+            "rate": (Run(code, Role.TAX_CODE), Run(self._percent(tax), Role.TAX_RATE)),
+            "net": (Run(money.amount(tax.net), Role.TAX_BASE),),
+            "tax": (Run(money.amount(tax.tax), Role.TAX),),
+            "gross": (Run(money.amount(tax.gross), Role.TAX_BASE),),
+        }
+
+    def _table_sum(self, taxes: tuple[TaxAmount, ...]) -> dict[str, tuple[Run, ...]]:
+        money = self._plan.money
+        return {
+            "rate": (label(self._plan.word("sum")),),
+            "net": (Run(money.amount(sum(tax.net for tax in taxes)), Role.TAX_BASE),),
+            "tax": (Run(money.amount(self._plan.purchase.tax), Role.TAX),),
+            "gross": (Run(money.amount(sum(tax.gross for tax in taxes)), Role.TAX_BASE),),
+        }
 
     def _tax_sentence(self, taxes: tuple[TaxAmount, ...]) -> None:
         """Such as `incl. 19% MwSt 3,18` or `Total includes GST of $1.81`, not in columns."""

@@ -1,0 +1,249 @@
+"""The receipt renderer: amounts close, truth is what is printed, boxes lie on the ink, and a seed always gives the same receipt."""
+
+from collections import Counter
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.render import INKS, OcrNoise, Role, Style, country_codes, render
+from training.render.money import MoneyFormat, plain, to_step
+from training.render.plan import make_plan
+from training.render.purchase import Purchase
+from training.render.tables import load_country, load_language
+from training.render.voice import Voice
+
+SEEDS = range(60)
+
+
+def assert_closes(purchase: Purchase) -> None:
+    """Entries, subtotal, tax, total and payments agree to the last minor unit."""
+    assert purchase.subtotal == sum(entry.amount for entry in purchase.entries)
+    on_top = purchase.tax if purchase.tax_mode == "on_top" else 0
+    assert purchase.before_rounding == purchase.subtotal - purchase.discount + purchase.service + on_top + purchase.tip
+    assert purchase.total == purchase.before_rounding + purchase.rounding
+    assert purchase.total + purchase.change == sum(payment.amount for payment in purchase.payments)
+    assert purchase.change >= 0
+    assert purchase.total > 0
+    for line in purchase.taxes:
+        exact = line.net * line.rate.percent / 100
+        assert abs(exact - line.tax) <= 1
+    if purchase.tax_mode == "inside" and purchase.taxes:
+        assert sum(line.gross for line in purchase.taxes) <= purchase.subtotal - purchase.discount + purchase.service
+
+
+@given(st.integers(min_value=0, max_value=10**9), st.sampled_from(country_codes()))
+def test_every_purchase_closes(seed: int, country: str) -> None:
+    """Whatever the seed and country, a register's sums add up exactly."""
+    purchase = make_plan(str(seed), Style(country=country)).purchase
+    assert_closes(purchase)
+
+
+@given(st.integers(min_value=0, max_value=10**9), st.sampled_from(("CH", "MY", "SE", "ID", "NZ")))
+def test_rounded_totals_are_payable_in_coins(seed: int, country: str) -> None:
+    """A cash total is a multiple of the smallest coin, and rounding moves it by at most half of one."""
+    plan = make_plan(str(seed), Style(country=country))
+    step = plan.country.cash_step
+    if plan.purchase.is_cash or plan.country.rounds_cards:
+        assert plan.purchase.total % step == 0
+        assert abs(plan.purchase.rounding) * 2 <= step
+    else:
+        assert plan.purchase.rounding == 0
+
+
+@given(st.integers(min_value=-(10**7), max_value=10**7), st.sampled_from((1, 5, 10, 25, 50, 100)))
+def test_cash_rounding_goes_to_the_nearest_coin(amount: int, step: int) -> None:
+    """No other multiple of the coin is nearer."""
+    rounded = to_step(amount, step)
+    assert rounded % step == 0
+    assert abs(rounded - amount) * 2 <= step
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_truth_is_what_is_printed(seed: int) -> None:
+    """The truth's amounts close, and each of its values stands on the receipt in a word of its role."""
+    receipt = render(seed)
+    truth, money = receipt.truth, receipt.plan.money
+    printed: dict[Role, list[str]] = {}
+    for word in receipt.words:
+        printed.setdefault(word.role, []).append(word.text)
+
+    def shown(value: str, role: Role) -> bool:
+        text = money.number(abs(Decimal(value)))
+        return text in " ".join(printed.get(role, []))
+
+    assert shown(truth["total"], Role.TOTAL)
+    for key, role in (("subtotal", Role.SUBTOTAL), ("tip", Role.TIP), ("service", Role.SERVICE), ("discount", Role.DISCOUNT)):
+        if truth[key] is not None:
+            assert shown(truth[key], role) or (key == "subtotal" and shown(truth[key], Role.NET))
+        else:
+            assert role not in printed
+    assert (truth["tax"] is None) == (Role.TAX not in printed)
+    assert (truth["date"] is None) == (Role.DATE not in printed)
+    assert (truth["time"] is None) == (Role.TIME not in printed)
+    rows = {word.row for word in receipt.words if word.role is Role.ITEM_TOTAL}
+    assert len(truth["line_items"]) == len(rows)
+    for item in truth["line_items"]:
+        assert shown(item["total"], Role.ITEM_TOTAL)
+        assert not Counter(item["description"].split()) - Counter(printed[Role.ITEM])
+    entries = sum((Decimal(item["total"]) for item in truth["line_items"]), Decimal(0))
+    assert plain(receipt.plan.purchase.subtotal, money.digits) == str(entries)
+    assert set(truth["merchant"].split()) <= set(printed[Role.MERCHANT])
+
+
+@pytest.mark.parametrize("country", country_codes())
+def test_every_country_can_be_drawn(country: str) -> None:
+    """A font is found for the words of every country, and every kind of shop has wares."""
+    for kind in ("grocery", "restaurant", "shop", "fuel"):
+        receipt = render(f"{country}-{kind}", Style(country=country, kind=kind))
+        assert receipt.truth["currency"] == load_country(country).currency
+        assert receipt.truth["total"]
+
+
+@pytest.mark.parametrize("ink", INKS)
+def test_words_lie_inside_the_picture_on_ink(ink: str) -> None:
+    """Boxes stay in the picture, and each holds strokes: the transform that moves the pixels moves the boxes too."""
+    receipt = render(11, Style(country="GB", kind="shop", ink=ink))
+    picture = np.asarray(receipt.image.convert("L"), dtype=float)
+    assert receipt.image.size == (receipt.pose.width, receipt.pose.height)
+    contrasts = []
+    for word in receipt.words:
+        assert word.box.left >= 0
+        assert word.box.top >= 0
+        assert word.box.right <= receipt.pose.width
+        assert word.box.bottom <= receipt.pose.height
+        inside = picture[int(word.box.top) : int(word.box.bottom) + 1, int(word.box.left) : int(word.box.right) + 1]
+        if any(mark.isalnum() for mark in word.text):
+            contrasts.append(float(inside.max() - inside.min()))
+    assert len(contrasts) > 10
+    assert min(contrasts) > 25
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_two_words_of_a_row_overlap(seed: int) -> None:
+    """Nothing is printed over anything else on its row."""
+    rows: dict[int, list[tuple[float, float, str]]] = {}
+    for word in render(seed).sheet.words:
+        rows.setdefault(word.row, []).append((word.box.left, word.box.right, word.text))
+    for words in rows.values():
+        words.sort()
+        for (_, right, text), (left, _, following) in pairwise(words):
+            assert left >= right - 1, f"{text} runs into {following}"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_same_seed_same_receipt(seed: int) -> None:
+    """Rendering twice gives the same truth, text and pixels; another seed gives another receipt."""
+    one, two, other = render(seed), render(seed), render(seed + 100)
+    assert one.truth == two.truth
+    assert one.transcript(OcrNoise()).text == two.transcript(OcrNoise()).text
+    assert one.image.tobytes() == two.image.tobytes()
+    assert one.truth != other.truth
+
+
+def test_a_generator_is_a_seed_too() -> None:
+    """Two draws from one generator differ; equal generators draw equal receipts."""
+    rng = Random(5)  # noqa: S311 - nothing secret
+    first, second = render(rng), render(rng)
+    assert first.truth != second.truth
+    assert render(Random(5)).truth == first.truth  # noqa: S311
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_transcripts_keep_words_and_roles(seed: int) -> None:
+    """Without noise every printed word is in the transcript; with noise the spans still cut the text into its pieces."""
+    receipt = render(seed)
+    text = receipt.transcript().text.replace(" ", "").replace("\n", "")
+    assert all(word.text in text for word in receipt.words)
+    for piece in receipt.labelled(OcrNoise(slip=0.1, lost_space=0.3, joined_columns=0.2), seed=seed):
+        assert all(first.end <= second.start for first, second in pairwise(piece.spans))
+        left_over = "".join(
+            mark for index, mark in enumerate(piece.fragment.text) if not any(span.start <= index < span.end for span in piece.spans)
+        )
+        assert not left_over.strip()
+
+
+def test_noise_changes_text() -> None:
+    """Strong noise misreads, loses and shakes; no noise leaves all as printed."""
+    receipt = render(3)
+    clean, noisy = receipt.labelled(), receipt.labelled(OcrNoise(slip=0.3, lost_fragment=0.2))
+    assert [piece.fragment.text for piece in clean] != [piece.fragment.text for piece in noisy]
+    assert len(noisy) < len(clean)
+    assert all(piece.fragment.confidence == 1.0 for piece in clean)
+
+
+def test_no_time_is_printed_where_the_style_says_so() -> None:
+    """A receipt without a time has none anywhere, and its truth says so."""
+    for seed in range(10):
+        receipt = render(seed, Style(prints_time=False))
+        assert receipt.truth["time"] is None
+        assert Role.TIME not in {word.role for word in receipt.words}
+
+
+def test_country_without_a_table_is_an_error() -> None:
+    """A wrong country code is told, not replaced."""
+    with pytest.raises(FileNotFoundError):
+        render(1, Style(country="XX"))
+
+
+@pytest.mark.parametrize("code", ["en", "de", "el", "th", "tr", "bg", "pl"])
+def test_languages_have_every_part(code: str) -> None:
+    """Twelve months, wares and shop names for each kind of shop, and every English key."""
+    language = load_language(code)
+    assert len(language.months) == 12
+    assert set(language.wares) == set(language.shop_words) == {"grocery", "restaurant", "shop", "fuel"}
+    assert set(language.words) >= set(load_language("en").words)
+
+
+def _voice(country: str, **choices: object) -> Voice:
+    found = load_country(country)
+    given_choices = {
+        "is_upper": True,
+        "is_plain": False,
+        "date_format": "{d:02}/{m:02}/{yy:02}",
+        "time_format": "{h}:{M:02} {ap}",
+    } | choices
+    return Voice(found, load_language(found.languages[0]), **given_choices)  # type: ignore[arg-type]
+
+
+def test_capitals_follow_the_language() -> None:
+    """Turkish keeps its dots, Greek drops its accents, and an old character set drops all of them."""
+    assert _voice("TR").say("indirim") == "İNDİRİM"
+    assert _voice("GR").say("Σύνολο") == "ΣΥΝΟΛΟ"
+    assert _voice("PL", is_plain=True).say("Żółty") == "ZOLTY"
+
+
+def test_dates_are_printed_in_the_countrys_years() -> None:
+    """Thailand counts 543 years more; noon and midnight are 12."""
+    moment = datetime(2024, 3, 9, 0, 5)  # noqa: DTZ001 - local time on paper
+    assert _voice("TH").date(moment) == "09/03/67"
+    assert _voice("US").time(moment) == "12:05 AM"
+    assert _voice("US").time(moment.replace(hour=12)) == "12:05 PM"
+
+
+@pytest.mark.parametrize(
+    ("minor", "place", "text"),
+    [
+        (123456, "none", "1'234.56"),
+        (-50, "before", "-Fr.0.50"),
+        (5, "after_space", "0.05 Fr."),
+        (100000000, "before_space", "Fr. 1'000'000.00"),
+    ],
+)
+def test_amounts_are_printed(minor: int, place: str, text: str) -> None:
+    """Groups of three, the mark where it belongs, the sign in front."""
+    money = MoneyFormat(2, ".", "'", "-{}", "Fr.", "none", "none")
+    assert money.amount(minor, place=place) == text
+
+
+@pytest.mark.parametrize(("code", "order"), [("US", "MDY"), ("GB", "DMY"), ("SE", "YMD"), ("JP", "YMD")])
+def test_date_order_is_read_off_the_printed_format(code: str, order: str) -> None:
+    """Most formats of a country have its order; a format that the style fixes decides."""
+    orders = Counter(render(seed, Style(country=code)).truth["date_order"] for seed in range(12))
+    assert orders.most_common(1)[0][0] == order
+    assert render(1, Style(country=code, date_format="{y}-{m:02}-{d:02}")).truth["date_order"] == "YMD"
