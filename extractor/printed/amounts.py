@@ -19,7 +19,8 @@ _DASH: Final = rf"[{_DASHES}~]"
 
 _NOT_MONEY: Final = re.compile(
     r"""
-    \d{1,4}\s?[./\-]\s?\d{1,2}\s?[./\-]\s?(?:20|19)?\d{2}(?!\d)       # dates: 03/10/68, 3.10.2018, 2018-10-03
+      \d{1,2}[.:]\d{2}\s?[-–]\s?\d{1,2}[.:,]\d{2}(?!\d)                # opening hours
+    | \d{1,4}\s?[./\-]\s?\d{1,2}\s?[./\-]\s?(?:20|19)?\d{2}(?!\d)       # dates: 03/10/68, 3.10.2018, 2018-10-03
     | (?<!\d)\d{4}[./\-]\d{1,2}[./\-]\d{1,2}(?!\d)
     | \d{1,2}[:：]\d{2}(?:[:：]\d{2})?\s?(?:[ap]\.?m\b)?                 # times
     | \+?\d[\d()]*(?:[-\s][\d()]{2,}){2,}(?![.,]\d)                      # telephone numbers and other groups of digits
@@ -39,17 +40,21 @@ _NUMBER: Final = re.compile(
       | \d{{1,3}} (?: ['’´`] \d{{3}} )+ (?: [.,] \d{{2}} )? (?!\d)        # 1'234.50
       | \d{{1,3}} (?: [\u00a0\u2009\u202f] \d{{3}} )+ (?: [.,] \d{{2}} )? (?!\d)
       | \d{{1,3}} (?: ([.,]) \s? \d{{2,3}} )? (?: \2 \d{{3}} )* [.,] \s? \d{{3}} \s? [.,] \s? \d{{1,2}} (?!\d)  # 1,234.50 12,34,567.00
+      | \d+ [.,] \d{{2}} (?= \d{{1,5}} [.,] \d{{2}} (?!\d))             # 100.00100.00: two prices that touch
+      | \d+ [.,]{{2}} \d{{2}} (?!\d)                                      # 83.,60
       | \d+ (?: [.,] \d+ )+                                              # 12.50, 1.234, 1.234,50
-      | \d+ \s? [.,] \s? \d{{2}} (?![\d.,])                              # 12 .50, 12. 50
-      | (?<![\w.,)]) [.,] \d{{2}} (?!\d)                                  # .74
+      | \d+ [ ]? [.,] [ ]? \d{{2}} (?![\d.,])                              # 12 .50, 12. 50
+      | (?<=[$€£]) \d{{1,4}} [ ] \d{{2}} (?= \s*$ | \t)                     # $25 71: OCR lost the mark
+      | (?<=[$€£][ ]) \d{{1,4}} [ ] \d{{2}} (?= \s*$ | \t)
+      | (?<![\w.,)]) [.,] \d{{2}} (?![\d\w]{{2}} | \d)                                  # .74
       | \d+
     )
     (?P<dash> \s? [.,] \s? {_DASH}{{1,2}} (?!\s?\d) )?                   # 12,-
     """,
     re.VERBOSE,
 )
-_LOOKALIKE: Final = re.compile(r"(?<![A-Za-z0-9])[\dOoQDIl|]{1,7}\s?[.,]\s?[\dOoQD]{2}(?![A-Za-z0-9])")
-_AS_DIGIT: Final = str.maketrans("OoQDIl|", "0000111")
+_LOOKALIKE: Final = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z]{2})?[\dOoQDIl|]{1,7}\s?[.,]\s?(?:[\dOoQDBI][\dOoQDC]|[\dOoQD]{2})(?![A-Za-z0-9])")
+_AS_DIGIT: Final = str.maketrans("OoQDIl|BC", "000011180")
 _WIDE: Final = str.maketrans(
     {**{chr(0xFF10 + i): str(i) for i in range(10)}, "，": ",", "．": ".", "：": ":", "（": "(", "）": ")", "－": "-"}
 )
@@ -145,12 +150,20 @@ def _blank(match: re.Match[str]) -> str:
 def clean_digits(text: str) -> str:
     """The text, equally long, with digits of other scripts as 0 to 9 and letters that stand among decimals as the digits they look like."""
     plain = text.translate(_WIDE).translate(_ARABIC)
-    return _LOOKALIKE.sub(lambda match: match.group().translate(_AS_DIGIT) if re.search(r"\d", match.group()) else match.group(), plain)
+    return _LOOKALIKE.sub(_as_digits, plain)
+
+
+def _as_digits(match: re.Match[str]) -> str:
+    """The digits that a number's letters look like; a currency code in front stays, and so does text with more letters than digits."""
+    text = match.group()
+    code = text[:2] if text[:2].isalpha() and text[:2].isupper() and text[2:3].isdigit() else ""
+    number = text[len(code) :]
+    return code + number.translate(_AS_DIGIT) if 2 * sum(c.isdigit() for c in number) >= sum(c.isalnum() for c in number) else text
 
 
 def _amount(plain: str, masked: str, match: re.Match[str]) -> PrintedAmount | None:
     number, start, end = match["number"], match.start(), match.end()
-    core = re.sub(r"\s", "", number) if re.search(r"[.,]", number) else number
+    core = re.sub(r"\s|[.,](?=[.,])", "", number) if re.search(r"[.,]", number) else re.sub(r"^(\d+) (\d{2})$", r"\1.\2", number)
     separators = re.findall(r"[.,'’´`\u00a0\u2009\u202f]", core)
     decimals = len(re.split(r"[.,]", core)[-1]) if re.search(r"[.,]", core) else 0
     before, after = masked[:start], masked[end:]

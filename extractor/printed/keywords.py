@@ -46,13 +46,25 @@ _SHORT: Final = 4
 
 
 def skeleton(text: str) -> str:
-    """The text as OCR cannot confuse it: no case, accents, spaces or punctuation; `0` as o, `1` and i as l, Cyrillic and Greek look-alikes as Latin."""
-    return "".join(character for character in _folded(text) if character != " ")
+    """The text as OCR cannot confuse it: no case, accents, spaces or punctuation; `0` as o, `1` and i as l, Cyrillic and Greek as Latin."""
+    return _squash(text)[0]
 
 
-def _folded(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text).casefold().translate(_ALIKE)
-    return "".join(c if c.isalnum() else "" if unicodedata.combining(c) or unicodedata.category(c) == "Mn" else " " for c in decomposed)
+def _squash(text: str) -> tuple[str, set[int]]:
+    """The skeleton, and the positions in it where a word begins or ends; digits and letters side by side are two words."""
+    squashed, edges, kind = [], {0}, ""
+    for character in unicodedata.normalize("NFKD", text).casefold():
+        if unicodedata.category(character) == "Mn":
+            continue
+        now = "d" if character.isdigit() else "a" if character.isalnum() else ""
+        if now != kind:
+            edges.add(len(squashed))
+            kind = now
+        alike = character.translate(_ALIKE)
+        if alike.isalnum():
+            squashed.append(alike)
+    edges.add(len(squashed))
+    return "".join(squashed), edges
 
 
 def _table(phrases: Mapping[str, str]) -> dict[str, Role]:
@@ -95,9 +107,9 @@ _LONGEST_FUZZY: Final = max(length for length, _ in _FUZZY) + 1
 def roles_of(label: str) -> frozenset[Role]:
     """What a label says, by the longest keywords that it holds: `Sub Total` is a subtotal and no total.
 
-    Keywords are found without their spaces, with look-alike characters, and, from five letters on, with one wrong letter (two from nine on).
+    Keywords are found without their spaces, with look-alike characters, and, from five letters on, with one wrong letter (two from eight on).
     """
-    squashed, edges = _squash(_folded(label))
+    squashed, edges = _squash(label)
     found: set[Role] = set()
     for start, end in _places(squashed, edges):
         if "·" not in squashed[start:end]:
@@ -121,16 +133,6 @@ def _is_short(key: str) -> bool:
     return len(key) <= _SHORT and all(ord(character) < 0x2E80 and not 0xE00 <= ord(character) < 0xE80 for character in key)
 
 
-def _squash(folded: str) -> tuple[str, set[int]]:
-    """The text without spaces, and the positions in it where a word begins or ends."""
-    squashed, edges = "", {0}
-    for word in re.findall(r"\S+", folded):
-        for part in re.findall(r"\d+|\D+", word):
-            squashed += part
-            edges.add(len(squashed))
-    return squashed, edges
-
-
 def _misread(squashed: str, edges: set[int], found: set[Role]) -> set[Role]:
     if found - {Role.TAX, Role.HEADING, Role.GROSS, Role.UNIT}:
         return set()
@@ -141,7 +143,7 @@ def _misread(squashed: str, edges: set[int], found: set[Role]) -> set[Role]:
 
 
 def _near_keys(piece: str) -> set[str]:
-    allowed = 2 if len(piece) > 8 else 1
+    allowed = 2 if len(piece) >= 8 else 1
     near: set[str] = set()
     for length in range(len(piece) - 1, len(piece) + 2):
         keys = {*_FUZZY.get((length, piece[0]), ()), *_FUZZY.get((length, piece[-1].upper()), ())}

@@ -7,7 +7,7 @@ from typing import Final
 
 from extractor.printed.keywords import Role
 from extractor.readers.ocr.rows import Entry, Rows
-from extractor.readers.ocr.sums import Sums, is_near
+from extractor.readers.ocr.sums import Sums
 from extractor.readers.ocr.taxes import Taxes
 
 MAX_ROUNDING: Final = Decimal("0.99")
@@ -36,28 +36,30 @@ def find_charges(rows: Rows, sums: Sums, total: Entry | None, taxes: Taxes) -> C
 
 
 def _subtotal(rows: Rows, sums: Sums, total: Entry | None, taxes: Taxes) -> Entry | None:
+    """The amount labelled as subtotal that fits best; else the printed amount from which the charges lead to the total."""
     named = [entry for entry in rows.entries if Role.SUBTOTAL in entry.roles]
     plain = [entry for entry in named if not entry.roles & {Role.NET, Role.TAX, Role.COUNT, Role.DISCOUNT}] or named
-    if not plain:
-        return _net_total(rows, total, taxes)
-    return max(plain, key=lambda entry: (_fit(entry, sums, total, taxes), not entry.is_adjacent, -entry.index))
+    if plain:
+        return max(plain, key=lambda entry: (_fit(entry, sums, total, taxes), not entry.is_adjacent, -entry.index))
+    if total is None:
+        return None
+    bases = [entry for entry in sums.bases(total.value, taxes.total or Decimal(0)) if entry.row >= sums.first_sum - 1]
+    return bases[0] if bases else _earlier_sum(rows, total)
 
 
 def _fit(entry: Entry, sums: Sums, total: Entry | None, taxes: Taxes) -> int:
     """How many sums say that this is the subtotal."""
     fits = sums.last_items is not None and entry.value == sums.last_items
-    closes = total is not None and taxes.total is not None and abs(entry.value + taxes.total - total.value) <= Decimal("0.02")
+    closes = total is not None and any(base is entry for base in sums.bases(total.value, taxes.total or Decimal(0)))
     same = total is not None and entry.value == total.value
-    return 2 * fits + 2 * closes + same
+    return 2 * fits + 3 * closes + same
 
 
-def _net_total(rows: Rows, total: Entry | None, taxes: Taxes) -> Entry | None:
-    """The net amount where no subtotal is printed: labelled so, and with the tax it makes the total."""
-    if total is None or not taxes.total:
-        return None
-    nets = [entry for entry in rows.entries if Role.NET in entry.roles or any(line.net is entry for line in taxes.lines)]
-    for entry in nets:
-        if abs(entry.value + taxes.total - total.value) <= Decimal("0.02"):
+def _earlier_sum(rows: Rows, total: Entry) -> Entry | None:
+    """A sum equal to the total that is printed above it under another name."""
+    others = {Role.CASH, Role.CARD, Role.PAYMENT, Role.CHANGE, Role.COUNT, Role.NOISE, Role.TAX}
+    for entry in rows.entries:
+        if entry.row < total.row and entry.value == total.value and entry.roles & {Role.TOTAL, Role.GRAND} and not entry.roles & others:
             return entry
     return None
 
@@ -83,8 +85,3 @@ def _discount(rows: Rows, sums: Sums) -> Entry | None:
     below = [e for e in rows.entries if e.roles & {Role.DISCOUNT} and not e.roles & {Role.SAVINGS, Role.GRAND, Role.SUBTOTAL}]
     summed: Sequence[Entry] = [entry for entry in below if entry.row >= sums.first_sum]
     return summed[0] if summed else None
-
-
-def closes(values: Sequence[Decimal], total: Decimal) -> bool:
-    """True where the values add up to the total, to the cent."""
-    return is_near(total, [sum(values, Decimal(0))])

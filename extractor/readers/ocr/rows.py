@@ -94,7 +94,7 @@ def read_rows(transcripts: Sequence[Transcript], mark: DecimalMark | None = None
     lines = [(page, line) for page, transcript in enumerate(transcripts) for line in transcript.lines]
     texts = [_text(line) for _, line in lines]
     mark = mark or decimal_mark(texts)
-    found = [_real(find_amounts(text), mark) for text in texts]
+    found = [_real(text, mark) for text in texts]
     labels = [_without(text, amounts) for text, amounts in zip(texts, found, strict=True)]
     rows, count = [], 0
     for index, (page, line) in enumerate(lines):
@@ -130,11 +130,22 @@ def _text(line: Line) -> str:
     return text
 
 
-def _real(amounts: tuple[PrintedAmount, ...], mark: DecimalMark | None) -> tuple[PrintedAmount, ...]:
-    """Only amounts that look like money, where the receipt prints decimals; whole numbers count where it prints none."""
+def _real(text: str, mark: DecimalMark | None) -> tuple[PrintedAmount, ...]:
+    """Only amounts that look like money, where the receipt prints decimals; whole numbers count where it prints none, and as a sum."""
+    amounts = find_amounts(text)
     if mark is None:
         return tuple(amount for amount in amounts if amount.is_money_like or amount.decimals == 0)
-    return tuple(amount for amount in amounts if amount.is_money_like)
+    money = tuple(amount for amount in amounts if amount.is_money_like)
+    if not money and amounts and _ends_with(text, amounts[-1]):
+        roles = roles_of(text[: amounts[-1].start])
+        if roles & {Role.GRAND, Role.TOTAL, Role.SUBTOTAL} and not roles & {Role.COUNT, Role.NOISE, Role.TAX}:
+            return amounts[-1:]
+    return money
+
+
+def _ends_with(text: str, amount: PrintedAmount) -> bool:
+    """True where a whole number of two digits or more, or one with one decimal, ends the row."""
+    return len(amount.text) >= 2 and amount.decimals < 2 and not text[amount.end :].strip(" .*")
 
 
 def _without(text: str, amounts: Sequence[PrintedAmount]) -> str:

@@ -108,6 +108,33 @@ class Sums:
         return frozenset(found)
 
     @cached_property
+    def column(self) -> tuple[Entry, ...]:
+        """The rightmost amount of every row, top to bottom."""
+        return tuple(row.last for row in self.rows if row.last is not None)
+
+    @cached_property
+    def runs(self) -> dict[Decimal, int]:
+        """Values that are the sum of the amounts right above them, whatever their labels, with the number of amounts summed."""
+        found: dict[Decimal, int] = {}
+        for place, entry in enumerate(self.column):
+            running = Decimal(0)
+            for count, above in enumerate(reversed(self.column[:place]), 1):
+                running += above.value
+                if count > 1 and running == entry.value and above.value:
+                    found[entry.value] = max(count, found.get(entry.value, 0))
+        return found
+
+    @cached_property
+    def settled(self) -> frozenset[Decimal]:
+        """Values with two amounts below, whatever their labels, whose difference they are: tendered and change."""
+        found = set()
+        for place, entry in enumerate(self.column):
+            following = [below.value for below in self.column[place + 1 : place + 5]]
+            if any(a - b == entry.value and b > 0 for a, b in combinations(following, 2)):
+                found.add(entry.value)
+        return frozenset(found)
+
+    @cached_property
     def taxed(self) -> frozenset[Decimal]:
         """Net plus tax, side by side on one row of a tax table."""
         found = set()
@@ -124,6 +151,39 @@ class Sums:
         """The sum of all rows of a tax table, where several rates are printed."""
         sums = [sum((e.value for e in row.entries[:2]), Decimal(0)) for row in self.rows if _is_table_row(row)]
         return sum(sums, Decimal(0)) if len(sums) > 1 else None
+
+    def bases(self, total: Decimal, tax: Decimal) -> tuple[Entry, ...]:
+        """The printed amounts that become the total when the tax and any of the other printed charges are added; best labelled first."""
+        if not tax and not self.extras:
+            return ()
+        offsets = _reachable(tax, self.extras) | {tax}
+        found = [e for e in self.entries if e.value != total and any(abs(e.value + offset - total) <= CENT for offset in offsets)]
+        fitting = [
+            e for e in found if not e.roles & {Role.CASH, Role.CHANGE, Role.CARD, Role.DISCOUNT, Role.SAVINGS} and abs(e.value) > abs(tax)
+        ]
+        return tuple(sorted(fitting, key=_base_rank))
+
+    def base_merit(self, total: Decimal, tax: Decimal) -> float:
+        """How surely a tax is right because a printed base and it make the total."""
+        if not tax:
+            return 0.0
+        bases = self.bases(total, tax)
+        return (3.0 if bases[0].roles & {Role.SUBTOTAL, Role.NET, Role.TOTAL} else 1.5) if bases else 0.0
+
+    @cached_property
+    def extras(self) -> tuple[Entry, ...]:
+        """Charges other than tax: service, tip, rounding, discounts below the items."""
+        roles = {Role.SERVICE, Role.TIP, Role.ROUNDING, Role.DISCOUNT, Role.DEPOSIT}
+        others = {Role.GRAND, Role.TOTAL, Role.SUBTOTAL, Role.TAX, Role.NOISE}
+        found = [e for e in self.entries if e.roles & roles and not e.roles & others and e.value and e.row >= self.first_sum - 1]
+        return tuple(found[:5])
+
+
+def _base_rank(entry: Entry) -> tuple[int, int]:
+    roles = entry.roles
+    if Role.SUBTOTAL in roles:
+        return 0, entry.index
+    return (1 if roles & {Role.NET, Role.TOTAL} else 2), entry.index
 
 
 def _is_table_row(row: Row) -> bool:

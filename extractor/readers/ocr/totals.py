@@ -130,6 +130,9 @@ def _arithmetic(rows: Rows, sums: Sums, candidate: Candidate) -> dict[str, float
     return {
         "paid_surely": float(is_near(value, sums.paid_surely, Decimal(0))),
         "paid": float(is_near(value, sums.paid, Decimal(0))),
+        "settled": float(value > 0 and value in sums.settled),
+        "run_of_2": float(sums.runs.get(value) == 2),
+        "run_of_3": float(sums.runs.get(value, 0) > 2),
         "paid_rounded": float(is_near(value, sums.paid_surely, CASH_STEP)),
         "built": float(is_near(value, sums.built, CENT)),
         "taxed": float(is_near(value, sums.taxed, CENT * 2)),
