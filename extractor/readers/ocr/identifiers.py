@@ -1,0 +1,94 @@
+"""Numbers that identify: the merchant's phone and tax number, the receipt's own number."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from extractor.printed.dates import find_dates
+from extractor.readers.ocr.header_rows import HeaderRow
+
+# Labels in folded text. The longer and surer come first.
+_TAX_LABELS = (
+    r"gst ?in\b|gst ?(?:reg(?:istration)?|id|no)?\.? ?(?:no|number|id)?|sst (?:reg|id|no)\S*(?: no)?|vat ?(?:reg(?:istration)?)?\.? ?(?:no|nr|number|id)?|ust\.?-? ?id(?:[-. ]?nr)?|\buid(?:[-. ]?nr)?|steuer-?(?:nr|nummer)|st\.? ?-?nr"
+    r"|tax ?(?:payer )?(?:id|no|reg)\S*(?: no)?|\ba\.?b\.?n|\bnip|\bdic|\bico|\bdph|\bcvr(?:[-. ]?nr)?|org\.? ?-?(?:nr|nummer)|\bsiret|\btva(?: intra\S*)?|n\.?i\.?f|c\.?i\.?f|p\.? ?iva|partita iva|\boib|\bpib|α\.?φ\.?μ|\bafm|\bеик|зддс ?n?|\btrn"
+    r"|\btin|\bnpwp|\brfc|\bcnpj|\bcuit|\brut|\bnit|\bruc|\bbtw(?:[-. ]?nr)?|\balv|y-tunnus|\bkmkr|\bvkn|登録番号|統編|統一編號|纳税人识别号|เลขประจำตัวผู้เสียภาษี|contribuinte|\bcui"
+)
+_TAX = re.compile(rf"(?:{_TAX_LABELS})[\s.:#()n°o-]{{0,8}}(?P<value>(?=[a-z ]{{0,4}}[\d])[a-z]{{0,4}} ?\d[\d ./a-z-]{{5,20}})")
+_PHONE = re.compile(
+    r"(?:\btel(?:efon|ephone|\.?no)?|\bt[e3][l1]|\bphone|\bph|\bfon|\btlf|\bmobile?|\bh/?p|\bcontact|\bcall|\bhotline|τηλ|電話|电话|โทร)[\s.:#no()]{0,6}(?P<value>\+?\(?\d[\d ()./-]{5,18}\d)"
+)
+_BARE_PHONE = re.compile(
+    r"(?<![\d#-])(?P<value>\(?[2-9]\d{2}\)?\s?[-. ]\s?\d{3}\s?[-. ]\s?\d{4}|\(0\d{1,4}\)\s?\d{5,8}|0\d{1,3}[-/ ]\d{6,8}|\+\d{1,3}[ ()-]?[\d ()-]{7,14}\d)(?![\d-])"
+)
+_RECEIPT_LABELS = (
+    r"(?:tax )?inv(?:oice|oie|\.)?|receipt|rec(?:ei?pt)?\.?|bill|check|chk|ticket|slip|doc(?:ument)?|order|trans(?:action)?|tran|trn|rcpt|beleg|bon|rechnung|quittung|kvitto|factura|facture|fattura|fatura|nota|paragon|racun|uctenka|doklad|kuitti"
+    r"|fis|單號|单号|小票"
+)
+_RECEIPT = re.compile(
+    rf"\b(?:{_RECEIPT_LABELS})[-. ]?(?:(?:no|nr|num(?:ber|mer)?|id|n[°ºo]|c)\b[\s.:#]{{0,5}}|\s?[#:№][\s:#]{{0,4}})(?P<value>[a-z]{{0,6}}[-/ ]?[\da-z]*\d[\da-z/-]*)"
+)
+
+
+@dataclass(frozen=True)
+class Identifier:
+    """A number as printed, and where: characters `start` to `end` of its piece's row."""
+
+    row: HeaderRow
+    start: int
+    end: int
+    confidence: float
+
+    @property
+    def text(self) -> str:
+        return self.row.line.text[self.start : self.end]
+
+
+def find_phone(rows: Sequence[HeaderRow]) -> Identifier | None:
+    """The first labelled telephone number, else the first that is shaped like one in the upper half; a fax number is not one."""
+    for row in rows:
+        if (match := _PHONE.search(row.folded)) and _digits(match["value"]) in range(6, 16):
+            return _identifier(row, match, 0.9)
+    for row in rows[: max(12, len(rows) // 2)]:
+        if "date" not in row.classes and (match := _BARE_PHONE.search(row.folded)) and "fax" not in row.folded[: match.start()]:
+            return _identifier(row, match, 0.75)
+    return None
+
+
+def find_tax_id(rows: Sequence[HeaderRow]) -> Identifier | None:
+    """The first number with a label of a tax or company register."""
+    for row in rows:
+        for match in _TAX.finditer(row.folded):
+            if _digits(match["value"]) in range(7, 17) and not find_dates(match["value"]):
+                return _identifier(row, match, 0.85)
+    return None
+
+
+def find_receipt_number(rows: Sequence[HeaderRow]) -> Identifier | None:
+    """The number of this receipt, bill or invoice: the surest label first, then the order of print."""
+    found = list(_receipt_numbers(rows))
+    return max(found, key=lambda entry: entry[0])[1] if found else None
+
+
+def _receipt_numbers(rows: Sequence[HeaderRow]) -> Iterator[tuple[float, Identifier]]:
+    for row in rows:
+        for match in _RECEIPT.finditer(row.folded):
+            label = match.group()[: match.start("value") - match.start()]
+            if find_dates(match["value"]) or _digits(match["value"]) < 2:
+                continue
+            sure = (
+                2.0
+                if re.match(r"(?:tax )?inv|rec|bill|rechn|beleg|bon|fact|fatt|fatu|paragon|racun|kvitt|doc|slip|check|chk", label)
+                else 1.0
+            )
+            yield sure - 0.01 * row.index, _identifier(row, match, 0.8 if sure > 1 else 0.6)
+
+
+def _digits(text: str) -> int:
+    return sum(character.isdigit() for character in text)
+
+
+def _identifier(row: HeaderRow, match: re.Match[str], confidence: float) -> Identifier:
+    value = match["value"].rstrip(" -./(")
+    start = row.start + match.start("value")
+    lead = len(value) - len(value.lstrip(" "))
+    return Identifier(row, start + lead, start + len(value), confidence)
