@@ -1,5 +1,6 @@
 """Images before a Mllama model: pixels are prepared on the CPU, the vision tower turns them into keys that stay."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +9,11 @@ import torch
 from PIL import Image
 from transformers import DynamicCache
 
+from extractor.readers.vision.images import scale_seen
 from extractor.readers.vision.layers import Shape
 from extractor.readers.vision.memory import Pool, Span
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Tower:
     def __init__(self, model: Any, processor: Any, prefix: Sequence[int], pool: Pool) -> None:
         self._model, self._processor, self._pool = model, processor, pool
         self._shape = Shape.of(model)
+        self._tile_px = model.config.vision_config.image_size
         self._prefix = torch.tensor([list(prefix)], device=model.device)
 
     def prepare(self, image: Image.Image) -> Pixels:
@@ -44,6 +49,7 @@ class Tower:
         """
         if 0 in image.size:
             raise ValueError(f"it is {image.width} x {image.height} pixels")
+        log.debug("vision_image", extra={"size": image.size, "scale": round(scale_seen(image.size, tile_px=self._tile_px), 2)})
         ready = self._processor.image_processor(images=[[image]], return_tensors="pt")
         return Pixels(ready["pixel_values"], ready["aspect_ratio_ids"], ready["aspect_ratio_mask"], int(ready["num_tiles"][0][0]))
 

@@ -1,0 +1,109 @@
+"""A batch of receipts being read: questions become prompts about views, what the model says becomes answers."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from extractor.errors import BadAnswer, ReaderRefused, ReaderUnavailable
+from extractor.parse import parse_answer
+from extractor.questions import answer_schema, asked_fields, prompt
+from extractor.readers.interface import Answer, Document, Evidence, Look, Question, ReaderError
+from extractor.readers.vision.engine import Ask, Said, Sight
+from extractor.readers.vision.evidence import evidence_of
+from extractor.readers.vision.images import View, views_of
+from extractor.readers.vision.merging import LISTS, item_offsets, merged
+
+TOKENS_PER_FIELD = 96
+"""What one field that is no list takes at most in a narrowed answer, its reason in `missing` included."""
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A view and its row in the sight."""
+
+    view: View
+    row: int
+
+
+class VisionReading:
+    """Receipts before a vision model; see `Reading`.
+
+    Args:
+        max_tokens: Length of an answer at most.
+    """
+
+    def __init__(self, sight: Sight, documents: Sequence[Document], *, max_tokens: int) -> None:
+        self._sight, self._documents, self._max_tokens = sight, documents, max_tokens
+        self._shown: dict[tuple[int, Look], tuple[_Shown, ...]] = {}
+
+    def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Answer | ReaderError]:
+        """One answer or error for every row asked.
+
+        A document that is shown in several images gets one answer, merged; if one of its images fails, the document fails.
+        `Look.samples` changes nothing: answers are not sampled.
+        """
+        shown = {row: self._show(row, question.look) for row, question in questions.items()}
+        asks = {part.row: self._ask(questions[row]) for row, parts in shown.items() for part in parts}
+        said = self._sight.ask(asks)
+        return {row: self._answer([(part.view, said[part.row]) for part in parts], questions[row]) for row, parts in shown.items()}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._sight.close()
+
+    def _show(self, row: int, look: Look) -> tuple[_Shown, ...]:
+        """The views of a document; the same look finds what the model already keeps of them."""
+        key = row, look
+        if key not in self._shown:
+            self._shown[key] = tuple(_Shown(view, self._sight.add(view.image)) for view in views_of(self._documents[row], look))
+        return self._shown[key]
+
+    def _ask(self, question: Question) -> Ask:
+        fields = asked_fields(question)
+        is_short = not question.is_first and not LISTS.intersection(fields)
+        most = min(self._max_tokens, TOKENS_PER_FIELD * (1 + len(fields))) if is_short else self._max_tokens
+        return Ask((prompt(question),), answer_schema(question), most)
+
+    @staticmethod
+    def _answer(parts: Sequence[tuple[View, Said | ReaderError]], question: Question) -> Answer | ReaderError:
+        heard: list[tuple[View, Said]] = []
+        for view, said in parts:
+            if isinstance(said, ReaderUnavailable | ReaderRefused | BadAnswer):
+                return said
+            heard.append((view, said))
+        evidences = [evidence_of(said.pieces, said.logprobs, page=view.page) for view, said in heard]
+        if len(heard) == 1:
+            text, evidence = heard[0][1].text, evidences[0]
+        else:
+            text, evidence = _merged([said for _, said in heard], evidences)
+        if question.look.crop is not None:  # all that was shown, so this is where it was seen
+            evidence = {path: Evidence(seen.text, seen.page, heard[0][0].box, seen.confidence) for path, seen in evidence.items()}
+        return Answer(
+            text=text,
+            evidence=evidence,
+            seconds=max(said.seconds for _, said in heard),
+            tokens=sum(len(said.tokens) for _, said in heard),
+            is_cut_off=any(said.is_cut_off for _, said in heard),
+        )
+
+
+def _merged(parts: Sequence[Said], evidences: Sequence[Mapping[str, Evidence]]) -> tuple[str, dict[str, Evidence]]:
+    """One answer's text and evidence from those of several parts; of a part that was cut off, what was complete."""
+    answers = [
+        parse_answer(part.text, is_cut_off=part.is_cut_off).answer.model_dump(mode="json", exclude_unset=True) if part.text else {}
+        for part in parts
+    ]
+    whole = merged(answers)
+    found: dict[str, Evidence] = {}
+    for offset, evidence in zip(item_offsets(answers), evidences, strict=True):
+        for path, seen in evidence.items():
+            if path.startswith("items["):
+                index, rest = path.removeprefix("items[").split("]", 1)
+                found.setdefault(f"items[{int(index) + offset}]{rest}", seen)
+            elif whole.get(path) == seen.text:
+                found.setdefault(path, seen)
+    return json.dumps(whole, ensure_ascii=False, separators=(",", ":")), found
