@@ -14,6 +14,7 @@ SIDEWAYS = 0.5  # share of the text in boxes that are higher than wide: below 0.
 SURE = 0.78  # mean confidence: above 0.8 on pages that are the right way up, below 0.7 on those that are upside down
 MIN_CHARACTERS = 12  # too little text to tell a page's direction from
 MAX_TILT = 2.0  # degrees; below this neither recognition nor rows suffer
+STILL_READ = 0.9  # share of the evidence that must be left after levelling
 SAME_PLACE = 0.6  # share of the smaller of two fragments that the other covers, from which on they are one
 
 Enhance = Callable[[Image.Image], Image.Image]
@@ -93,17 +94,17 @@ class Witness:
             seen = self._read(image, look)
         if _characters(seen) >= MIN_CHARACTERS and _mean_confidence(seen) < SURE:
             other = image.transpose(Image.Transpose.ROTATE_180)
-            image, seen = self._better((image, seen), (other, self._read(other, look)))
+            turned = self._read(other, look)
+            if _evidence(turned) > _evidence(seen):
+                image, seen = other, turned
         tilt = measure_tilt(image, [fragment.box for fragment in seen])
         if abs(tilt) > MAX_TILT:
             level = image.rotate(tilt, Image.Resampling.BICUBIC, expand=True, fillcolor=_paper_colour(image))
-            image, seen = self._better((image, seen), (level, self._read(level, look)))
+            levelled = self._read(level, look)
+            # Both may be read well, but rows show in the level one only; much less text tells of a tilt measured wrong.
+            if _evidence(levelled) > STILL_READ * _evidence(seen):
+                image, seen = level, levelled
         return image, seen
-
-    def _better(
-        self, one: tuple[Image.Image, list[Fragment]], other: tuple[Image.Image, list[Fragment]]
-    ) -> tuple[Image.Image, list[Fragment]]:
-        return other if _evidence(other[1]) > _evidence(one[1]) else one
 
     def _read(self, image: Image.Image, look: _Look) -> list[Fragment]:
         """Fragments with boxes in pixels of `image`, however the look changes it."""
