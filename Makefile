@@ -15,20 +15,24 @@ SAMPLES := .demo
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
 	@echo "Installing into .venv (a minute or two, the first time only)"
 	@$(PYTHON) -m venv .venv || { echo "The venv module is needed: apt-get install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[samples]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[samples]'
 	@touch $@
 
 .venv/for-test: pyproject.toml .venv/for-run
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[samples,dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[samples,dev]'
 	@touch $@
 
 run: .venv/for-run
-	@rm -rf $(SAMPLES)
-	@$(BIN)/python -m training.samples $(SAMPLES)
+	@$(BIN)/python -m training.samples $(SAMPLES) >/dev/null
 	@$(BIN)/receipts init
 	@$(BIN)/receipts add $(SAMPLES)/*
-	@RECEIPTS_INBOX__SETTLE_SECONDS=0.5 RECEIPTS_LOG__LEVEL=WARNING $(BIN)/receipts watch --once
-	@$(BIN)/receipts list --full
+	@echo "Reading what is in the inbox:"
+	@RECEIPTS_INBOX__SETTLE_SECONDS=0.5 RECEIPTS_LOG__LEVEL=ERROR $(BIN)/receipts watch --once
+	@$(BIN)/receipts list --why
+	@echo "Look closer:       $(BIN)/receipts show ID"
+	@echo "Ask the database:  sqlite3 receipts.db \"SELECT merchant_name, total, currency_code FROM v_receipts WHERE status = 'accepted'\""
+	@echo "Take it away:      $(BIN)/receipts export --format csv > receipts.csv"
+	@echo "Read your own:     $(BIN)/receipts watch, and drop receipts into inbox/"
 
 test: .venv/for-test
 	$(BIN)/ruff check

@@ -54,12 +54,16 @@ def _counts(archive: "Archive") -> dict[str, int]:
 def _summary(before: dict[str, int], after: dict[str, int], settings: "Settings") -> str:
     """What a run of `watch --once` has done, and where the files went."""
     new = {state: count - before.get(state, 0) for state, count in after.items()}
-    filed = (
-        f"{new.get('done', 0)} filed in {settings.outbox_dir} ({new.get('accepted', 0)} accepted, {new.get('needs_review', 0)} to review)"
-    )
-    failed, duplicates = f"{new.get('failed', 0)} failed (failed/)", f"{new.get('duplicate', 0)} duplicates (duplicates/)"
-    waiting = sum(after.get(state, 0) for state in ("queued", "reading", "stored"))
-    return safe(", ".join((filed, failed, duplicates))) + (f"; {waiting} wait to be tried again" if waiting else "") + "."
+    parts = [
+        f"{new.get('done', 0)} filed in {safe(settings.outbox_dir)}: {new.get('accepted', 0)} accepted, {new.get('needs_review', 0)} to review"
+    ]
+    if new.get("failed"):
+        parts.append(f"{new['failed']} failed, see failed/ there")
+    if new.get("duplicate"):
+        parts.append(f"{new['duplicate']} known already by its bytes, see duplicates/ there")
+    if waiting := sum(after.get(state, 0) for state in ("queued", "reading", "stored")):
+        parts.append(f"{waiting} waiting to be tried again")
+    return "; ".join(parts) + "."
 
 
 def add(context: typer.Context, files: FilesArgument) -> None:

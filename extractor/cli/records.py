@@ -54,29 +54,22 @@ def list_records(
     tag: TagOption = None,
     limit: LimitOption = 50,
     files: Annotated[bool, typer.Option("--files", help="List files instead: where each is, and why it has no record.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Also tell what to look at in each record, and what failed.")] = False,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """List records, newest arrival first, with what a person should look at; or files and their states."""
-    from extractor.cli.formats import write_jobs
-    from extractor.cli.tables import job_table, stdout
-    from extractor.job import JobState
-
-    is_filtered = any((status, since, until, merchant, tag))
-    if files and is_filtered:
+    """List records, newest arrival first; or files and their states."""
+    if files and any((status, since, until, merchant, tag)):
         raise typer.BadParameter("--files lists every file; the options that choose records do not go with it.")
+    if why and output is not Format.TABLE:
+        raise typer.BadParameter("--why goes with --format table; the other formats always tell the reasons.")
     with context.obj.archive() as archive:
-        if not files:
-            _write(_filtered(archive, status=status, since=since, until=until, merchant=merchant, tag=tag, limit=limit), output)
-        is_table = output is Format.TABLE
-        if not files and (is_filtered or not is_table):
+        if files:
+            _write_files(archive, output, limit)
             return
-        without_record = (JobState.QUEUED, JobState.READING, JobState.FAILED, JobState.DUPLICATE)
-        jobs = archive.ledger.jobs(*(() if files else without_record))
-        newest = sorted(jobs, key=lambda job: job.receipt_id, reverse=True)[:limit]
-        if not is_table:
-            write_jobs(newest, output, sys.stdout)
-        elif files or newest:
-            stdout().print(job_table(newest))
+        records = list(_filtered(archive, status=status, since=since, until=until, merchant=merchant, tag=tag, limit=limit))
+        _write(records, output)
+        if why:
+            _tell_why(archive, records, limit)
 
 
 def show(
@@ -154,6 +147,28 @@ def _filtered(
         tag=tag,
         limit=limit,
     )
+
+
+def _write_files(archive: "Archive", output: Format, limit: int) -> None:
+    from extractor.cli.formats import write_jobs
+    from extractor.cli.tables import job_table, stdout
+
+    newest = sorted(archive.ledger.jobs(), key=lambda job: job.receipt_id, reverse=True)[:limit]
+    if output is Format.TABLE:
+        stdout().print(job_table(newest))
+    else:
+        write_jobs(newest, output, sys.stdout)
+
+
+def _tell_why(archive: "Archive", records: "list[Record]", limit: int) -> None:
+    from extractor.cli.tables import job_table, review_table, stdout
+    from extractor.job import JobState
+
+    if any(record.review_reasons for record in records):
+        stdout().print(review_table(records))
+    jobs = archive.ledger.jobs(JobState.QUEUED, JobState.READING, JobState.STORED, JobState.FAILED)
+    if jobs:
+        stdout().print(job_table(sorted(jobs, key=lambda job: job.receipt_id, reverse=True)[:limit]))
 
 
 def _write(records: "Iterable[Record]", output: Format) -> None:

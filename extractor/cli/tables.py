@@ -47,7 +47,7 @@ def record_table(rows: Iterable[Row]) -> Table:
     for name in ("status", "date", "merchant"):
         table.add_column(name)
     table.add_column("total", justify="right")
-    for name in ("currency", "look at", "file"):
+    for name in ("currency", "file"):
         table.add_column(name, overflow="fold")
     table.add_column("id", no_wrap=True)
     for extra, record in rows:
@@ -57,16 +57,26 @@ def record_table(rows: Iterable[Row]) -> Table:
             _value(record.merchant_name),
             _value(record.total),
             _value(record.currency_code),
-            ", ".join(f"{safe(reason.field)} {safe(reason.kind)}" for reason in record.review_reasons),
             safe(extra.get("image", record.original_filename)),
             record.receipt_id,
         )
     return table
 
 
+def review_table(records: Iterable[Record]) -> Table:
+    """One row a thing that a person should look at."""
+    table = Table(title="to review", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("file", "field", "what to look at"):
+        table.add_column(name, overflow="fold")
+    for record in records:
+        for reason in record.review_reasons:
+            table.add_row(safe(record.original_filename), safe(reason.field), safe(reason.message))
+    return table
+
+
 def job_table(jobs: Iterable[Job]) -> Table:
     """One row a file: where it is on its way, where it lies, and why it has no record."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title="files", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("file", "state", "outbox", "why"):
         table.add_column(name, overflow="fold")
     table.add_column("id", no_wrap=True)

@@ -105,7 +105,7 @@ def test_the_run_says_what_it_has_done(worked: Installation, samples: dict[str, 
 
     assert last.startswith(f"{len(samples) - 2} filed in ")
     assert "1 failed" in last
-    assert "1 duplicate" in last
+    assert "1 known already" in last
 
 
 def test_accepted_means_right(worked: Installation, sample_files: Sequence[Sample]) -> None:
@@ -133,14 +133,14 @@ def test_what_is_no_receipt_is_kept_for_review(worked: Installation) -> None:
 
 
 def test_the_list_shows_records_and_files_without_one(worked: Installation, samples: dict[str, Path]) -> None:
-    """One table tells what there is, the next what failed and why."""
-    shown = worked.run("list").stdout
+    """One table tells what there is, the next what to look at, the last what failed and why."""
+    shown = worked.run("list", "--why").stdout
     machine = [json.loads(line) for line in worked.run("list", "--format", "jsonl").stdout.splitlines()]
     files = json.loads(worked.run("list", "--files", "--format", "json").stdout)
 
     assert [record["receipt_id"] for record in machine if record["receipt_id"] not in shown] == []
-    assert "corrupt-truncated.jpg" in shown
-    assert "failed" in shown
+    assert "what to look at" in shown
+    assert "corrupt-truncated.jpg is cut off" in shown
     assert len(machine) == len(samples) - 2
     assert sorted(file["state"] for file in files) == ["done"] * (len(samples) - 2) + ["duplicate", "failed"]
 
@@ -199,7 +199,7 @@ def test_the_same_files_again_are_duplicates(installation: Installation, samples
         last = installation.run("watch", "--once").stderr.splitlines()[-1]
 
     assert last.startswith("0 filed")
-    assert "1 duplicate" in last
+    assert "1 known already" in last
     assert len(installation.records()) == 1
 
 
