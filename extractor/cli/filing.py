@@ -54,9 +54,8 @@ def _counts(archive: "Archive") -> dict[str, int]:
 def _summary(before: dict[str, int], after: dict[str, int], settings: "Settings") -> str:
     """What a run of `watch --once` has done, and where the files went."""
     new = {state: count - before.get(state, 0) for state, count in after.items()}
-    parts = [
-        f"{new.get('done', 0)} filed in {safe(settings.outbox_dir)}: {new.get('accepted', 0)} accepted, {new.get('needs_review', 0)} to review"
-    ]
+    records = f"{new.get('accepted', 0)} accepted, {new.get('needs_review', 0)} to review"
+    parts = [f"{new.get('done', 0)} filed in {safe(settings.outbox_dir)}: {records}"]
     if new.get("failed"):
         parts.append(f"{new['failed']} failed, see failed/ there")
     if new.get("duplicate"):
