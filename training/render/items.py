@@ -13,13 +13,16 @@ class ItemList:
     def __init__(self, roll: Roll, plan: Plan) -> None:
         self._roll, self._plan, self._rng = roll, plan, plan.rng("items")
         self._times = self._rng.choice((" x ", " x ", " X ", "x", " @ ", " * ", " × "))
-        self._glued_codes = self._rng.random() < 0.3 and not plan.money.on_items.startswith("after")
         self._codes_above = self._rng.random() < 0.4
         self._always_counts = self._rng.random() < 0.4
         self._indent = self._rng.choice((0, 1, 2, 2, 4))
         self._piece = plan.word("piece") if self._rng.random() < 0.3 else ""
         rates = [line.rate for line in plan.purchase.taxes] if plan.layout.shows_codes else []
         self._codes = {name: rate.code for rate in rates for name in rate.classes}
+        # A tax letter may follow the amount without a space, as in `6,98A`; a digit there would be read as part of the amount.
+        follows_digits = not plan.money.on_items.startswith("after")
+        self._glues = self._rng.random() < 0.3 and follows_digits and not any(code.isdigit() for code in self._codes.values())
+        self._edge = 0 if self._glues or not self._codes else 1 + max(map(len, self._codes.values()))
 
     def lay(self) -> None:
         """All entries, with a heading where the layout has one."""
@@ -37,14 +40,13 @@ class ItemList:
         """The amount as it ends a line, and the tax letter that stands apart from it (empty where none does)."""
         code = self._codes.get(entry.tax_class, "")
         amount = Run(self._plan.money.item(entry.amount), Role.ITEM_TOTAL)
-        if code and self._glued_codes:
+        if code and self._glues:
             return (amount, Run(code, Role.TAX_CODE)), ""
         return (amount,), code
 
     def _priced(self, first: tuple[Run, ...], entry: Entry, indent: float = 0) -> None:
         amount, code = self._end(entry)
-        edge = 0 if not self._codes or self._glued_codes else 2
-        self._roll.pair(first, amount, indent=indent, edge=edge)
+        self._roll.pair(first, amount, indent=indent, edge=self._edge)
         if code:
             row = self._roll.rows[-1]
             self._roll.rows[-1] = type(row)(
@@ -159,8 +161,7 @@ class ItemList:
     def _in_columns(self, cells: list[Cell], entry: Entry) -> None:
         """Cells and the amount on one row; the code and unit price give way where they would touch their neighbour."""
         amount, code = self._end(entry)
-        edge = 2 if code else 0
-        end = Cell(amount, self._roll.columns - edge, "right")
+        end = Cell(amount, self._roll.columns - self._edge, "right")
         marks = [Cell((Run(code, Role.TAX_CODE),), self._roll.columns, "right")] if code else []
         kept: list[Cell] = []
         limit = self._left(end)

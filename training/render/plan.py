@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from random import Random
 
 from training.render.money import MoneyFormat
@@ -80,7 +81,13 @@ class Plan:
 
     def word(self, key: str) -> str:
         """This receipt's label for `key`, as printed."""
-        return self.voice.say(self.words.word(key))
+        return self.voice.say(self.words.word(key, foreign_taxes=self._foreign_taxes))
+
+    @cached_property
+    def _foreign_taxes(self) -> frozenset[str]:
+        """Names of taxes that this country knows and this receipt does not charge."""
+        known = {rate.name for scheme in self.country.schemes for rate in scheme.rates}
+        return frozenset(known - {line.rate.name for line in self.purchase.taxes})
 
     def rng(self, part: str) -> Random:
         """A generator of its own for one part, so that a change in one part leaves the others alone."""

@@ -201,10 +201,11 @@ class Vocabulary:
     language: Language
     seed: str
 
-    def word(self, key: str) -> str:
-        """The label of this receipt for `key`."""
-        choices = self.country.words.get(key) or self.language.words[key]
-        return Random(f"{self.seed}:{key}").choice(choices)
+    def word(self, key: str, *, foreign_taxes: frozenset[str] = frozenset()) -> str:
+        """The label of this receipt for `key`; never one that names a tax of `foreign_taxes`, unless there is no other."""
+        choices = self.all(key)
+        own = [text for text in choices if not any(tax in text for tax in foreign_taxes)]
+        return Random(f"{self.seed}:{key}").choice(own or choices)
 
     def all(self, key: str) -> tuple[str, ...]:
         return self.country.words.get(key) or self.language.words[key]

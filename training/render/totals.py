@@ -81,7 +81,8 @@ class Totals:
         if self._upper_rule:
             self._roll.rule(layout.rule)
         word = plan.word("rounded_total" if shows_rounding else "total")
-        if plan.rng("mark in label").random() < 0.2:
+        has_mark = any(mark in word for mark in (*plan.country.marks, plan.country.currency))
+        if not has_mark and plan.rng("mark in label").random() < 0.2:
             word = f"{word} {plan.rng('mark').choice((plan.money.mark, f'({plan.money.mark})', plan.country.currency))}"
         self._line(word, purchase.total, Role.TOTAL, size=layout.total_size, bold=layout.total_bold, leader=layout.leader)
         if layout.total_size > 1:
