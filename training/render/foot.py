@@ -1,5 +1,6 @@
 """Below the total: how it was paid, the card slip, loyalty points, a second currency, opening hours and the thanks."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from training.render.money import plain, round_half_up
@@ -14,7 +15,9 @@ def lay_payment(roll: Roll, plan: Plan) -> None:
     """Cash given and change, or the card and its number."""
     rng, purchase, money = plan.rng("payment"), plan.purchase, plan.money
     end = plan.layout.label_end
-    payment = purchase.payments[0]
+    for voucher in purchase.payments[:-1]:
+        roll.pair((Run(plan.voice.say(voucher.method) + end, Role.PAYMENT),), (Run(money.total(voucher.amount), Role.TENDERED),))
+    payment = purchase.payments[-1]
     if purchase.is_cash:
         roll.pair((label(plan.voice.say(payment.method) + end),), (Run(money.total(payment.amount), Role.TENDERED),))
         if purchase.change or rng.random() < 0.4:
@@ -30,7 +33,7 @@ def lay_payment(roll: Roll, plan: Plan) -> None:
 def lay_slip(roll: Roll, plan: Plan) -> None:
     """The terminal's own receipt below the shop's: the amount once more, the date once more, codes and thanks."""
     rng, purchase, money = plan.rng("slip"), plan.purchase, plan.money
-    card = purchase.payments[0]
+    card = purchase.payments[-1]
     roll.blank(0.5)
     roll.centre(Run(plan.word("customer_copy")))
     time = plan.voice.time(plan.moment) if plan.layout.prints_time else ""
@@ -41,7 +44,7 @@ def lay_slip(roll: Roll, plan: Plan) -> None:
         ((label(plan.word("auth")),), (Run(digits(rng, "######")),)),
         (number,),
         ((Run(plan.voice.date(plan.moment), Role.DATE),), (Run(time, Role.TIME),)),
-        ((label(plan.word("slip_amount")),), (Run(money.total(purchase.total), Role.TENDERED),)),
+        ((label(plan.word("slip_amount")),), (Run(money.total(card.amount), Role.TENDERED),)),
     ]
     for line in rng.sample(lines, rng.randint(3, len(lines))):
         if len(line) == 1:
@@ -97,6 +100,11 @@ def lay_closing(roll: Roll, plan: Plan) -> None:
         roll.centre(Run(plan.word("hours")))
         for text in rng.choice((("{} 08:00 - 20:00",), ("{} 7-21", "{} 8.00-13.00"), ("{} 9:00-18:30", "{} 10:00-14:00"))):
             roll.centre(Run(plan.voice.say(text.format(rng.choice(plan.words.all("days"))))))
+    if rng.random() < 0.15:
+        later = plan.moment + timedelta(days=rng.choice((7, 14, 30, 90, 365)))
+        (roll.centre if rng.random() < 0.6 else roll.left)(
+            label(plan.word("valid_until") + rng.choice((" ", ": "))), Run(plan.voice.date(later))
+        )
     roll.blank(0.5)
     for text in rng.sample(plan.words.all("thanks"), min(len(plan.words.all("thanks")), rng.choice((0, 1, 1, 2, 3)))):
         roll.centre(Run(plan.voice.say(text)))

@@ -12,6 +12,7 @@ def lay_merchant(roll: Roll, plan: Plan) -> None:
     rng = plan.rng("head")
     shop, place = plan.shop, plan.layout.merchant_place
     say = plan.voice.say
+    _above(roll, plan)
     brand = Run(say(shop.brand), Role.MERCHANT)
     if place == "logo":
         roll.centre(
@@ -19,6 +20,8 @@ def lay_merchant(roll: Roll, plan: Plan) -> None:
         )
     else:
         roll.centre(brand, size=rng.choice((1.0, 1.2, 1.5)) if place == "top" else 1.0, bold=rng.random() < 0.4)
+    if plan.rng("slogan").random() < 0.15:
+        roll.centre(Run(plan.word("slogan")))
     if shop.legal != shop.brand and rng.random() < 0.5:
         roll.centre(Run(say(shop.legal), Role.LEGAL))
     if rng.random() < 0.15:
@@ -38,6 +41,17 @@ def lay_merchant(roll: Roll, plan: Plan) -> None:
         aligned(label(plan.word("phone") + gap), Run(shop.phone, Role.PHONE))
     if not tax_id_first:
         _tax_id(roll, plan, rng)
+    if plan.rng("site").random() < 0.15:
+        roll.centre(Run(plan.site))
+
+
+def _above(roll: Roll, plan: Plan) -> None:
+    """What sometimes stands above the shop's name and is not it: a greeting, a copy mark, a name that somebody stamped."""
+    rng = plan.rng("above")
+    if rng.random() < 0.1:
+        roll.centre(Run(plan.word("welcome")))
+    elif rng.random() < 0.06:
+        roll.centre(Run(rng.choice(("COPY", "DUPLICATE", "REPRINT", rng.choice(plan.country.surnames)))), size=rng.choice((1.0, 1.5)))
 
 
 def _tax_id(roll: Roll, plan: Plan, rng: Random) -> None:

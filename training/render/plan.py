@@ -79,6 +79,12 @@ class Plan:
         }
         return "".join(sorted(places, key=lambda part: places[part]))
 
+    @property
+    def site(self) -> str:
+        """The shop's web address."""
+        plain_name = "".join(mark for mark in self.shop.brand.lower() if mark.isascii() and mark.isalnum()) or "shop"
+        return f"www.{plain_name[:18]}.example"
+
     def word(self, key: str) -> str:
         """This receipt's label for `key`, as printed."""
         return self.voice.say(self.words.word(key, foreign_taxes=self._foreign_taxes))

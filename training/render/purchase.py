@@ -86,7 +86,7 @@ class Purchase:
 
     @property
     def is_cash(self) -> bool:
-        return not self.payments[0].card
+        return not self.payments[-1].card
 
 
 def _price(rng: Random, country: Country, ware: Ware) -> int:
@@ -230,7 +230,10 @@ def make_purchase(rng: Random, words: Vocabulary, kind: str) -> Purchase:
     tips = kind == "restaurant" and country.has_tip_line and not is_cash and rng.random() < 0.5
     tip = to_step(round_half_up(owed * Decimal(rng.choice((15, 18, 20, 22))) / 100), rng.choice((1, 25, 100))) if tips else 0
     rounded = to_step(owed + tip, country.cash_step) if is_cash or country.rounds_cards else owed + tip
-    payments, change = _pay(rng, words, rounded, is_cash=is_cash)
+    voucher = to_step(round_half_up(Decimal(rounded) / rng.randint(2, 5)), country.cash_step) if rng.random() < 0.04 else 0
+    payments, change = _pay(rng, words, rounded - voucher, is_cash=is_cash)
+    if voucher:
+        payments = (Payment(words.word("voucher"), voucher), *payments)
     return Purchase(
         entries=entries,
         subtotal=subtotal,

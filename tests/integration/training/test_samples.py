@@ -11,23 +11,29 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from training.samples import main, random_samples, sample_set
+from training.samples import Sample, main, random_samples, sample_set
 
 
 @pytest.fixture(scope="module")
-def samples() -> dict[str, bytes]:
-    """The demonstration set by file name."""
-    return {sample.name: sample.data for sample in sample_set()}
+def demonstration() -> tuple[Sample, ...]:
+    """The demonstration set, rendered once."""
+    return sample_set()
 
 
-def test_the_set_shows_what_it_promises(samples: dict[str, bytes]) -> None:
+@pytest.fixture(scope="module")
+def samples(demonstration: tuple[Sample, ...]) -> dict[str, bytes]:
+    """Its files by name."""
+    return {sample.name: sample.data for sample in demonstration}
+
+
+def test_the_set_shows_what_it_promises(demonstration: tuple[Sample, ...], samples: dict[str, bytes]) -> None:
     """Several countries, currencies and date orders, a PDF, a faint one, one without a time, a duplicate, a corrupt file, no receipt."""
-    truths = [sample.truth for sample in sample_set() if sample.truth]
+    truths = [sample.truth for sample in demonstration if sample.truth]
     assert len({truth["currency"] for truth in truths}) >= 5
     assert {truth["date_order"] for truth in truths} == {"DMY", "MDY", "YMD"}
     assert any(truth["time"] is None for truth in truths)
     assert samples["us-diner-duplicate.jpg"] == samples["us-diner.jpg"]
-    assert sum(1 for sample in sample_set() if sample.truth is None) == 2
+    assert sum(1 for sample in demonstration if sample.truth is None) == 2
 
 
 def test_files_are_what_their_suffix_says(samples: dict[str, bytes]) -> None:
@@ -47,10 +53,9 @@ def test_files_are_what_their_suffix_says(samples: dict[str, bytes]) -> None:
 
 
 def test_the_set_is_the_same_in_every_process(samples: dict[str, bytes], tmp_path: Path) -> None:
-    """The command writes byte-identical files in a new process, and again over its own files."""
-    for _ in range(2):
-        subprocess.run([sys.executable, "-m", "training.samples", str(tmp_path)], check=True, capture_output=True)
-        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == samples
+    """The command, in a process of its own, writes byte-identical files."""
+    subprocess.run([sys.executable, "-m", "training.samples", str(tmp_path)], check=True, capture_output=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == samples
 
 
 def test_random_receipts_come_with_their_truth(tmp_path: Path) -> None:
