@@ -25,7 +25,8 @@ _NOT_MONEY: Final = re.compile(
     | \d{1,2}[:：]\d{2}(?:[:：]\d{2})?\s?(?:[ap]\.?m\b)?                 # times
     | \+?\d[\d()]*(?:[-\s][\d()]{2,}){2,}(?![.,]\d)                      # telephone numbers and other groups of digits
     | \d*[.,]?\d+\s?[%％‰]                                             # percentages
-    | (?<!\d)\d[\d.,]*\s?(?:kg|kgs|g|gr|ml|cl|l|lt|ltr|lb|lbs|oz|cm|mm|m|km|pcs?|gal|kwh|pt|pts|inch|mb|gb)\b  # measures
+    | (?<!\d)\d[\d.,]*\s?(?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|gal)\b(?!\s*$)     # measures; at the end of a row it may be a misread mark
+    | (?<![\d.,])\d+(?:[.,]\d{3})?\s?(?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|cm|mm|m|km|pcs?|gal|kwh|pts?|inch|mb|gb|ks|szt|stk|stck|uds?|kpl|db)\b
     | (?:www\.|https?:)\S+ | \S+@\S+\.\S+
     | [#№*xX]{2,}\s?\d+                                                 # masked cards
     """,
@@ -229,7 +230,7 @@ def decimal_mark(texts: Iterable[str]) -> DecimalMark | None:
     """The decimal mark that all amounts of a receipt share; `None` where it prints none, as in Indonesia and Japan.
 
     Each printed number votes: `1.234,50` surely, `12,50` for its comma, `1.234.500` against its dot, `0,846` for its comma; `1.234`
-    alone says nothing, unless a mark of a currency with three digits touches it.
+    alone says nothing, unless a mark of a currency with three digits touches it; many of them against a few others are thousands.
     """
     votes: Counter[str] = Counter()
     for text in texts:
@@ -239,7 +240,7 @@ def decimal_mark(texts: Iterable[str]) -> DecimalMark | None:
         for amount in find_amounts(text):
             _vote(amount, votes)
     dot, comma = votes["."], votes[","]
-    if dot <= 0 and comma <= 0:
+    if max(dot, comma) <= 0 or votes["groups"] > 3 * (dot + comma):
         return None
     return "." if dot >= comma else ","
 
@@ -249,7 +250,7 @@ def _vote(amount: PrintedAmount, votes: Counter[str]) -> None:
     separators = re.findall(r"[.,]", core)
     if not separators:
         return
-    last, other = separators[-1], "," if separators[-1] == "." else "."
+    last = separators[-1]
     if len(set(separators)) == 2:
         votes[last] += 3 if amount.decimals < 3 else -1
     elif amount.decimals == 2 and len(separators) == 1:
@@ -258,9 +259,9 @@ def _vote(amount: PrintedAmount, votes: Counter[str]) -> None:
         votes[last] += 1
     elif amount.decimals == 3 and set(currencies.candidates_of(amount.mark)) & {"KWD", "BHD", "OMR", "JOD", "TND"}:
         votes[last] += 1
-    elif len(separators) > 1 and amount.decimals == 3:
-        votes[other] += 0
-        votes[last] -= 2
+    elif amount.decimals == 3:
+        votes["groups"] += len(separators)
+        votes[last] -= 2 * (len(separators) - 1)
 
 
 def parse_amount(text: str, mark: DecimalMark | None) -> Decimal | None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from extractor.printed.wordlists import PHRASES
 
@@ -47,12 +47,20 @@ _SHORT: Final = 4
 
 def skeleton(text: str) -> str:
     """The text as OCR cannot confuse it: no case, accents, spaces or punctuation; `0` as o, `1` and i as l, Cyrillic and Greek as Latin."""
-    return _squash(text)[0]
+    return _squash(text).text
 
 
-def _squash(text: str) -> tuple[str, set[int]]:
-    """The skeleton, and the positions in it where a word begins or ends; digits and letters side by side are two words."""
-    squashed, edges, kind = [], {0}, ""
+class _Squashed(NamedTuple):
+    """A skeleton; where in it a word begins or ends (digits and letters side by side are two words); where a space stood."""
+
+    text: str
+    edges: frozenset[int]
+    gaps: frozenset[int]
+
+
+def _squash(text: str) -> _Squashed:
+    squashed: list[str] = []
+    edges, gaps, kind = {0}, set(), ""
     for character in unicodedata.normalize("NFKD", text).casefold():
         if unicodedata.category(character) == "Mn":
             continue
@@ -60,11 +68,13 @@ def _squash(text: str) -> tuple[str, set[int]]:
         if now != kind:
             edges.add(len(squashed))
             kind = now
+        if character.isspace():
+            gaps.add(len(squashed))
         alike = character.translate(_ALIKE)
         if alike.isalnum():
             squashed.append(alike)
     edges.add(len(squashed))
-    return "".join(squashed), edges
+    return _Squashed("".join(squashed), frozenset(edges), frozenset(gaps))
 
 
 def _table(phrases: Mapping[str, str]) -> dict[str, Role]:
@@ -91,13 +101,14 @@ def _by_shape() -> dict[tuple[int, str], list[str]]:
     """Long keywords of the sums, by length and first letter and by length and last letter (in capitals)."""
     index: dict[tuple[int, str], list[str]] = defaultdict(list)
     for key, role in _ROLES.items():
-        if len(key) > _SHORT and key.isascii() and role in _FORGIVEN:
+        if (len(key) > _SHORT + 1 or key in _FORGIVEN_SHORT) and key.isascii() and role in _FORGIVEN:
             index[len(key), key[0]].append(key)
             index[len(key), key[-1].upper()].append(key)
     return dict(index)
 
 
 _FORGIVEN: Final = frozenset({Role.TOTAL, Role.GRAND, Role.SUBTOTAL, Role.CHANGE, Role.ROUNDING, Role.DISCOUNT, Role.SERVICE})
+_FORGIVEN_SHORT: Final = frozenset({"total", "summe", "somme"})
 _KEYS: Final = _by_start()
 _FUZZY: Final = _by_shape()
 _LONGEST_FUZZY: Final = max(length for length, _ in _FUZZY) + 1
@@ -107,33 +118,38 @@ _LONGEST_FUZZY: Final = max(length for length, _ in _FUZZY) + 1
 def roles_of(label: str) -> frozenset[Role]:
     """What a label says, by the longest keywords that it holds: `Sub Total` is a subtotal and no total.
 
-    Keywords are found without their spaces, with look-alike characters, and, from five letters on, with one wrong letter (two from eight on).
+    Keywords are found without their spaces, with look-alike characters, and, from six letters on (and `total`), with one wrong letter (two from eight on).
     """
-    squashed, edges = _squash(label)
+    whole = _squash(label)
+    squashed = whole.text
     found: set[Role] = set()
-    for start, end in _places(squashed, edges):
+    for start, end in _places(whole):
         if "·" not in squashed[start:end]:
             found.add(_ROLES[squashed[start:end]])
             squashed = f"{squashed[:start]}{'·' * (end - start)}{squashed[end:]}"
-    return frozenset(found | _misread(squashed, edges, found))
+    return frozenset(found | _misread(squashed, whole.edges, found))
 
 
-def _places(squashed: str, edges: set[int]) -> list[tuple[int, int]]:
-    """Where keywords stand, longest first; short ones only where they are whole words."""
-    places = []
+def _places(whole: _Squashed) -> list[tuple[int, int]]:
+    """Where keywords stand, longest first; short ones only where they are whole words without a space inside."""
+    squashed, places = whole.text, []
     for start in range(len(squashed)):
         for key in _KEYS.get(squashed[start : start + _START], ()):
             end = start + len(key)
-            if squashed.startswith(key, start) and (not _is_short(key) or (start in edges and end in edges)):
+            if squashed.startswith(key, start) and (not _is_short(key) or _is_word(whole, start, end)):
                 places.append((start, end))
     return sorted(places, key=lambda place: place[0] - place[1])
+
+
+def _is_word(whole: _Squashed, start: int, end: int) -> bool:
+    return start in whole.edges and end in whole.edges and not any(start < gap < end for gap in whole.gaps)
 
 
 def _is_short(key: str) -> bool:
     return len(key) <= _SHORT and all(ord(character) < 0x2E80 and not 0xE00 <= ord(character) < 0xE80 for character in key)
 
 
-def _misread(squashed: str, edges: set[int], found: set[Role]) -> set[Role]:
+def _misread(squashed: str, edges: frozenset[int], found: set[Role]) -> set[Role]:
     if found - {Role.TAX, Role.HEADING, Role.GROSS, Role.UNIT}:
         return set()
     ends = sorted(edges)

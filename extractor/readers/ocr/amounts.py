@@ -36,7 +36,7 @@ def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = N
         part.put("total", total, confidence=choices[0].probability)
     _put_charges(part, charges)
     _put_taxes(part, taxes)
-    _put_items(part, find_items(rows, sums))
+    _put_items(part, find_items(rows, [entry for entry in (charges.subtotal, total) if entry is not None]))
     _put_payments(part, payments)
     _put_currency(part, rows, total)
     return Part(part.values, part.evidence)

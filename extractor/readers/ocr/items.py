@@ -1,28 +1,26 @@
 """The line items: which rows sell something, what it is called, how many, and what it cost."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from statistics import median
+from itertools import combinations
 from typing import Final
 
 from extractor.ocr.interface import Box
 from extractor.printed.keywords import Role
+from extractor.readers.ocr.descriptions import QUANTITY, WEIGHT, describe, says_something
 from extractor.readers.ocr.rows import Entry, Row, Rows
-from extractor.readers.ocr.sums import Sums
 
-_QUANTITY: Final = re.compile(
-    r"""(?:^|(?<=\s))(?P<quantity>\d{1,4}(?:[.,]\d{1,3})?)\s*(?P<unit>kg|g|l|lb|lbs|oz|pcs?|pc|st|stk|stück|ea|ud|uds|un|szt|ks|kom|kpl|db|m)?\.?
-        \s*(?:[xX×*✕@]|for|à|a(?=\s?\d))\s*(?=[\d$€£¥.]|\t|\s|$|[^\W\d]{1,3}\s?\d)""",
-    re.VERBOSE | re.IGNORECASE,
-)
-_LEADING_COUNT: Final = re.compile(r"^\W{0,2}(?P<quantity>\d{1,3})\s?[xX×*]?[\s\t]+(?=[^\W\d])")
-_TRAILING_COUNT: Final = re.compile(r"[\s\t][xX×*]?\s?(?P<quantity>\d{1,3})(?:\s?[xX×*@])?\s*$")
-_WEIGHT: Final = re.compile(r"(?P<quantity>\d{1,3}[.,]\d{1,3})\s*(?P<unit>kg|g|lb|lbs|l)\b", re.IGNORECASE)
-_CODE: Final = re.compile(r"^\W*(?P<code>\d{4,14}|[A-Z]{1,3}\d{3,12}|\d{2,6}-\d{2,6})(?=[\s\t]|$)")
-_TAX_LETTERS: Final = re.compile(r"(?:^|[\s\t])[*#]?(?:[A-Z]{1,2}\d?|SR|ZR|ZRL|[*#]+|\d)$")
-_NOT_ITEMS: Final = frozenset({Role.NOISE, Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.CASH, Role.GRAND})
+_ENDS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.CASH, Role.CHANGE})
+_NEVER: Final = frozenset({Role.NOISE, Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.GRAND})
+_DOUBTFUL: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.COUNT, Role.NET, Role.CASH, Role.CARD, Role.SERVICE, Role.TIP, Role.ROUNDING})
+_NEAR: Final = Decimal("0.02")
+_REACH: Final = 3
+"""Rows between a name and its price at most."""
+_MANY: Final = 8
+_MAX_DROPPED: Final = 2
+"""Doubtful rows that are left out to make the items add up."""
 
 
 @dataclass(frozen=True)
@@ -41,105 +39,154 @@ class FoundItem:
 
 @dataclass
 class _Pending:
-    """Rows of text above a price that may name it."""
+    """What rows without a price said of the next item."""
 
     names: list[Row] = field(default_factory=list)
-    quantity: "tuple[str, str | None] | None" = None
+    quantity: str | None = None
+    unit: str | None = None
     unit_price: Entry | None = None
 
 
-def find_items(rows: Rows, sums: Sums) -> tuple[FoundItem, ...]:
-    """The line items in print order; rows below the first sum are none."""
-    region = [row for row in rows if row.index < sums.first_sum]
+def find_items(rows: Rows, sums: Iterable[Entry]) -> tuple[FoundItem, ...]:
+    """The line items in print order.
+
+    Args:
+        sums: Subtotal, total and net amount as far as they are known: the items end above them, and should add up to one of them.
+    """
+    known = [entry for entry in sums if entry is not None]
+    region = _region(rows, known)
+    items = _collect(region)
+    return _fitting(items, {entry.value for entry in known})
+
+
+def _region(rows: Rows, known: Sequence[Entry]) -> list[Row]:
+    """The rows from below the column heading down to the first sum."""
+    priced = [row for row in rows if row.entries and not row.entries[-1].roles & _NEVER]
+    if not priced:
+        return []
+    first = priced[0].index
+    ends = [row.index for row in rows if row.last is not None and row.index > first and _is_end(row.last)]
+    ends += [entry.row for entry in known if entry.row > first]
+    end = min(ends, default=len(rows.rows))
+    headings = [
+        row.index for row in rows if row.index < end and _is_heading(row) and sum(p.index < row.index for p in priced) <= _MAX_DROPPED
+    ]
+    start = max(headings, default=-1) + 1
+    return [row for row in rows.rows[start:end]]
+
+
+def _is_end(entry: Entry) -> bool:
+    return bool(entry.roles & _ENDS) and not entry.roles & {Role.COUNT, Role.DISCOUNT, Role.NOISE, Role.HEADING, Role.SAVINGS}
+
+
+def _is_heading(row: Row) -> bool:
+    return not row.entries and Role.HEADING in row.roles and (len(row.roles) > 1 or row.text.count("\t") > 0)
+
+
+def _collect(region: Sequence[Row]) -> list[FoundItem]:
     prices = [row.last for row in region if row.last is not None]
     if not prices:
-        return ()
+        return []
     edge = _price_column(prices)
+    names_below = _names_stand_below(region, edge)
     items: list[FoundItem] = []
     pending = _Pending()
-    for row in region:
+    for place, row in enumerate(region):
         price = row.last
         if price is None:
             _note_text(row, pending)
-        elif _is_quantity_row(row, edge):
-            _note_quantity(row, pending, items)
-        elif price.box.right >= edge and not row.roles & _NOT_ITEMS:
-            item = _item(row, price, pending)
-            if item is not None:
+        elif _is_factor_row(row, edge):
+            _note_factor(row, pending, items)
+        elif price.box.right >= edge and not price.roles & _NEVER:
+            below = region[place + 1 : place + 2] if names_below else []
+            if item := _item(row, price, pending, below):
                 items.append(item)
-                pending = _Pending()
-    return tuple(items)
+            pending = _Pending()
+    return items
 
 
 def _price_column(prices: Sequence[Entry]) -> float:
-    """Left bound of right edges in the price column, in pixels."""
-    rights = [entry.box.right for entry in prices]
-    widths = [entry.box.width for entry in prices]
-    return median(sorted(rights)[len(rights) // 2 :]) - 2.0 * max(widths)
+    """How far right the right edge of a price is at least, in pixels."""
+    rights = sorted(entry.box.right for entry in prices)
+    usual = rights[(3 * len(rights)) // 4]
+    return usual - 1.5 * max(entry.box.width for entry in prices)
+
+
+def _names_stand_below(region: Sequence[Row], edge: float) -> bool:
+    """True where prices without a name are followed by names rather than preceded by them."""
+    above = below = 0
+    for place, row in enumerate(region):
+        if row.last is None or row.last.box.right < edge or _is_factor_row(row, edge) or says_something(_before_price(row)):
+            continue
+        above += place > 0 and _is_name(region[place - 1])
+        below += place + 1 < len(region) and _is_name(region[place + 1])
+    return below > above
+
+
+def _is_name(row: Row) -> bool:
+    return not row.entries and says_something(row.text) and not row.roles & {Role.NOISE, Role.HEADING}
 
 
 def _note_text(row: Row, pending: _Pending) -> None:
-    match = _QUANTITY.search(row.text)
-    if match and not _letters(row.text[match.end() :]) and not _letters(row.text[: match.start()]):
-        pending.quantity = (match["quantity"], match["unit"])
-    elif _letters(row.text) >= 2:
+    match = QUANTITY.search(row.text) or WEIGHT.search(row.text)
+    if match and not says_something(row.text[: match.start()] + " " + row.text[match.end() :]):
+        pending.quantity, pending.unit = match["quantity"], match["unit"]
+    elif _is_name(row):
         pending.names.append(row)
+    elif _is_heading(row):
+        pending.names.clear()
 
 
-def _is_quantity_row(row: Row, edge: float) -> bool:
-    """True for `2 x 1,99` and `0,846 kg x 2,49 EUR/kg`: a factor and a unit price alone."""
-    match = _QUANTITY.search(row.text) or _WEIGHT.search(row.text)
-    if match is None or len(row.entries) != 1:
+def _is_factor_row(row: Row, edge: float) -> bool:
+    """True for `2 x 1,99` and `0,846 kg x 2,49 EUR/kg`: a factor and a unit price alone, whose product stands on another row."""
+    match = QUANTITY.search(row.text) or WEIGHT.search(row.text)
+    if match is None or len(row.entries) != 1 or says_something(row.label):
         return False
-    words = re.sub(
-        r"(?i)\b(kg|lb|lbs|eur|each|ea|per|st|stk|stück|x|net|tare|ud|g|l|ucl|pro|je|rm|usd|kom|szt|ks|kč|zł|pc|pcs|oz)\b", " ", row.label
-    )
-    if _letters(words) > 2:
-        return False
-    quantity, price = Decimal(match["quantity"].replace(",", ".")), row.entries[0]
-    after_factor = price.printed.start >= match.end() - 1
-    return after_factor and (price.box.right < edge or quantity != 1 or _is_glued(row, match.end(), price))
+    price = row.entries[0]
+    is_glued = "\t" not in row.text[match.end() : price.printed.start]
+    return price.printed.start >= match.end() - 1 and (price.box.right < edge or is_glued)
 
 
-def _is_glued(row: Row, end: int, price: Entry) -> bool:
-    return "\t" not in row.text[end : price.printed.start]
-
-
-def _note_quantity(row: Row, pending: _Pending, items: list[FoundItem]) -> None:
+def _note_factor(row: Row, pending: _Pending, items: list[FoundItem]) -> None:
     """A factor belongs to the item above if it explains its price, else to the next one."""
-    match = _QUANTITY.search(row.text) or _WEIGHT.search(row.text)
+    match = QUANTITY.search(row.text) or WEIGHT.search(row.text)
     if match is None:
         return
-    factor, unit = match["quantity"], match["unit"]
-    product = Decimal(factor.replace(",", ".")) * row.entries[0].value
-    if items and items[-1].quantity is None and abs(product - items[-1].total.value) <= Decimal("0.02"):
-        last = items.pop()
-        items.append(FoundItem(last.description, last.total, last.box, last.row, factor, unit, row.entries[0], last.product_code))
-        return
-    pending.quantity, pending.unit_price = (factor, unit), row.entries[0]
+    product = Decimal(match["quantity"].replace(",", ".")) * row.entries[0].value
+    if items and items[-1].unit_price is None and abs(product - items[-1].total.value) <= _NEAR:
+        items[-1] = replace(items[-1], quantity=match["quantity"], unit=match["unit"], unit_price=row.entries[0])
+    else:
+        pending.quantity, pending.unit, pending.unit_price = match["quantity"], match["unit"], row.entries[0]
 
 
-def _item(row: Row, price: Entry, pending: _Pending) -> FoundItem | None:
-    text = _before_price(row)
-    quantity, unit, unit_price = _quantity_of(row, text, price)
-    name, code = clean_description(text)
+def _item(row: Row, price: Entry, pending: _Pending, below: Sequence[Row]) -> FoundItem | None:
+    own = describe(_before_price(row))
     boxes = [row.box]
-    if _letters(name) < 2:
-        named = _name_above(row, pending)
+    name, code = own.name, own.code
+    if not says_something(name):
+        named = [other for other in below if _is_name(other)] or _names_above(row, pending)
         if named:
-            above, above_code = clean_description(" ".join(other.text.replace("\t", " ") for other in named[:1]))
-            name, code = above or name, code or above_code
-            boxes += [other.box for other in named[:1]]
-        elif not name and not code:
+            other = describe(named[0].text)
+            name, code = other.name or name, code or other.code
+            boxes.append(named[0].box)
+        elif not says_something(own.name + " x") and not own.code and not own.name:
             return None
-    if pending.quantity and not quantity:
-        quantity, unit = pending.quantity
-        unit_price = unit_price or pending.unit_price
-    return FoundItem(name.strip() or (code or ""), price, Box.around(boxes), row.index, quantity, unit, unit_price, code)
+    units = [entry for entry in row.entries if entry is not price]
+    return FoundItem(
+        description=name or code or "",
+        total=price,
+        box=Box.around(boxes),
+        row=row.index,
+        quantity=own.quantity or pending.quantity,
+        unit=own.unit or pending.unit,
+        unit_price=units[-1] if units else pending.unit_price,
+        product_code=code,
+    )
 
 
-def _name_above(row: Row, pending: _Pending) -> list[Row]:
-    near = [other for other in pending.names if row.index - other.index <= 3 and other.page == row.page]
+def _names_above(row: Row, pending: _Pending) -> list[Row]:
+    """The rows of text right above a price, the topmost first; a name may be followed by a row of codes."""
+    near = [other for other in pending.names if row.index - other.index <= _REACH and other.page == row.page]
     run: list[Row] = []
     for other in reversed(near):
         if run and run[-1].index - other.index > 1:
@@ -149,48 +196,44 @@ def _name_above(row: Row, pending: _Pending) -> list[Row]:
 
 
 def _before_price(row: Row) -> str:
-    """The row's text left of its price, without the unit prices that stand there."""
+    """The row's text left of its amounts, or between them where nothing is left of them."""
+    price = row.entries[-1]
+    columns = [entry for entry in row.entries if entry is price or _is_unit_price(row, entry, price)]
+    cut = row.text[: columns[0].printed.start]
+    if says_something(cut):
+        return cut
     text = row.text
     for entry in reversed(row.entries):
         text = text[: entry.printed.start] + "\t" + text[entry.printed.end :]
-    cut = row.text[: row.entries[0].printed.start]
-    return cut if _letters(cut) >= 2 else text
+    return text
 
 
-def _quantity_of(row: Row, text: str, price: Entry) -> tuple[str | None, str | None, Entry | None]:
-    units = [entry for entry in row.entries if entry is not price]
-    unit_price = units[-1] if units else None
-    match = _QUANTITY.search(row.text) or _WEIGHT.search(row.text)
-    if match:
-        return match["quantity"], match["unit"], unit_price
-    for pattern in (_LEADING_COUNT, _TRAILING_COUNT):
-        if found := pattern.search(text):
-            return found["quantity"], None, unit_price
-    return None, None, unit_price
+def _is_unit_price(row: Row, entry: Entry, price: Entry) -> bool:
+    """False for an amount that is part of a name, as in `Cola 0,33 l  2,90`."""
+    starts_column = row.text[: entry.printed.start].endswith(("\t", "x", "X", "×", "*", "@"))
+    return starts_column or bool(entry.value and price.value % entry.value == 0)
 
 
-def clean_description(text: str) -> tuple[str, str | None]:
-    """The name of what was sold, and its product code, from a row's text without its price."""
-    name, code = text.replace("\t", "  ").strip(), None
-    if match := _LEADING_COUNT.match(name):
-        name = name[match.end() :]
-    if match := _CODE.match(name):
-        rest = name[match.end() :].strip()
-        if _letters(rest) >= 2:
-            code, name = match["code"], rest
-        elif not rest:
-            code, name = match["code"], ""
-    if match := _LEADING_COUNT.match(name):
-        name = name[match.end() :]
-    if (match := _QUANTITY.search(name)) and _letters(name[: match.start()]) >= 2:
-        name = name[: match.start()]
-    elif match and _letters(name[match.end() :]) >= 2:
-        name = name[match.end() :]
-    name = name.rstrip(" $€£¥:.-=")
-    if (match := _TAX_LETTERS.search(name)) and "  " in name[: match.start() + 2]:
-        name = name[: match.start()].rstrip()
-    return " ".join(name.split()), code
+def _fitting(items: list[FoundItem], targets: set[Decimal]) -> tuple[FoundItem, ...]:
+    """The items that add up to a known sum: all, a leading part, or all but a few doubtful rows; else all that are not doubtful."""
+    plain = [item for item in items if not item.total.roles & _DOUBTFUL or item.total.roles & {Role.DISCOUNT, Role.DEPOSIT}]
+    for chosen, least in ((plain, 1), (items, 2)):
+        for size in range(len(chosen), least - 1, -1):
+            if _sum(chosen[:size]) in targets and (size > 1 or len(chosen) == 1):
+                return tuple(chosen[:size])
+    for chosen in (plain, items):
+        doubtful = [item for item in chosen if _is_doubtful(item)] or chosen[:_MAX_DROPPED]
+        for count in range(1, _MAX_DROPPED + 1):
+            for dropped in combinations(doubtful[:_MANY], count):
+                rest = [item for item in chosen if item not in dropped]
+                if rest and _sum(rest) in targets:
+                    return tuple(rest)
+    return tuple(plain)
 
 
-def _letters(text: str) -> int:
-    return sum(character.isalpha() for character in text)
+def _is_doubtful(item: FoundItem) -> bool:
+    return bool(item.total.roles & _DOUBTFUL) or item.total.value < 0 or bool(re.search(r"\d{5}", item.description))
+
+
+def _sum(items: Iterable[FoundItem]) -> Decimal:
+    return sum((item.total.value for item in items), Decimal(0))
