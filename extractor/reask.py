@@ -22,7 +22,7 @@ from extractor.parse import ParsedAnswer, parse_answer
 from extractor.printed.dates import find_dates
 from extractor.printed.times import find_times
 from extractor.questions import ALL_FIELDS, FIRST, again, asked_fields
-from extractor.readers.interface import Answer, Document, Evidence, Issue, Look, Question, Reader, ReaderError, Reading
+from extractor.readers.interface import Answer, Document, Evidence, Issue, Look, Question, Reader, ReaderError, Reading, root_of
 from extractor.settings import LocaleSettings
 from schemas.answer import ReceiptAnswer
 from schemas.record import Attempt
@@ -255,12 +255,8 @@ def _weight(issues: Sequence[Issue]) -> tuple[int, int]:
 
 def _replaced(evidence: Mapping[str, Evidence], name: str, by: Mapping[str, Evidence]) -> dict[str, Evidence]:
     """The evidence with all of one top-level field's taken from another answer."""
-    kept = {path: seen for path, seen in evidence.items() if _root(path) != name}
-    return kept | {path: seen for path, seen in by.items() if _root(path) == name}
-
-
-def _root(path: str) -> str:
-    return re.split(r"[.\[]", path, maxsplit=1)[0]
+    kept = {path: seen for path, seen in evidence.items() if root_of(path) != name}
+    return kept | {path: seen for path, seen in by.items() if root_of(path) == name}
 
 
 def agree(name: str, one: str, other: str) -> bool:

@@ -1,5 +1,6 @@
 """The seam between the pipeline and whatever reads receipts. Imports nothing heavy."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -27,6 +28,11 @@ class Document:
     transcripts: tuple[Transcript, ...]
 
 
+def root_of(path: str) -> str:
+    """The top-level field of a field path: `items` for `items[2].total_price`."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
 @dataclass(frozen=True)
 class Issue:
     """Something missing or wrong in what has been read so far.
@@ -45,8 +51,8 @@ class Issue:
 
     @property
     def root(self) -> str:
-        """The answer's top-level field: `items` for `items[2].total_price`."""
-        return self.field.split("[", 1)[0].split(".", 1)[0]
+        """The top-level field that it is about."""
+        return root_of(self.field)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
+from extractor.errors import ReaderUnavailable
 from extractor.ocr.interface import Transcript
-from extractor.pages import Page
 from extractor.questions import asked_fields
-from extractor.readers.interface import Answer, Document, Evidence, Look, Question, ReaderError
+from extractor.readers.interface import Answer, Document, Evidence, Look, Question, ReaderError, root_of
 from extractor.readers.ocr.amounts import read_amounts
+from extractor.readers.ocr.close_up import Looker, look_closer
 from extractor.readers.ocr.header import read_header
 from extractor.readers.ocr.part import Part
 from extractor.readers.ocr.when import read_when
@@ -23,19 +24,6 @@ LEGIBLE = 0.8
 
 MAX_LENGTHS = {"merchant_address": 300, "description": 120, "merchant_name": 120, "method": 120}
 """Bounds of `ReceiptAnswer`; everything else is short."""
-
-
-class Looker(Protocol):
-    """Reads one page; `extractor.ocr.witness.Witness` is one."""
-
-    @property
-    def name(self) -> str:
-        """Its engines."""
-        ...
-
-    def read(self, page: Page, effort: int = 0) -> tuple[Page, Transcript]:
-        """The upright page and its text, at the given effort."""
-        ...
 
 
 class OcrReader:
@@ -53,18 +41,19 @@ class OcrReader:
 
 
 class OcrReading:
-    """A batch of documents; remembers the transcripts of each effort, so that asking for another field costs nothing."""
+    """A batch of documents; each further question about a document is answered from a look that it has not had yet."""
 
     def __init__(self, witness: Looker, documents: Sequence[Document]) -> None:
         self._witness = witness
         self._documents = documents
-        self._seen: dict[tuple[int, int], tuple[Transcript, ...]] = {}
+        self._first: dict[int, Part] = {}
+        self._efforts: dict[int, int] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._seen.clear()
+        self._first.clear()
 
     def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Answer | ReaderError]:
         """An answer from the field models for every row; rows are independent."""
@@ -72,25 +61,43 @@ class OcrReading:
 
     def _answer(self, row: int, question: Question) -> Answer | ReaderError:
         started = time.perf_counter()
-        transcripts = self._look(row, question.look)
-        if not isinstance(transcripts, tuple):
-            return transcripts
-        part = _reduced(read_fields(transcripts), asked_fields(question))
+        names = asked_fields(question)
+        try:
+            transcripts = self._look(row, names, question.look)
+        except ReaderUnavailable as error:
+            return error
+        part = read_fields(transcripts)
+        self._first.setdefault(row, part)
+        part = _reduced(part, names)
         values = _bounded(dict(part.values))
         if not question.is_first and _is_legible(transcripts):
-            absent = [name for name in asked_fields(question) if values.get(name) in (None, [], ())]
+            absent = [name for name in names if values.get(name) in (None, [], ())]
             values["missing"] = [{"field": name, "reason": "not_printed"} for name in absent]
         further = () if question.look.effort == 0 else transcripts
         text = json.dumps(values, ensure_ascii=False)
         return Answer(text, part.evidence, transcripts=further, seconds=time.perf_counter() - started)
 
-    def _look(self, row: int, look: Look) -> tuple[Transcript, ...] | ReaderError:
-        document = self._documents[row]
+    def _look(self, row: int, names: Sequence[str], look: Look) -> tuple[Transcript, ...]:
+        """The pages' text, from the cheapest look that promises something new: closer at known places, then the whole page again."""
+        document, first = self._documents[row], self._first.get(row)
         if look.effort == 0:
             return document.transcripts
-        if (row, look.effort) not in self._seen:
-            self._seen[row, look.effort] = tuple(self._witness.read(page, look.effort)[1] for page in document.pages)
-        return self._seen[row, look.effort]
+        if first is not None and row not in self._efforts and all(_is_seen(first, name) for name in names):
+            self._efforts[row] = 0
+            return tuple(self._closer(document, number, first, names) for number in range(len(document.pages)))
+        self._efforts[row] = self._efforts.get(row, 0) + 1
+        return tuple(self._witness.read(page, self._efforts[row])[1] for page in document.pages)
+
+    def _closer(self, document: Document, number: int, first: Part, names: Sequence[str]) -> Transcript:
+        places = [seen for path, seen in first.evidence.items() if root_of(path) in names and seen.page == number and seen.box is not None]
+        boxes = [seen.box for seen in places if seen.box is not None]
+        return look_closer(self._witness, document.pages[number], document.transcripts[number], boxes, effort=1)
+
+
+def _is_seen(part: Part, name: str) -> bool:
+    """Whether the part knows where on the page the field stands."""
+    seen = part.evidence.get(name)
+    return seen is not None and seen.box is not None
 
 
 def read_fields(transcripts: Sequence[Transcript]) -> Part:
@@ -103,7 +110,7 @@ def read_fields(transcripts: Sequence[Transcript]) -> Part:
 def _reduced(part: Part, names: Sequence[str]) -> Part:
     """Only the fields that are wanted."""
     values = {name: part.values[name] for name in names if name in part.values}
-    evidence: dict[str, Evidence] = {path: seen for path, seen in part.evidence.items() if path.split("[")[0].split(".")[0] in names}
+    evidence: dict[str, Evidence] = {path: seen for path, seen in part.evidence.items() if root_of(path) in names}
     return Part(values, evidence)
 
 
