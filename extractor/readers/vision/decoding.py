@@ -106,7 +106,7 @@ class Decoder:
     """
 
     def __init__(self, steps: Steps, grammars: Grammars, ends: Collection[int]) -> None:
-        self._steps, self._grammars, self._ends = steps, grammars, frozenset(ends)
+        self.steps, self._grammars, self._ends = steps, grammars, frozenset(ends)
         self.max_rows = len(steps.places.token)
         on_cuda = steps.logits.is_cuda
         self._masks = grammars.blank(self.max_rows, pinned=on_cuda)
@@ -130,7 +130,7 @@ class Decoder:
             live = self._without_finished(live)
             speaking = len(live)
             if speaking:
-                self._steps.run(speaking)
+                self.steps.run(speaking)
             room = self.max_rows - speaking
             entering = admit(room) if room else ()
             live = [*live, *entering]
@@ -152,7 +152,7 @@ class Decoder:
 
     def _vacate(self, kept: Sequence[int]) -> None:
         """Moves the kept rows to the front, in order, and makes all others idle."""
-        places = self._steps.places
+        places = self.steps.places
         order = torch.tensor(list(kept), dtype=torch.int64, device=places.token.device)
         for values, idle in ((places.token, 0), (places.position, 0), (places.text, 0), (places.image, 0), (places.image_size, 1)):
             remaining = values[order]
@@ -163,13 +163,13 @@ class Decoder:
         """Gives entering rows their places, and puts their first logits where a step would."""
         if not entering:
             return
-        places, last = self._steps.places, first + len(entering)
+        places, last = self.steps.places, first + len(entering)
         # Picking moves a row on by one place, to that of its first token.
         columns = [(seat.length - 1, seat.text.start, seat.image.start, seat.image.size) for seat in entering]
         values = torch.tensor(columns, device=places.token.device)
         for column, place in enumerate((places.position, places.text, places.image, places.image_size)):
             place[first:last] = values[:, column]
-        self._steps.logits[first:last] = torch.stack([seat.logits for seat in entering])
+        self.steps.logits[first:last] = torch.stack([seat.logits for seat in entering])
 
     def _listen(self, seats: Sequence[Seat], heard: Callable[[Speaker, bytes], None]) -> Iterator[Speaker]:
         """Tells each row what was picked for it; yields those that are done."""
@@ -185,9 +185,9 @@ class Decoder:
 
     def _pick(self, live: Sequence[Seat]) -> None:
         """Queues the choice of each row's next token, and its copy to the host."""
-        rows, places = len(live), self._steps.places
+        rows, places = len(live), self.steps.places
         self._grammars.fill([seat.speaker.grammar for seat in live], self._masks)
-        logits = self._steps.logits[:rows].float()
+        logits = self.steps.logits[:rows].float()
         allowed = masked(logits, self._masks[:rows].to(logits.device, non_blocking=True))
         token = allowed.argmax(dim=-1)
         logprob = logits.gather(1, token[:, None])[:, 0] - logits.logsumexp(dim=-1)

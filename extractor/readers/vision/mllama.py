@@ -87,7 +87,13 @@ def free_memory(options: VisionOptions) -> int | None:
 
 
 class MllamaEngine:
-    """Llama 3.2 Vision with steps of its own; see `Engine`."""
+    """Llama 3.2 Vision with steps of its own; see `Engine`.
+
+    Attributes:
+        budget: How memory is shared out.
+        tower: What looks at images.
+        speech: What turns questions into answers.
+    """
 
     def __init__(self, loaded: Loaded, options: VisionOptions) -> None:
         model, shape = loaded.model, Shape.of(loaded.model)
@@ -101,13 +107,13 @@ class MllamaEngine:
         make_steps = GraphSteps if like.is_cuda else EagerSteps
         steps: Steps = make_steps(layers, self.budget.rows, vocabulary=shape.vocabulary, like=like)
         prompter, grammars = Prompter(loaded.processor), Grammars(loaded.processor.tokenizer, loaded.ends)
-        self._speech = Speech(layers, Decoder(steps, grammars, loaded.ends), prompter, grammars, texts)
-        self._tower = Tower(model, loaded.processor, prompter.prompt(("",)).prefix, images)
+        self.speech = Speech(layers, Decoder(steps, grammars, loaded.ends), prompter, grammars, texts)
+        self.tower = Tower(model, loaded.processor, prompter.prompt(("",)).prefix, images)
         self._texts, self._images = texts, images
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="vision-pixels")
 
     def open(self) -> MllamaSight:
-        return MllamaSight(Album(self._tower, self._images, self._hands, chunk=self.budget.chunk), self._speech)
+        return MllamaSight(Album(self.tower, self._images, self._hands, chunk=self.budget.chunk), self.speech)
 
     @property
     def text_tokens_free(self) -> int:

@@ -37,6 +37,8 @@ class VisionReading:
     def __init__(self, sight: Sight, documents: Sequence[Document], *, max_tokens: int) -> None:
         self._sight, self._documents, self._max_tokens = sight, documents, max_tokens
         self._shown: dict[tuple[int, Look], tuple[_Shown, ...]] = {}
+        for row in range(len(documents)):  # so that pixels are being prepared while a batch opened earlier is still read
+            self._show(row, Look())
 
     def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Answer | ReaderError]:
         """One answer or error for every row asked.

@@ -1,0 +1,386 @@
+"""Checks and times the vision reader on this machine's GPU, with random weights of the real Llama 3.2 11B shape.
+
+    python -m bench.vision [PHASE ...] [--json FILE]
+
+Each phase runs in a process of its own and prints its rows; the table follows at the end. Without arguments all phases run, which takes
+about half an hour, 45 GB of GPU memory, and 25 GB of disk for the checkpoint (in the system's temporary folder).
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from PIL import Image, ImageDraw
+
+from extractor.ocr.interface import Transcript
+from extractor.pages import Page
+from extractor.parse import parse_answer
+from extractor.questions import FIRST, answer_schema, prompt
+from extractor.readers.interface import Answer, Document, Issue, Question
+from extractor.readers.vision.engine import Ask, Said
+from extractor.readers.vision.loading import GIB, Loaded
+from extractor.readers.vision.memory import Span
+from extractor.readers.vision.options import VisionOptions
+
+if TYPE_CHECKING:
+    from extractor.readers.vision.mllama import MllamaEngine
+
+TOKENS = 300
+"""Length of an answer in the comparison: a receipt with ten items, in compact JSON."""
+
+BATCH = 64
+
+SIZES = ((900, 1500), (700, 2400), (1080, 1920), (560, 1000))
+"""Images of four, four, four and two tiles, as photos of receipts are."""
+
+CAP_BYTES = 10 * GIB
+
+AGAIN = Question(("currency", "total"), (Issue("total", "missing", "No total was found. Look at the last lines."),))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    measured: str
+    wanted: str
+
+
+@contextmanager
+def clock() -> Iterator[Callable[[], float]]:
+    """Seconds since entering, with the GPU's queue worked off."""
+    torch.cuda.synchronize()
+    began = time.perf_counter()
+
+    def seconds() -> float:
+        torch.cuda.synchronize()
+        return time.perf_counter() - began
+
+    yield seconds
+
+
+def receipt_image(number: int) -> Image.Image:
+    """A page with lines of text; other numbers give other texts and sizes."""
+    width, height = SIZES[number % len(SIZES)]
+    image = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(image)
+    for line in range(30):
+        draw.text(
+            (40, 40 + line * (height // 32)),
+            f"{number}-{line} ITEM {number * line % 97}  {number * 7 + line}.{line:02d}",
+            "black",
+            font_size=28,
+        )
+    return image
+
+
+def documents(count: int, *, first: int = 0) -> list[Document]:
+    made = []
+    for number in range(first, first + count):
+        image = receipt_image(number)
+        made.append(Document(f"{number}.png", (Page(image),), (Transcript((), *image.size, "none"),)))
+    return made
+
+
+def engine_in_memory(*, layers: int = 40, dtype: torch.dtype = torch.bfloat16, **options: int) -> tuple["MllamaEngine", Loaded]:
+    from bench import random_mllama  # noqa: PLC0415 - transformers is patched by other phases, before it is imported
+
+    words = random_mllama.tokenizer()
+    loaded = Loaded(random_mllama.model(words, layers=layers, dtype=dtype), random_mllama.processor(words), "random 11B")
+    return engine_of(loaded, **options), loaded
+
+
+def engine_of(loaded: Loaded, **options: int) -> "MllamaEngine":
+    from extractor.readers.vision.mllama import MllamaEngine  # noqa: PLC0415 - as above
+
+    return MllamaEngine(loaded, VisionOptions(**({"max_tokens": 512} | options)))  # type: ignore[arg-type]
+
+
+def copy_bandwidth() -> float:
+    """Bytes a second that this GPU reads and writes."""
+    source = torch.empty(2 * GIB, dtype=torch.uint8, device="cuda").random_(0, 255)
+    target = torch.empty_like(source)
+    times = []
+    for _ in range(10):
+        with clock() as seconds:
+            target.copy_(source)
+            times.append(seconds())
+    return float(2 * source.numel() / statistics.median(times))
+
+
+def prefill() -> Iterator[Row]:
+    """The time until a receipt begins to answer: its image is looked at, its question read."""
+    engine, _ = engine_in_memory()
+    tower, rows = engine.tower, engine.budget.chunk
+    with clock() as seconds:
+        pixels = [tower.prepare(receipt_image(0)) for _ in range(rows)]
+        taken = seconds()
+    yield Row("pixels of an image prepared on the CPU", f"{taken / rows * 1e3:.0f} ms", "beside the GPU")
+    spans = [Span(row * tower.size(pixels[row]), tower.size(pixels[row])) for row in range(rows)]
+    with torch.inference_mode():
+        prefix = tower.look(pixels, spans)
+        with clock() as seconds:
+            tower.look(pixels, spans)
+            taken = seconds()
+        yield Row(f"an image of 4 tiles looked at, {rows} at a time, bf16", f"{taken / rows * 1e3:.1f} ms", "toward 20 ms")
+        prefix = prefix.repeat(2, 1, 1, 1, 1, 1)
+        for name, question in (("first", FIRST), ("second", AGAIN)):
+            ids = engine.speech.prompter.prompt((prompt(question),)).question
+            texts = [Span(1 + row * 1500, 1500) for row in range(2 * rows)]
+            for _ in range(2):
+                with clock() as seconds:
+                    engine.speech.layers.read([ids] * 2 * rows, prefix, texts, spans * 2)
+                    taken = seconds()
+            yield Row(f"a {name} question of {len(ids)} tokens read, {2 * rows} at a time, bf16", f"{taken / 2 / rows * 1e3:.1f} ms", "-")
+
+
+def steps() -> Iterator[Row]:
+    """The time of one step against the time that its memory traffic takes at least."""
+    with torch.inference_mode():
+        yield from _steps()
+
+
+def _steps() -> Iterator[Row]:
+    engine, loaded = engine_in_memory()
+    bandwidth = copy_bandwidth()
+    text = loaded.model.model.language_model
+    weights = sum(weight.numel() * weight.element_size() for weight in [*text.layers.parameters(), loaded.model.lm_head.weight])
+    places, length = engine.speech.decoder.steps.places, 900
+    for rows in (1, 32, 64):
+        starts = torch.arange(rows, device="cuda")
+        places.position[:rows], places.text[:rows] = length - 1, 1 + starts * 1500
+        places.image[:rows], places.image_size[:rows] = starts * 6404, 6404
+        engine.speech.decoder.steps.run(rows)
+        times = []
+        for _ in range(30):
+            with clock() as seconds:
+                engine.speech.decoder.steps.run(rows)
+                times.append(seconds())
+        keys = rows * (length * 131072 + 6404 * 32768)
+        floor, median = (weights + keys) / bandwidth, statistics.median(times)
+        yield Row(
+            f"decode step, {rows} receipts of 4 tiles, 900 tokens, bf16",
+            f"{median * 1e3:.2f} ms, {floor / median:.0%} of the floor ({floor * 1e3:.2f} ms at {bandwidth / 1e12:.2f} TB/s)",
+            "60 per cent or more",
+        )
+
+
+def batches() -> Iterator[Row]:
+    """A batch's first and second question, with and without grammar, and receipts a minute."""
+    engine, _ = engine_in_memory(max_rows=BATCH)
+    first = Ask((prompt(FIRST),), answer_schema(FIRST), TOKENS)
+    free = Ask((prompt(FIRST),), None, TOKENS)
+    second = Ask((prompt(AGAIN),), answer_schema(AGAIN), 40)
+    warm_up(engine, first)
+    with clock() as whole:
+        following = engine.open()
+        pictures = [receipt_image(number) for number in range(3 * BATCH)]
+        for picture in pictures[:BATCH]:
+            following.add(picture)
+        prepared = whole()
+        firsts, seconds_, frees = [], [], []
+        for batch in range(3):
+            sight, following = following, engine.open()
+            if batch < 2:  # pixels of the next batch are prepared while this one is read
+                for picture in pictures[(batch + 1) * BATCH : (batch + 2) * BATCH]:
+                    following.add(picture)
+            with clock() as taken:
+                answers = sight.ask(dict.fromkeys(range(BATCH), first))
+                firsts.append(taken())
+            with clock() as taken:
+                sight.ask(dict.fromkeys(range(BATCH), second))
+                seconds_.append(taken())
+            with clock() as taken:
+                sight.ask(dict.fromkeys(range(BATCH), first))
+                with_grammar = taken()
+            with clock() as taken:
+                sight.ask(dict.fromkeys(range(BATCH), free))
+                frees.append(taken() / with_grammar)
+            sight.close()
+    lengths = [len(answer.tokens) for answer in answers.values() if isinstance(answer, Said)]
+    once, again = statistics.median(firsts), statistics.median(seconds_)
+    yield Row(
+        f"receipts a minute, {BATCH} side by side, {statistics.mean(lengths):.0f} tokens each, bf16",
+        f"{BATCH * 60 / once:.0f} ({once:.2f} s a batch; {prepared:.1f} s to draw and queue)",
+        "600",
+    )
+    yield Row("second question of 40 tokens against the first", f"{again / once:.1%} ({again:.2f} s)", "15 per cent or less")
+    yield Row(f"grammar overhead at batch {BATCH}", f"{1 - statistics.median(frees):.1%}", "under 5 per cent")
+
+
+def warm_up(engine: "MllamaEngine", ask: Ask) -> None:
+    """Compiles kernels and captures graphs."""
+    sight = engine.open()
+    for number in range(engine.budget.rows):
+        sight.add(receipt_image(number))
+    sight.ask(dict.fromkeys(range(engine.budget.rows), Ask(ask.turns, ask.schema, 8)))
+    sight.close()
+
+
+def exact() -> Iterator[Row]:
+    """Full width, ten layers, 32 bits: equalities hold token for token, for rounding is too small to tip a choice."""
+    from extractor.readers.vision.generating import GeneratingEngine  # noqa: PLC0415 - as in `engine_in_memory`
+
+    engine, loaded = engine_in_memory(layers=10, dtype=torch.float32, max_rows=8)
+    pictures = [receipt_image(number) for number in range(8)]
+    first = {row: Ask((prompt(FIRST) + "!" * row,), answer_schema(FIRST), 120) for row in range(8)}
+    second = {row: Ask((prompt(AGAIN) + "?" * row,), answer_schema(AGAIN), 60) for row in range(8)}
+
+    def said(engine: object, asks: dict[int, Ask], *earlier: dict[int, Ask]) -> list[tuple[int, ...]]:
+        sight = engine.open()  # type: ignore[attr-defined]
+        for picture in pictures:
+            sight.add(picture)
+        for before in earlier:
+            sight.ask(before)
+        answers = sight.ask(asks)
+        sight.close()
+        return [answer.tokens if isinstance(answer, Said) else (str(answer),) for answer in answers.values()]  # type: ignore[misc]
+
+    own = said(engine, first)
+    reference = said(GeneratingEngine(loaded, VisionOptions(max_rows=4)), first)
+    yield Row("graph decode equals generate (fp32, 10 layers, 8 receipts, 120 tokens)", share(own, reference), "all")
+    alone = [said(engine, {row: ask})[0] for row, ask in first.items()]
+    yield Row("batch equals single", share(own, alone), "all")
+    yield Row("cached equals recomputed", share(said(engine, second, first), said(engine, second)), "all")
+
+
+def share(actual: list[tuple[int, ...]], expected: list[tuple[int, ...]]) -> str:
+    equal = sum(left == right for left, right in zip(actual, expected, strict=True))
+    return f"{equal} of {len(expected)} receipts, {sum(map(len, expected))} tokens"
+
+
+def valid() -> Iterator[Row]:
+    """Through the reader: every answer of a model without sense fits its schema, and memory does not grow."""
+    from extractor.readers.vision.reader import VisionReader  # noqa: PLC0415 - as in `engine_in_memory`
+
+    engine, _ = engine_in_memory(max_rows=BATCH)
+    reader = VisionReader(engine, model="random", max_tokens=512)
+    faulty = whole = 0
+    memory: list[int] = []
+    with clock() as seconds:
+        for batch in range(32):
+            with reader.open(documents(BATCH, first=batch % 2 * BATCH)) as reading:
+                answers = reading.ask(dict.fromkeys(range(BATCH), AGAIN))
+            for answer in answers.values():
+                whole += isinstance(answer, Answer) and not answer.is_cut_off
+                faulty += not isinstance(answer, Answer) or bool(parse_answer(answer.text).issues)
+            memory.append(torch.cuda.memory_reserved())
+        taken = seconds()
+    yield Row(f"{32 * BATCH} receipts in a row: answers that do not fit the schema", f"{faulty} ({whole} ended by themselves)", "0")
+    grown = (memory[-1] - memory[3]) / 1e6
+    yield Row(
+        f"{32 * BATCH} receipts in a row: memory", f"{memory[-1] / GIB:.1f} GiB, {grown:+.0f} MB since batch 4, {taken:.0f} s", "flat"
+    )
+
+
+def article() -> Iterator[Row]:
+    """The loop that this project starts from, 4 bits, in 10 GB; then this reader in the same memory."""
+    torch.cuda.set_per_process_memory_fraction(CAP_BYTES / torch.cuda.get_device_properties(0).total_memory)
+    from extractor.readers.vision.loading import load  # noqa: PLC0415 - Unsloth must come before transformers
+
+    folder = checkpoint()
+    began = time.perf_counter()
+    options = VisionOptions(model=str(folder), precision="4bit", loader="unsloth", memory_bytes=CAP_BYTES, offline=True)
+    loaded = load(options)
+    yield Row(
+        "loading the 11B model in 4 bits through Unsloth",
+        f"{time.perf_counter() - began:.0f} s, {torch.cuda.memory_allocated() / GIB:.1f} GiB",
+        "-",
+    )
+    model, ready = loaded.model, loaded.processor
+    times = []
+    for number in range(2):
+        with clock() as seconds:
+            messages = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt(FIRST)}]}]
+            text = ready.apply_chat_template(messages, add_generation_prompt=True)
+            inputs = ready(receipt_image(number), text, add_special_tokens=False, return_tensors="pt").to("cuda")
+            output = model.generate(**inputs, max_new_tokens=TOKENS, min_new_tokens=TOKENS, use_cache=True, do_sample=False)
+            times.append(seconds())
+        if output.shape[1] - inputs["input_ids"].shape[1] != TOKENS:
+            raise SystemExit("the article's loop stopped early: its time cannot be compared")
+    yield Row(
+        f"the article's loop: nf4, one image, generate, {TOKENS} tokens",
+        f"{60 / times[-1]:.2f} receipts a minute ({times[-1]:.1f} s each)",
+        "-",
+    )
+    engine = engine_of(loaded, memory_bytes=CAP_BYTES)
+    sight = engine.open()
+    sight.add(receipt_image(0))
+    for schema, question, tokens in ((answer_schema(FIRST), prompt(FIRST), TOKENS), (answer_schema(AGAIN), prompt(AGAIN), 40)):
+        sight.ask({0: Ask((question,), schema, 8)})
+        with clock() as seconds:
+            answer = sight.ask({0: Ask((question,), schema, tokens)})[0]
+            taken = seconds()
+        length = len(answer.tokens) if isinstance(answer, Said) else 0
+        yield Row(
+            f"nf4 in 10 GB, one receipt, {length} tokens on kept image keys",
+            f"{taken:.2f} s, peak {torch.cuda.max_memory_reserved() / GIB:.1f} GiB, batch of up to {engine.budget.rows}",
+            "runs",
+        )
+
+
+def checkpoint() -> Path:
+    """The folder of the random checkpoint, made if it is not there."""
+    folder = Path(os.environ.get("BENCH_CHECKPOINT", Path(tempfile.gettempdir()) / "random-11b"))
+    if not (folder / "config.json").exists():
+        code = f"from pathlib import Path; from bench.random_mllama import save; save(Path({str(folder)!r}))"
+        subprocess.run([sys.executable, "-c", code], check=True)
+    return folder
+
+
+PHASES: dict[str, Callable[[], Iterator[Row]]] = {
+    "prefill": prefill,
+    "steps": steps,
+    "batches": batches,
+    "exact": exact,
+    "valid": valid,
+    "article": article,
+}
+
+
+def main() -> int:
+    """Runs the phases asked for; returns the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("phase", nargs="*", choices=[*PHASES, []], default=[])
+    parser.add_argument("--json", type=Path, help="also write the rows to this file")
+    parser.add_argument("--in-process", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.in_process:
+        for row in PHASES[arguments.phase[0]]():
+            print("ROW " + json.dumps(asdict(row)), flush=True)
+        return 0
+    rows, failed = list[Row](), list[str]()
+    for phase in arguments.phase or PHASES:
+        command = [sys.executable, "-m", "bench.vision", phase, "--in-process"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout or ():
+                print(line, end="", flush=True)
+                if line.startswith("ROW "):
+                    rows.append(Row(**json.loads(line.removeprefix("ROW "))))
+        if process.returncode:
+            failed.append(phase)
+    print(f"\n{torch.cuda.get_device_name(0)}, torch {torch.__version__}\n")
+    print("| what | measured | wanted |\n|---|---|---|")
+    for row in rows:
+        print(f"| {row.what} | {row.measured} | {row.wanted} |")
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    if failed:
+        print("failed: " + ", ".join(failed))
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
