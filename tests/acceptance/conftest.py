@@ -98,9 +98,10 @@ def samples(tmp_path_factory: pytest.TempPathFactory, sample_files: tuple[Sample
     return {sample.name: folder / sample.name for sample in sample_files}
 
 
-def wait_until(is_so: Callable[[], object], what: str, seconds: float = 60.0) -> None:
-    """Returns as soon as `is_so` holds; fails, naming `what`, when it does not come true in time."""
+def wait_until(is_so: Callable[[], object], process: "subprocess.Popen[str]", seconds: float = 120.0) -> None:
+    """Returns as soon as `is_so` holds; fails when that does not come true in time, or when the process has ended before."""
     deadline = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        assert process.poll() is None, f"the command ended with {process.returncode}"
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
         time.sleep(0.05)

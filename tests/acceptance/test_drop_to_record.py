@@ -40,7 +40,7 @@ def test_a_dropped_file_becomes_a_record(installation: Installation, samples: di
     receipt = samples["us-diner.jpg"]
     with installation.running("watch") as service:
         shutil.copy(receipt, installation.inbox)
-        wait_until(lambda: installation.records() and not list(installation.inbox.iterdir()), "the record")
+        wait_until(lambda: installation.records() and not list(installation.inbox.iterdir()), service)
         service.send_signal(signal.SIGINT)
         assert service.wait(timeout=60) == 0
 
@@ -57,10 +57,10 @@ def test_what_lay_there_before_the_start_is_taken(installation: Installation, sa
     shutil.copy(samples["de-supermarkt.png"], installation.inbox)
 
     with installation.running("watch", "--poll", RECEIPTS_INBOX__POLL_SECONDS="0.2") as service:
-        wait_until(installation.records, "the record")
+        wait_until(installation.records, service)
         (installation.inbox / "travel" / "rome").mkdir(parents=True)
         shutil.copy(samples["us-diner.jpg"], installation.inbox / "travel" / "rome")
-        wait_until(lambda: len(installation.records()) == 2, "the second record")
+        wait_until(lambda: len(installation.records()) == 2, service)
         service.terminate()
         assert service.wait(timeout=60) == 0
 
@@ -70,9 +70,8 @@ def test_what_lay_there_before_the_start_is_taken(installation: Installation, sa
 def test_a_second_service_is_refused(installation: Installation) -> None:
     """Two services never work on one database; the second says which process is in its way (2)."""
     with installation.running("watch") as service:
-        wait_until((installation.folder / "receipts.db.lock").exists, "the service")
-        wait_until(lambda: "service_started" in (installation.folder / "stderr.log").read_text(), "its start")
-        wait_until(lambda: (installation.folder / "receipts.db.lock").read_text() == str(service.pid), "its lock")
+        lock = installation.folder / "receipts.db.lock"
+        wait_until(lambda: lock.exists() and lock.read_text() == str(service.pid), service)
 
         assert str(service.pid) in installation.run("watch", "--once", code=2).stderr
 
