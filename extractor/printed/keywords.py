@@ -42,6 +42,7 @@ _ALIKE: Final = str.maketrans(
     "olsb" + "llllll"[:5] + "abekmhopctyxlsabezhlkmnoptyx" + "l",
 )
 _SHORT: Final = 4
+_MIDDLE: Final = 6
 """Keywords up to this length count as whole words only."""
 
 
@@ -136,17 +137,25 @@ def _places(whole: _Squashed) -> list[tuple[int, int]]:
     for start in range(len(squashed)):
         for key in _KEYS.get(squashed[start : start + _START], ()):
             end = start + len(key)
-            if squashed.startswith(key, start) and (not _is_short(key) or _is_word(whole, start, end)):
+            if squashed.startswith(key, start) and _stands_alone(whole, start, end):
                 places.append((start, end))
     return sorted(places, key=lambda place: place[0] - place[1])
 
 
-def _is_word(whole: _Squashed, start: int, end: int) -> bool:
-    return start in whole.edges and end in whole.edges and not any(start < gap < end for gap in whole.gaps)
+def _stands_alone(whole: _Squashed, start: int, end: int) -> bool:
+    """True where the letters are a word of their own: short ones without a space inside, long ones may touch a neighbour on one side."""
+    key = whole.text[start:end]
+    if any(_is_unspaced(character) for character in key):
+        return True
+    starts, ends = start in whole.edges, end in whole.edges
+    if end - start > _MIDDLE:
+        return starts or ends
+    return starts and ends and (end - start > _SHORT or not any(start < gap < end for gap in whole.gaps))
 
 
-def _is_short(key: str) -> bool:
-    return len(key) <= _SHORT and all(ord(character) < 0x2E80 and not 0xE00 <= ord(character) < 0xE80 for character in key)
+def _is_unspaced(character: str) -> bool:
+    """True for scripts that put no spaces between words: Thai, Lao, Chinese, Japanese, Korean."""
+    return 0xE00 <= ord(character) < 0xF00 or ord(character) >= 0x2E80
 
 
 def _misread(squashed: str, edges: frozenset[int], found: set[Role]) -> set[Role]:

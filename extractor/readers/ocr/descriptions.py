@@ -17,7 +17,7 @@ QUANTITY: Final = re.compile(
 WEIGHT: Final = re.compile(r"(?<![\d.,])(?P<quantity>\d{1,3}[.,]\d{1,3})\s*(?P<unit>kg|g|lbs?|l|gal)\b", re.IGNORECASE)
 _UNIT_COUNT: Final = re.compile(rf"^\W*(?P<quantity>\d{{1,4}}(?:[.,]\d{{1,3}})?)\s*(?P<unit>{_UNITS})\.?(?=[\s\t]|$)", re.IGNORECASE)
 _LEADING_COUNT: Final = re.compile(rf"^\W{{0,2}}(?P<quantity>\d{{1,3}})\s?{_TIMES}?[\s\t]+(?=\W?[^\W\d])")
-_TOUCHING_COUNT: Final = re.compile(r"^(?P<quantity>[1-9])(?=[A-Z][a-z]+)|^(?P<glued>\d{1,2})[xX×]\s?(?=[A-Z][A-Za-z])")
+_TOUCHING_COUNT: Final = re.compile(r"^(?P<quantity>[1-9])(?=[A-Z][a-z]+)|^(?P<glued>\d{1,2})(?:[xX×]\s?|-)(?=[A-Z0][A-Za-z])")
 _TRAILING_COUNT: Final = re.compile(rf"[\s\t]{_TIMES}?\s?(?P<quantity>\d{{1,3}})(?:\s?{_TIMES})?\s*$")
 _TRAILING_FACTOR: Final = re.compile(rf"{_TIMES}[\s\t]*(?P<quantity>\d{{1,3}})[\s\t]*$")
 _CODE: Final = re.compile(

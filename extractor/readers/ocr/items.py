@@ -51,28 +51,24 @@ def find_items(rows: Rows, sums: Iterable[Entry]) -> tuple[FoundItem, ...]:
     """The line items in print order.
 
     Args:
-        sums: Subtotal, total and net amount as far as they are known: the items end above them, and should add up to one of them.
+        sums: Subtotal and total as far as they are known: the items end above them, and should add up to one of them.
     """
-    known = [entry for entry in sums if entry is not None]
-    region = _region(rows, known)
-    items = _collect(region)
-    return _fitting(items, {entry.value for entry in known})
+    known = tuple(sums)
+    targets = {entry.value for entry in known}
+    first = next((row.index for row in rows if row.last is not None and not row.last.roles & _NEVER), None)
+    if first is None:
+        return ()
+    labelled = [row.index for row in rows if row.last is not None and row.index > first and _is_end(row.last)]
+    ends = [min(labelled, default=len(rows.rows)), *(entry.row for entry in known if entry.row > first)]
+    tried = [_fitting(_collect(_region(rows, first, end)), targets) for end in dict.fromkeys(sorted(ends))]
+    return next((items for items in tried if items and _sum(items) in targets), tried[0])
 
 
-def _region(rows: Rows, known: Sequence[Entry]) -> list[Row]:
-    """The rows from below the column heading down to the first sum."""
-    priced = [row for row in rows if row.entries and not row.entries[-1].roles & _NEVER]
-    if not priced:
-        return []
-    first = priced[0].index
-    ends = [row.index for row in rows if row.last is not None and row.index > first and _is_end(row.last)]
-    ends += [entry.row for entry in known if entry.row > first]
-    end = min(ends, default=len(rows.rows))
-    headings = [
-        row.index for row in rows if row.index < end and _is_heading(row) and sum(p.index < row.index for p in priced) <= _MAX_DROPPED
-    ]
-    start = max(headings, default=-1) + 1
-    return [row for row in rows.rows[start:end]]
+def _region(rows: Rows, first: int, end: int) -> Sequence[Row]:
+    """The rows from below the heading of the columns down to a sum."""
+    late = [row.index for row in rows if row.last is not None and row.index >= first][_MAX_DROPPED : _MAX_DROPPED + 1]
+    headings = [row.index for row in rows.rows[: min([end, *late])] if _is_heading(row)]
+    return rows.rows[max(headings, default=-1) + 1 : end]
 
 
 def _is_end(entry: Entry) -> bool:
@@ -210,8 +206,12 @@ def _before_price(row: Row) -> str:
 
 def _is_unit_price(row: Row, entry: Entry, price: Entry) -> bool:
     """False for an amount that is part of a name, as in `Cola 0,33 l  2,90`."""
-    starts_column = row.text[: entry.printed.start].endswith(("\t", "x", "X", "×", "*", "@"))
-    return starts_column or bool(entry.value and price.value % entry.value == 0)
+    before = row.text[: entry.printed.start]
+    if before.rstrip(" ").endswith(("\t", "x", "X", "×", "*", "@")):
+        return True
+    count = describe(before).quantity
+    factor = Decimal(count.replace(",", ".")) if count else None
+    return bool(entry.value) and (price.value == factor * entry.value if factor else price.value % entry.value == 0)
 
 
 def _fitting(items: list[FoundItem], targets: set[Decimal]) -> tuple[FoundItem, ...]:
