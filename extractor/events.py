@@ -1,5 +1,6 @@
 """Events of a folder, native or polled, become calls; whoever is called only takes a note. The only module that imports watchdog."""
 
+import errno
 import logging
 import os
 from collections.abc import Callable
@@ -32,7 +33,7 @@ _WANTED: list[type[FileSystemEvent]] = [
 class FolderEvents:
     """A context manager in which `on_touch` is called, from another thread, with each path that something happened to.
 
-    Where the system has no native events left (the inotify limit), it polls and says so.
+    Where the system has no native events left (the inotify limit), it polls and says so; where the folder is missing, no events come.
 
     Attributes:
         is_polling: Whether it looks every `poll_seconds` instead of waiting for events.
@@ -46,17 +47,16 @@ class FolderEvents:
         self._observer: BaseObserver | None = None
 
     def __enter__(self) -> Self:
-        if not self.is_polling:
-            try:
-                self._observer = self._started(Observer())
-                return self
-            except OSError as error:
-                self.is_polling = True
-                way_out = "raise fs.inotify.max_user_watches and max_user_instances for native events"
-                logger.warning(
-                    "events_unavailable", extra={"error": str(error), "polls_every_seconds": self._poll_seconds, "way_out": way_out}
-                )
-        self._observer = self._started(PollingObserver(timeout=self._poll_seconds))
+        try:
+            self._observer = self._started(PollingObserver(timeout=self._poll_seconds) if self.is_polling else Observer())
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EMFILE}:
+                logger.warning("events_unavailable", extra={"folder": str(self._folder), "error": str(error)})
+                return self  # the folder is not there: without events until it is
+            self.is_polling = True
+            way_out = "raise fs.inotify.max_user_watches and max_user_instances to have native events"
+            logger.warning("events_polled", extra={"error": str(error), "every_seconds": self._poll_seconds, "way_out": way_out})
+            self._observer = self._started(PollingObserver(timeout=self._poll_seconds))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -145,7 +145,7 @@ def sync_folder(folder: Path) -> None:
 
 def safe_stem(name: str) -> str:
     """The name's stem, fit for every file system: printable, not hidden, no path signs, at most 80 bytes of UTF-8; never empty."""
-    stem = Path(name).stem if not name.startswith(".") else name.lstrip(".")
+    stem = Path(name.lstrip(".")).stem
     kept = "".join("_" if _is_unsafe(character) else character for character in unicodedata.normalize("NFC", stem))
     short = " ".join(kept.split()).encode()[:MAX_STEM_BYTES].decode("utf-8", "ignore").strip(" .-~")
     return f"_{short}" if short.lower() in _RESERVED else short or "receipt"

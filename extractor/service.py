@@ -24,7 +24,7 @@ from extractor.pages import PageLimits, check_complete
 from extractor.pipeline import Extract, Pipeline
 from extractor.settings import Settings
 from extractor.store import Store
-from extractor.worker import Worker
+from extractor.worker import LONGEST_WAIT_SECONDS, Worker
 
 logger = logging.getLogger(__name__)
 
@@ -193,21 +193,27 @@ class Service:
                 signal.signal(number, handler)
 
     def _watch(self) -> None:
-        """Scans the inbox after events, when a file may have settled, and now and then in any case."""
+        """Watches the inbox, and begins anew when it could not be listed: events of a share that was away come no more."""
         settings = self.archive.settings.inbox
-        with FolderEvents(self._inbox.root, self._on_touch, poll=settings.poll, poll_seconds=settings.poll_seconds):
-            while not self._stop.is_set():
-                self._wake.clear()
-                began = self._clock.monotonic()
+        while not self._stop.is_set():
+            with FolderEvents(self._inbox.root, self._on_touch, poll=settings.poll, poll_seconds=settings.poll_seconds):
                 try:
-                    self._scan()
-                    self._worker.wake.set()
+                    self._scan_until_stopped()
                 except StorageError as error:
                     logger.warning("scan_failed", extra={"error": str(error)})
-                now = self._clock.monotonic()
-                self._stop.wait(max(0.05, SCAN_SHARE * (now - began)))
-                look = self._inbox.next_look()
-                self._wake.wait(settings.rescan_seconds if look is None else min(settings.rescan_seconds, max(0.0, look - now)))
+            self._stop.wait(min(settings.rescan_seconds, LONGEST_WAIT_SECONDS))
+
+    def _scan_until_stopped(self) -> None:
+        """Scans after events, when a file may have settled, and now and then in any case."""
+        while not self._stop.is_set():
+            self._wake.clear()
+            began = self._clock.monotonic()
+            self._scan()
+            self._worker.wake.set()
+            now = self._clock.monotonic()
+            self._stop.wait(max(0.05, SCAN_SHARE * (now - began)))
+            look, rescan = self._inbox.next_look(), self.archive.settings.inbox.rescan_seconds
+            self._wake.wait(rescan if look is None else min(rescan, max(0.0, look - self._clock.monotonic())))
 
     def _on_touch(self, path: Path) -> None:
         if self._inbox.touch(path):

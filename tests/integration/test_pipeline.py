@@ -1,0 +1,279 @@
+"""Worker and pipeline on real folders and a real database: an error's remedy becomes the next state, and nothing is lost."""
+
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from extractor.db import Database
+from extractor.errors import Encrypted, ExtractorError, ReaderRefused, ReaderUnavailable, StorageError
+from extractor.job import Arrival, Job, JobState, Refused
+from extractor.ledger import Ledger
+from extractor.outbox import Outbox
+from extractor.pipeline import Pipeline
+from extractor.service import Archive
+from extractor.settings import WorkSettings
+from extractor.source import Source
+from extractor.store import Store
+from extractor.testing import ManualClock, ScriptedExtraction, make_record
+from extractor.worker import Worker
+from schemas.record import Record, RecordStatus
+
+
+@pytest.fixture
+def extraction() -> ScriptedExtraction:
+    return ScriptedExtraction()
+
+
+@pytest.fixture
+def worker(archive: Archive, extraction: ScriptedExtraction, clock: ManualClock) -> Worker:
+    return make_worker(archive, extraction, clock)
+
+
+def make_worker(archive: Archive, extraction: ScriptedExtraction, clock: ManualClock) -> Worker:
+    pipeline = Pipeline(archive.database, archive.ledger, archive.store, archive.outbox, extraction)
+    return Worker(archive.ledger, pipeline, clock, batch_size=4)
+
+
+def work(worker: Worker) -> int:
+    return worker.run_once(threading.Event())
+
+
+def states(archive: Archive) -> dict[str, JobState]:
+    return {job.name: job.state for job in archive.ledger.jobs()}
+
+
+def inbox_files(archive: Archive) -> list[str]:
+    return sorted(path.name for path in archive.settings.inbox_dir.rglob("*") if not path.is_dir())
+
+
+def by_name(errors: dict[str, ExtractorError | Exception]) -> Callable[[Source], Record | ExtractorError | None]:
+    """A script: an error of ours is returned, any other is raised."""
+
+    def script(source: Source) -> Record | ExtractorError | None:
+        error = errors.get(source.name)
+        if error is None or isinstance(error, ExtractorError):
+            return error
+        raise error
+
+    return script
+
+
+def test_files_become_records(archive: Archive, worker: Worker, extraction: ScriptedExtraction, queued_job: Callable[..., Job]) -> None:
+    """From queue to outbox: the bytes that are read are those that were hashed, and the record is in database and JSON alike."""
+    jobs = [queued_job(f"travel/{number}.jpg") for number in range(6)]
+    work(worker)
+    assert set(states(archive).values()) == {JobState.DONE}
+    assert [(source.receipt_id, source.tags) for source, _ in extraction.read] == [(job.receipt_id, ("travel",)) for job in jobs]
+    assert all(source.sha256 == sha256 for source, sha256 in extraction.read)
+    for job in archive.ledger.jobs():
+        filed = archive.outbox.record_path(job.filed_as or "").read_bytes()
+        assert Record.model_validate_json(filed) == archive.store.get(job.receipt_id)
+    assert inbox_files(archive) == []
+
+
+@pytest.mark.parametrize(
+    "error", [Encrypted("secret.pdf is encrypted. Remove the password."), ReaderRefused("The key is wrong. Set another one.")]
+)
+def test_what_no_attempt_can_cure_is_reported(
+    archive: Archive, worker: Worker, extraction: ScriptedExtraction, queued_job: Callable[..., Job], error: ExtractorError
+) -> None:
+    """One attempt, then the file lies in failed/ with the reason; its neighbours in the batch are filed."""
+    queued_job("secret.pdf")
+    queued_job("fine.jpg")
+    extraction.script = by_name({"secret.pdf": error})
+    work(worker)
+    assert states(archive) == {"secret.pdf": JobState.FAILED, "fine.jpg": JobState.DONE}
+    notice = json.loads((archive.outbox.root / "failed/secret.pdf.error.json").read_text())
+    assert (notice["why"], notice["attempts"]) == (str(error), 1)
+
+
+def test_a_reader_that_is_away_is_asked_again(
+    archive: Archive, worker: Worker, extraction: ScriptedExtraction, queued_job: Callable[..., Job]
+) -> None:
+    """Attempts end in a record as soon as one succeeds."""
+    queued_job("lunch.jpg")
+    busy = iter([ReaderUnavailable("Timed out. It is asked again."), None])
+    extraction.script = lambda _: next(busy)
+    work(worker)
+    assert states(archive) == {"lunch.jpg": JobState.DONE}
+    assert archive.ledger.jobs()[0].attempts == 1
+
+
+def test_an_odd_exception_harms_one_file_only(
+    archive: Archive, worker: Worker, extraction: ScriptedExtraction, queued_job: Callable[..., Job], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bug that one file triggers is logged with its traceback and counted; the rest of its batch is read, and the service lives."""
+    for name in ("a.jpg", "bug.jpg", "c.jpg"):
+        queued_job(name)
+    extraction.script = by_name({"bug.jpg": ZeroDivisionError("somewhere deep")})
+    work(worker)
+    assert states(archive) == {"a.jpg": JobState.DONE, "bug.jpg": JobState.FAILED, "c.jpg": JobState.DONE}
+    failed = next(job for job in archive.ledger.jobs(JobState.FAILED))
+    assert failed.attempts == archive.settings.work.max_attempts
+    assert "ZeroDivisionError: somewhere deep" in (failed.error_message or "")
+    assert any(entry.message == "reading_crashed" and entry.exc_info for entry in caplog.records)
+
+
+def test_duplicates_are_recorded_and_moved_but_not_read(
+    archive: Archive, worker: Worker, extraction: ScriptedExtraction, queued_job: Callable[..., Job]
+) -> None:
+    """The notice beside the duplicate names the receipt that has the same bytes."""
+    first = queued_job("first.jpg", b"same")
+    queued_job("again.jpg", b"same")
+    work(worker)
+    assert len(extraction.read) == 1
+    assert states(archive) == {"first.jpg": JobState.DONE, "again.jpg": JobState.DUPLICATE}
+    notice = json.loads((archive.outbox.root / "duplicates/again.jpg.duplicate.json").read_text())
+    assert notice["duplicate_of"] == first.receipt_id
+    assert (archive.outbox.root / notice["filed_as"]).read_bytes() == b"same"
+
+
+def test_a_file_renamed_while_it_waits_is_read(
+    archive: Archive, worker: Worker, extraction: ScriptedExtraction, queued_job: Callable[..., Job]
+) -> None:
+    """It looks like a duplicate of a file that is gone; it is read under its new name."""
+    queued_job("before.jpg", b"same")
+    queued_job("after.jpg", b"same")
+    (archive.settings.inbox_dir / "before.jpg").unlink()
+    work(worker)
+    assert states(archive) == {"before.jpg": JobState.WITHDRAWN, "after.jpg": JobState.DONE}
+    assert [source.name for source, _ in extraction.read] == ["after.jpg"]
+
+
+def test_a_file_that_is_replaced_during_reading_is_not_lost(
+    archive: Archive, worker: Worker, extraction: ScriptedExtraction, queued_job: Callable[..., Job]
+) -> None:
+    """The first bytes are filed under their hash; the second stay in the inbox."""
+    job = queued_job("lunch.jpg", b"first")
+
+    def overwrite(_: Source) -> None:
+        (archive.settings.inbox_dir / "lunch.jpg").write_bytes(b"second")
+
+    extraction.script = overwrite
+    work(worker)
+    done = archive.ledger.job(job.receipt_id)
+    assert done is not None
+    assert (archive.outbox.root / (done.filed_as or "")).read_bytes() == b"first"
+    assert (archive.settings.inbox_dir / "lunch.jpg").read_bytes() == b"second"
+    assert archive.ledger.open_paths() == frozenset()
+
+
+def test_refused_things_stay_and_are_reported(archive: Archive, worker: Worker, tmp_path: Path) -> None:
+    """A link is left alone; failed/ says why."""
+    (tmp_path / "private.jpg").write_bytes(b"private")
+    (archive.settings.inbox_dir / "link.jpg").symlink_to(tmp_path / "private.jpg")
+    archive.ledger.reject(Arrival(Path("link.jpg"), 0, None), Refused("link.jpg is a link."))
+    work(worker)
+    assert inbox_files(archive) == ["link.jpg"]
+    assert json.loads((archive.outbox.root / "failed/link.jpg.error.json").read_text())["why"] == "link.jpg is a link."
+    assert not archive.ledger.open_paths()
+
+
+def test_an_outbox_that_cannot_be_written_is_waited_for(
+    archive: Archive, extraction: ScriptedExtraction, clock: ManualClock, queued_job: Callable[..., Job]
+) -> None:
+    """Read-only, unmounted or in the way: the file stays in the inbox, no attempt counts, and all goes on when the folder is there."""
+    archive.settings.outbox_dir.rmdir()
+    archive.settings.outbox_dir.write_text("a file where the folder should be")
+    queued_job("lunch.jpg", b"bytes")
+    archive = replace(archive, ledger=Ledger(archive.database, clock, WorkSettings(backoff_seconds=10)))
+    worker = make_worker(archive, extraction, clock)
+    for _ in range(10):
+        work(worker)
+        clock.advance(60)
+    [job] = archive.ledger.jobs()
+    assert (job.state, job.attempts, job.waits, job.error_kind) == (JobState.QUEUED, 0, 10, "StorageError")
+    assert inbox_files(archive) == ["lunch.jpg"]
+    archive.settings.outbox_dir.unlink()
+    archive.settings.outbox_dir.mkdir()
+    work(worker)
+    assert states(archive) == {"lunch.jpg": JobState.DONE}
+
+
+def test_a_disk_that_fills_up_after_the_record_is_saved(
+    archive: Archive, extraction: ScriptedExtraction, clock: ManualClock, queued_job: Callable[..., Job]
+) -> None:
+    """The record is not read again; its files follow when there is space."""
+
+    class FullOutbox(Outbox):
+        is_full = True
+
+        def file_record(self, job: Job, record: Record) -> None:
+            if self.is_full:
+                raise StorageError("No space left on device. Free some space.")
+            super().file_record(job, record)
+
+    outbox = FullOutbox(archive.outbox.root, archive.outbox.inbox_dir)
+    archive = replace(archive, ledger=Ledger(archive.database, clock, WorkSettings(backoff_seconds=10)), outbox=outbox)
+    worker = make_worker(archive, extraction, clock)
+    queued_job("lunch.jpg")
+    for _ in range(10):
+        work(worker)
+        clock.advance(60)
+    assert states(archive) == {"lunch.jpg": JobState.STORED}
+    assert inbox_files(archive) == ["lunch.jpg"]
+    outbox.is_full = False
+    work(worker)
+    assert states(archive) == {"lunch.jpg": JobState.DONE}
+    assert len(extraction.read) == 1
+
+
+def test_a_database_that_is_locked_is_waited_for(
+    archive: Archive, extraction: ScriptedExtraction, clock: ManualClock, queued_job: Callable[..., Job]
+) -> None:
+    """A lock that is taken while the receipt is read delays it; it is neither failed nor left behind."""
+    queued_job("lunch.jpg")
+    holder = sqlite3.connect(archive.settings.database, isolation_level=None, check_same_thread=False)
+    database = Database(archive.settings.database, busy_seconds=0.01)
+    archive = replace(archive, database=database, ledger=Ledger(database, clock, archive.settings.work), store=Store(database))
+    worker = make_worker(archive, extraction, clock)
+
+    def lock(_: Source) -> None:
+        holder.execute("BEGIN IMMEDIATE")
+
+    extraction.script = lock
+    with pytest.raises(StorageError, match="locked"):
+        work(worker)
+    holder.execute("ROLLBACK")
+    holder.close()
+    extraction.script = lambda _: None
+    work(worker)
+    [job] = archive.ledger.jobs()
+    assert (job.state, job.attempts, job.interruptions) == (JobState.DONE, 0, 0)
+    database.close()
+
+
+def test_a_receipt_that_needs_review_is_filed_like_any_other(
+    archive: Archive, worker: Worker, extraction: ScriptedExtraction, queued_job: Callable[..., Job], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Review never blocks: the record is stored and filed, and the log says its status."""
+    caplog.set_level(logging.INFO, "extractor")
+    queued_job("lunch.jpg")
+    extraction.script = lambda source: make_record(source, status=RecordStatus.NEEDS_REVIEW)
+    work(worker)
+    assert states(archive) == {"lunch.jpg": JobState.DONE}
+    assert [record.status for record in archive.store.list()] == [RecordStatus.NEEDS_REVIEW]
+    assert [vars(entry)["status"] for entry in caplog.records if entry.message == "receipt_stored"] == ["needs_review"]
+
+
+def test_stopping_leaves_the_rest_in_the_queue(
+    archive: Archive, worker: Worker, extraction: ScriptedExtraction, queued_job: Callable[..., Job]
+) -> None:
+    """The batch in hand is finished and filed, the next one is not begun."""
+    for number in range(8):
+        queued_job(f"{number}.jpg")
+    stop = threading.Event()
+
+    def order(_: Source) -> None:
+        stop.set()
+
+    extraction.script = order
+    worker.run_once(stop)
+    counts = archive.ledger.counts()
+    assert counts == {JobState.DONE: 4, JobState.QUEUED: 4}

@@ -1,0 +1,56 @@
+"""Log lines that machines and people can read, whatever is in them."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from extractor import log
+from extractor.settings import LogSettings
+
+logger = logging.getLogger("extractor.some_module")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root, ours = logging.getLogger(), logging.getLogger("extractor")
+    before = root.handlers[:], root.level, ours.level
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    ours.setLevel(before[2])
+
+
+def test_text_is_one_line_with_quoted_fields() -> None:
+    """A name with a line end cannot forge a log line."""
+    log.configure(LogSettings(), stream := io.StringIO())
+    logger.info("receipt_filed", extra={"file": 'a"b\nERROR forged', "attempts": 2})
+    [line] = stream.getvalue().splitlines()
+    assert line.endswith(r'INFO receipt_filed file="a\"b\nERROR forged" attempts=2')
+
+
+def test_json_has_event_and_fields() -> None:
+    """One object a line, with the event's stable name."""
+    log.configure(LogSettings(format="json"), stream := io.StringIO())
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        logger.exception("reading_crashed", extra={"files": ["a.jpg"]})
+    entry = json.loads(stream.getvalue())
+    assert (entry["event"], entry["level"], entry["logger"], entry["files"]) == (
+        "reading_crashed", "ERROR", "extractor.some_module", ["a.jpg"],
+    )  # fmt: skip
+    assert "ValueError: broken" in entry["trace"]
+
+
+def test_levels_are_those_of_the_settings_and_libraries_are_quiet() -> None:
+    """DEBUG appears only where it is asked for; libraries speak up from WARNING on. Configuring twice does not write twice."""
+    log.configure(LogSettings(), io.StringIO())
+    log.configure(LogSettings(), stream := io.StringIO())
+    logger.debug("contents")
+    logging.getLogger("library").info("chatter")
+    logging.getLogger("library").warning("trouble")
+    logger.info("event")
+    assert [line.split(maxsplit=3)[3] for line in stream.getvalue().splitlines()] == ["trouble", "event"]
