@@ -21,6 +21,7 @@ from training.render.style import INKS, Style
 from training.render.truth import truth_of
 
 _ENGINE = "rendered"
+_PAD = 0.1  # of the height, by which engines box wider than the ink
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,19 @@ class RenderedReceipt:
     def labelled(self, noise: OcrNoise | None = None, seed: int = 0) -> list[LabelledFragment]:
         """The text as an engine cuts it, each piece with its role; `noise` adds slips, drawn from `seed`."""
         rng = Random(f"{self.plan.seed}:{seed}:ocr")
-        is_latin = noise is not None and rng.random() < noise.latin_only
-        width = self.sheet.character_px
+        is_unknown = noise is not None and rng.random() < noise.unknown_script
+        gap_px = self.sheet.character_px * (rng.uniform(1.6, 2.6) if noise else 2.0)
+        pad = self.words[0].box.height * _PAD
         found = []
-        for flat in _cut(self.sheet.words, width * 1.4, noise, rng):
+        for flat in _cut(self.sheet.words, gap_px, noise, rng):
             if noise is not None and rng.random() < noise.lost_fragment:
                 continue
-            pieces = [noise.text(rng, word.text, is_latin=is_latin) if noise else word.text for word in flat]
+            pieces = [noise.text(rng, word.text, is_unknown=is_unknown) if noise else word.text for word in flat]
             fragment = _join(flat, pieces, noise, rng)
             if not fragment[0]:
                 continue
-            box = self.pose.box(Box.around([word.box for word in flat]))
+            tight = self.pose.box(Box.around([word.box for word in flat]))
+            box = Box(tight.left - pad, tight.top, tight.right + pad, tight.bottom)
             is_changed = pieces != [word.text for word in flat]
             confidence = noise.confidence(rng, is_changed=is_changed) if noise else 1.0
             found.append(
@@ -119,7 +122,7 @@ def _join(words: list[PlacedWord], pieces: list[str], noise: OcrNoise | None, rn
     for word, piece in zip(words, pieces, strict=True):
         if not piece:
             continue
-        is_lost = noise is not None and rng.random() < noise.lost_space
+        is_lost = noise is not None and noise.loses_space(rng, text, piece)
         if text and not word.is_glued and not is_lost:
             text += " "
         spans.append(Span(len(text), len(text) + len(piece), word.role))

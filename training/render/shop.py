@@ -8,7 +8,10 @@ from training.render.tables import Country, Language
 
 @dataclass(frozen=True)
 class Shop:
-    """Who sold. `brand` is what stands in big letters, `legal` the company behind it; they may be the same."""
+    """Who sold. `brand` is what stands in big letters, `legal` the company behind it; they may be the same.
+
+    `tax_id` is `label|number`, empty where none is printed.
+    """
 
     kind: str
     brand: str
@@ -55,5 +58,6 @@ def invent_shop(rng: Random, country: Country, language: Language, kind: str) ->
     lines = rng.choice(country.addresses)
     seed = rng.random()
     address = tuple(_fill(Random(seed), line, country) for line in lines)
-    tax_id = digits(rng, rng.choice(country.tax_ids)) if country.tax_ids else ""
+    name, _, value = rng.choice(country.tax_ids or ("",)).rpartition("|")
+    tax_id = f"{name}|{digits(rng, value)}" if value else ""
     return Shop(kind, brand, legal, address, digits(rng, rng.choice(country.phones)), tax_id, str(rng.randint(1, 999)))

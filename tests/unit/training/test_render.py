@@ -160,7 +160,7 @@ def test_transcripts_keep_words_and_roles(seed: int) -> None:
     receipt = render(seed)
     text = receipt.transcript().text.replace(" ", "").replace("\n", "")
     assert all(word.text in text for word in receipt.words)
-    for piece in receipt.labelled(OcrNoise(slip=0.1, lost_space=0.3, joined_columns=0.2), seed=seed):
+    for piece in receipt.labelled(OcrNoise(slip=0.1, lost_space=0.3, gained_space=0.3, joined_columns=0.2), seed=seed):
         assert all(first.end <= second.start for first, second in pairwise(piece.spans))
         left_over = "".join(
             mark for index, mark in enumerate(piece.fragment.text) if not any(span.start <= index < span.end for span in piece.spans)
