@@ -2,6 +2,7 @@
 
 import threading
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,15 @@ from PIL import Image
 
 from extractor.errors import ConfigError, ReaderUnavailable
 from extractor.ocr.interface import Box, Fragment
+
+MAX_RATIO = 5  # the vendor enlarges the shorter side to 736 pixels, whatever becomes of the longer one
+VENDOR_MODULES = (
+    "cv2",
+    "onnxruntime.capi.onnxruntime_pybind11_state",
+    "rapidocr.main",
+    "rapidocr.ch_ppocr_det.utils",
+    "rapidocr.inference_engine.onnxruntime.main",
+)
 
 
 class RapidOcr:
@@ -18,9 +28,8 @@ class RapidOcr:
         threads: CPU threads; 0 for all cores.
     """
 
-    name = "rapidocr"
-
     def __init__(self, *, threads: int = 0) -> None:
+        self.name = "rapidocr"
         self._threads = threads or -1
         self._reading = threading.Lock()  # the vendor's object keeps state between its steps
 
@@ -31,12 +40,12 @@ class RapidOcr:
             ReaderUnavailable: The engine failed on this image.
             ConfigError: The extra is not installed.
         """
-        pixels = np.ascontiguousarray(np.asarray(image)[:, :, ::-1])  # the vendor wants BGR
+        pixels = np.ascontiguousarray(np.asarray(_not_too_slim(image))[:, :, ::-1])  # the vendor wants BGR
         with self._reading:
-            engine = self._engine
+            engine, vendor_errors = self._engine
             try:
                 found = engine(pixels, use_cls=False)
-            except VENDOR_ERRORS as exc:
+            except vendor_errors as exc:
                 raise ReaderUnavailable(f"The OCR engine {self.name} failed: {exc}.") from exc
         if found.boxes is None or found.txts is None:
             return []
@@ -46,13 +55,25 @@ class RapidOcr:
         ]
 
     @cached_property
-    def _engine(self) -> Any:
+    def _engine(self) -> tuple[Any, tuple[type[Exception], ...]]:
+        """The vendor's engine, and every class of error that it may raise; most of them derive from `Exception` directly."""
         try:
-            import rapidocr  # noqa: PLC0415 -- an optional extra
+            vendor = import_module("rapidocr")
+            modules = [import_module(name) for name in VENDOR_MODULES]
         except ImportError as exc:
             raise ConfigError('The OCR engine rapidocr is not installed. Run: pip install "receipt-extractor[rapidocr]"') from exc
-        return rapidocr.RapidOCR(params={"Global.log_level": "error", "EngineConfig.onnxruntime.intra_op_num_threads": self._threads})
+        errors = {
+            value for module in modules for value in vars(module).values() if isinstance(value, type) and issubclass(value, Exception)
+        }
+        engine = vendor.RapidOCR(params={"Global.log_level": "error", "EngineConfig.onnxruntime.intra_op_num_threads": self._threads})
+        return engine, (RuntimeError, ValueError, TypeError, LookupError, OSError, ArithmeticError, *errors)
 
 
-# onnxruntime's own exceptions derive from RuntimeError, OpenCV's from Exception by way of RuntimeError-like cv2.error; see the tests.
-VENDOR_ERRORS = (RuntimeError, ValueError, TypeError, LookupError, OSError, ArithmeticError)
+def _not_too_slim(image: Image.Image) -> Image.Image:
+    """The image, on white paper wide enough for the vendor where it is a strip."""
+    width, height = (max(side, max(image.size) // MAX_RATIO) for side in image.size)
+    if (width, height) == image.size:
+        return image
+    paper = Image.new("RGB", (width, height), "white")
+    paper.paste(image)
+    return paper

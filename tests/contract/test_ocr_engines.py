@@ -1,6 +1,7 @@
 """What every OCR engine keeps to."""
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
@@ -50,7 +51,7 @@ def test_text_and_boxes(engine: OcrEngine, sign: Image.Image) -> None:
 
 def test_blank_and_tiny_images(engine: OcrEngine) -> None:
     """No text is an answer, not an error."""
-    for size in ((300, 200), (1, 1), (5, 900), (900, 5)):
+    for size in ((300, 200), (1, 1), (5, 400), (400, 5)):
         assert engine.read(Image.new("RGB", size, "white")) == []
 
 
@@ -78,6 +79,22 @@ def test_vendor_errors_are_ours(error: type[BaseException], sign: Image.Image) -
     vars(broken)["_engine"] = Broken()
     with pytest.raises(ReaderUnavailable, match="faster-paddle/tiny"):
         broken.read(sign)
+
+
+@pytest.mark.skipif(find_spec("rapidocr") is None, reason="RapidOCR is not installed")
+@pytest.mark.parametrize("vendor", ["cv2.error", "onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException"])
+def test_errors_of_the_optional_engine_are_ours(vendor: str, sign: Image.Image) -> None:
+    """The vendor's errors derive from Exception directly, and are mapped all the same."""
+    module, _, name = vendor.rpartition(".")
+    error = getattr(import_module(module), name)
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise error("no")
+
+    engine = RapidOcr(threads=1)
+    vars(engine)["_engine"] = (fail, engine._engine[1])
+    with pytest.raises(ReaderUnavailable, match="rapidocr"):
+        engine.read(sign)
 
 
 def test_interrupt_is_not_an_engine_error(sign: Image.Image) -> None:

@@ -1,0 +1,74 @@
+"""Seconds and memory that one receipt costs until its text is known, models loaded: `python bench/reading.py FOLDER [--count 20]`."""
+
+import argparse
+import os
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from extractor.errors import InputError
+from extractor.ocr.registry import build_ladder
+from extractor.ocr.witness import LOOKS, Witness
+from extractor.pages import PageLimits, check_complete, load_pages
+
+LIMITS = PageLimits()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="receipts; files that are none are skipped")
+    parser.add_argument("--count", type=int, default=20, help="receipts to read (default 20)")
+    parser.add_argument("--efforts", type=int, nargs="+", default=[0], choices=range(len(LOOKS)), help="how hard to look (default 0)")
+    parser.add_argument("--engine", default="auto", help="as in the setting reader.ocr_engine")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads, 0 for all cores")
+    arguments = parser.parse_args()
+
+    paths = receipts(arguments.folder, arguments.count)
+    if not paths:
+        print(f"No receipts in {arguments.folder}.", file=sys.stderr)
+        return 1
+    print(f"{len(paths)} receipts, {arguments.threads or os.cpu_count()} threads, load of the machine {os.getloadavg()[0]:.1f}")
+    witness = Witness(build_ladder(arguments.engine, threads=arguments.threads))
+    for effort in arguments.efforts:
+        read(witness, paths[0], effort)  # loads the model
+        page_seconds, text_seconds = zip(*(read(witness, path, effort) for path in paths), strict=True)
+        report("pages", page_seconds)
+        report(f"text, effort {effort}", text_seconds)
+    return 0
+
+
+def receipts(folder: Path, count: int) -> list[Path]:
+    """The first files of a folder, by name, that are receipts."""
+    found: list[Path] = []
+    for path in sorted(folder.rglob("*")):
+        with suppress(InputError):
+            check_complete(path, LIMITS)
+            found.append(path)
+        if len(found) == count:
+            break
+    return found
+
+
+def read(witness: Witness, path: Path, effort: int) -> tuple[float, float]:
+    """Seconds until the pages of a file are there, and from then until its text is."""
+    started = time.perf_counter()
+    pages = load_pages(path, LIMITS)
+    loaded = time.perf_counter()
+    for page in pages:
+        witness.read(page, effort)
+    return loaded - started, time.perf_counter() - loaded
+
+
+def report(what: str, seconds: Sequence[float]) -> None:
+    slow = sorted(seconds)[int(0.9 * (len(seconds) - 1))]
+    # ru_maxrss is in KiB on Linux, in bytes on macOS.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << (20 if sys.platform == "darwin" else 10))
+    print(f"{what:16} median {statistics.median(seconds):6.3f} s   p90 {slow:6.3f} s   peak {peak:5.0f} MiB so far")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
