@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,11 +13,16 @@ from extractor.settings import Settings, load_settings
 from extractor.source import Source, new_receipt_id
 from schemas.record import Record
 
-ErrorHandler = Callable[[Path, ExtractorError], None]
+Extract = Callable[[Sequence[Source]], list[Record | ExtractorError]]
+"""Reads a batch: a record, or the reason why there is none, for every source in its order."""
 
 
 def read_receipts(
-    paths: Iterable[str | os.PathLike[str]], *, settings: Settings | None = None, on_error: ErrorHandler | None = None
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    settings: Settings | None = None,
+    on_error: Callable[[Path, ExtractorError], None] | None = None,
+    extract: Extract | None = None,
 ) -> Iterator[Record]:
     """One checked record a receipt file, in the order given; nothing is stored and no file is changed.
 
@@ -27,10 +32,11 @@ def read_receipts(
         paths: Images or PDFs.
         settings: Those of the working directory (`receipts.toml`, `RECEIPTS_*`) by default.
         on_error: Called with a file that cannot be read and its error, after which the others go on.
+        extract: Who reads; by default what the settings ask for, loaded anew. `Extraction.from_settings(settings).read` serves many calls.
     Raises:
         ExtractorError: A file cannot be read and there is no `on_error`, or a setting is wrong.
     """
-    for path, result in read_files(map(Path, paths), load_settings() if settings is None else settings):
+    for path, result in read_files(map(Path, paths), load_settings() if settings is None else settings, extract=extract):
         if isinstance(result, Record):
             yield result
         elif on_error is None:
@@ -40,18 +46,14 @@ def read_receipts(
 
 
 def read_files(
-    paths: Iterable[Path], settings: Settings, *, extraction: Extraction | None = None
+    paths: Iterable[Path], settings: Settings, *, extract: Extract | None = None
 ) -> Iterator[tuple[Path, Record | ExtractorError]]:
-    """Each path with its record, or with the reason why it has none, in the order given.
-
-    Args:
-        extraction: Who reads; by default what the settings ask for.
-    """
-    extraction = extraction or Extraction.from_settings(settings)
+    """Each path with its record, or with the reason why it has none, in the order given; the arguments are those of `read_receipts`."""
+    extract = extract or Extraction.from_settings(settings).read
     remaining = iter(paths)
     while batch := list(itertools.islice(remaining, settings.work.batch_size)):
         sources = [_source_of(path) for path in batch]
-        results = iter(extraction.read([source for source in sources if isinstance(source, Source)]))
+        results = iter(extract([source for source in sources if isinstance(source, Source)]))
         for path, source in zip(batch, sources, strict=True):
             yield path, (next(results) if isinstance(source, Source) else source)
 

@@ -43,7 +43,7 @@ def evaluate(
     extraction = Extraction.from_settings(settings)
     score, records = Score(), {}
     paths = (folder / one.image for one in truths)
-    for one, (_, result) in zip(truths, read_files(paths, settings, extraction=extraction), strict=True):
+    for one, (_, result) in zip(truths, read_files(paths, settings, extract=extraction.read), strict=True):
         if isinstance(result, Record):
             records[one.image] = result
         else:
