@@ -112,7 +112,9 @@ def _decode(source: Image.Image, limits: PageLimits) -> Image.Image:
     image = to_rgb(source)
     if factor < 1:
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
-    return image.transpose(turn) if turn is not None else image
+    if turn is not None:
+        image = image.transpose(turn)
+    return image.copy() if image is source else image  # the next frame overwrites `source`
 
 
 def _orientation(source: Image.Image) -> int:
@@ -123,14 +125,14 @@ def _orientation(source: Image.Image) -> int:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """The image as RGB with 8 bits a channel; what is transparent is white."""
+    """The image as RGB with 8 bits a channel, itself where it is that; what is transparent is white."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;"):
         image = Image.fromarray(_eight_bits(np.asarray(image)))
     if image.has_transparency_data:
         paper = Image.new("RGBA", image.size, "white")
         paper.alpha_composite(image.convert("RGBA"))
         image = paper
-    return image.copy() if image.mode == "RGB" else image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _eight_bits(samples: np.ndarray) -> np.ndarray:
