@@ -4,9 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
@@ -19,7 +18,6 @@ HEAD = "0001"
 _HERE = Path(__file__).parent
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers do not wait for the writer
-    "PRAGMA synchronous = FULL",  # what is committed survives a power cut: the original is moved away after it; 0.3 ms a commit on an SSD
     "PRAGMA foreign_keys = ON",
 )
 
@@ -51,13 +49,16 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, durable: bool = False) -> Iterator[Session]:
         """A session whose changes all happen, or none of them if the block raises. One writer at a time, also across processes.
 
+        Args:
+            durable: The changes, and all before them, survive a power cut. Otherwise the last ones may be lost then, always in
+                order: enough for what can be found out again from the folders.
         Raises:
             StorageError: The database is locked, damaged or gone, or the disk is full.
         """
-        with self._errors(), Session(self._writing(), expire_on_commit=False) as session, session.begin():
+        with self._errors(), Session(self._writing(durable=durable), expire_on_commit=False) as session, session.begin():
             session.connection()  # takes the lock now: what the block reads first is still so when it writes
             yield session
 
@@ -65,9 +66,9 @@ class Database:
         """Closes the connections that are not in use."""
         self._engine.dispose()
 
-    def _writing(self) -> Any:
+    def _writing(self, *, durable: bool = True) -> Engine:
         # IMMEDIATE takes the write lock at once and waits for it; a transaction that begins by reading could only fail later.
-        return self._engine.execution_options(begin="BEGIN IMMEDIATE")
+        return self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="FULL" if durable else "NORMAL")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -86,7 +87,10 @@ def _prepare(connection: sqlite3.Connection, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+    options = connection.get_execution_options()
+    if synchronous := options.get("synchronous"):
+        connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
+    connection.exec_driver_sql(options.get("begin", "BEGIN"))
 
 
 def _migrate(connection: Connection, path: Path) -> None:

@@ -177,8 +177,8 @@ class Ledger:
         return self._select(JobRow.state.in_(_TO_FILE), JobRow.filed_at.is_(None), is_due, ~is_early, limit=limit)
 
     def plan(self, job: Job, filed_as: str) -> Job:
-        """The job with the place where its file is about to be moved; written down before it is moved."""
-        return self._change(job, {"filed_as": filed_as})
+        """The job with the place where its file is about to be moved; durably written down before it is moved."""
+        return self._change(job, {"filed_as": filed_as}, durable=True)
 
     def filed(self, job: Job) -> Job:
         """The closed job: everything is in place. `stored` becomes `done`."""
@@ -212,8 +212,8 @@ class Ledger:
         with self._database.read() as session:
             return _job(session, job.id)
 
-    def _change(self, job: Job, values: dict[str, object]) -> Job:
-        with self._database.write() as session:
+    def _change(self, job: Job, values: dict[str, object], *, durable: bool = False) -> Job:
+        with self._database.write(durable=durable) as session:
             session.execute(update(JobRow).where(JobRow.id == job.id, JobRow.state == job.state).values(values))
             return _job(session, job.id)
 

@@ -8,6 +8,7 @@ outbox/duplicates/lunch.jpg, .duplicate.json the same bytes again, and where the
 outbox/.work/<receipt id>/lunch.jpg          a private copy while it is read; what is hashed, read and filed are the same bytes
 """
 
+import errno
 import json
 import os
 import shutil
@@ -181,7 +182,9 @@ class Outbox:
         if copy is None:
             way_out = "Its record is saved; put the same file in the inbox under the same name."
             raise StorageError(f"{job.name} left the inbox before it was filed. {way_out}")
-        move(copy, original)
+        if os.path.lexists(original):
+            raise FileExistsError(errno.EEXIST, "holds other bytes than the receipt; move it away", os.fspath(original))
+        copy.rename(original)  # its name is brought to disk together with that of the JSON
 
     def _take_from_inbox(self, job: Job) -> None:
         """Removes the job's file from the inbox, and only that: a file that has replaced it there stays."""

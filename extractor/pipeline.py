@@ -74,7 +74,7 @@ class Pipeline:
 
     def _store_record(self, job: Job, record: Record) -> Record:
         """Saves the record and marks its job in one transaction: both or neither."""
-        with self._database.write() as session:
+        with self._database.write(durable=True) as session:  # its file leaves the inbox soon
             saved = self._store.save(session, record)
             self._ledger.stored(session, job, self._outbox.place_for_record(job, saved))
         return saved

@@ -1,0 +1,79 @@
+"""What a receipt costs beyond its reading: claim, copy, store, outbox, with a reader that costs nothing.
+
+    python -m bench.overhead [--receipts 300] [--size-kb 300] [--folder DIR]
+
+Prints the median and 90th percentile in milliseconds a receipt, and the same without waiting for the disk (fsync), which
+shows what the machine's disk adds. The check that a file decodes to its end is the reader's side and is left out.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import threading
+import time
+from pathlib import Path
+from unittest import mock
+
+from extractor.service import build
+from extractor.settings import InboxSettings, Settings, WorkSettings
+from extractor.testing import ScriptedExtraction, make_record
+from schemas.receipt import Item
+from schemas.record import Check, Record
+from schemas.values import FieldEvidence
+
+BUDGET_MS = 10.0
+
+
+def rich_record(source) -> Record:  # type: ignore[no-untyped-def]
+    """A record with 12 items, 8 checks, 40 fields and a page of text, as a supermarket's receipt has them."""
+    return make_record(
+        source,
+        merchant_name="Kopi & Co.",
+        currency_code="MYR",
+        items=tuple(Item(description=f"item {number}", total_price="1.25") for number in range(12)),
+        checks=tuple(Check(name="sum", expected="15.00", actual="15.00", passed=True) for _ in range(8)),
+        fields={f"items[{number}].total_price": FieldEvidence(raw_text="1.25", box=(0.1, 0.2, 0.3, 0.4)) for number in range(40)},
+        ocr_text="FLAT WHITE 1.25\n" * 60,
+    )
+
+
+def run(folder: Path, receipts: int, size_bytes: int) -> list[float]:
+    """Milliseconds a receipt, one value a batch, from hand-over by the inbox to `done`."""
+    settings = Settings(
+        inbox_dir=folder / "inbox", outbox_dir=folder / "outbox", database=folder / "receipts.db",
+        inbox=InboxSettings(settle_seconds=0), work=WorkSettings(),
+    )  # fmt: skip
+    service = build(settings, extract=ScriptedExtraction(rich_record), check=lambda _: None)
+    times, batch = [], settings.work.batch_size
+    for start in range(0, receipts, batch):
+        for number in range(start, start + batch):
+            (settings.inbox_dir / f"{number}.jpg").write_bytes(os.urandom(size_bytes))
+        began = time.perf_counter()
+        service._scan()  # noqa: SLF001 -- the very step that the service's thread repeats
+        service._worker.run_once(threading.Event())  # noqa: SLF001 -- as above
+        times.append((time.perf_counter() - began) * 1000 / batch)
+    assert len(list(service.archive.store.list())) == len(times) * batch  # noqa: S101 -- nothing is measured that was not done
+    service.archive.close()
+    return times
+
+
+def report(title: str, times: list[float]) -> None:
+    deciles = statistics.quantiles(times, n=10)
+    print(f"{title:<16} median {statistics.median(times):6.2f} ms   90th percentile {deciles[8]:6.2f} ms   budget {BUDGET_MS:.0f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--receipts", type=int, default=300)
+    parser.add_argument("--size-kb", type=int, default=300)
+    parser.add_argument("--folder", type=Path, help="where to work, to measure another disk")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        report("as it is", run(Path(folder) / "a", arguments.receipts, arguments.size_kb * 1000))
+        with mock.patch("os.fsync"):
+            report("without fsync", run(Path(folder) / "b", arguments.receipts, arguments.size_kb * 1000))
+
+
+if __name__ == "__main__":
+    main()
