@@ -1,6 +1,7 @@
 """The installation is examined: each finding says whether it is sound and, if not, what to do."""
 
 import importlib.util
+import json
 import os
 import shutil
 import sqlite3
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.resources import files
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -67,6 +69,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _database(settings.database)
     yield _events(settings)
     yield _ocr(settings)
+    yield _weights()
     yield _gpu()
 
 
@@ -173,6 +176,22 @@ def _ocr(settings: Settings) -> Finding:
         advice = "Choose another engine with reader.ocr_engine, or install the project again."
         return Finding("ocr", Level.FAIL, f"{transcript.engine} reads {transcript.text!r} where {DRAWN!r} is drawn", advice)
     return Finding("ocr", Level.OK, f"{transcript.engine} loads and reads in {seconds:.1f} s")
+
+
+def _weights() -> Finding:
+    """Whether the field models that ship with the package are there and whole."""
+    advice = "Install the project again: its package is incomplete."
+    sizes: dict[str, int] = {}
+    try:
+        for path in files("extractor.readers.ocr").joinpath("weights").iterdir():
+            data = path.read_bytes()
+            json.loads(data)
+            sizes[path.name] = len(data)
+    except (OSError, ValueError) as error:
+        return Finding("weights", Level.FAIL, f"the field models cannot be read: {error}", advice)
+    if not sizes:
+        return Finding("weights", Level.FAIL, "the field models are not there", advice)
+    return Finding("weights", Level.OK, f"field models {', '.join(sorted(sizes))}, {sum(sizes.values()) / 1000:.0f} kB")
 
 
 def _gpu() -> Finding:

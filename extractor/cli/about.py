@@ -33,7 +33,7 @@ def doctor(
     context: typer.Context,
     output: Annotated[ReportFormat, typer.Option("--format", "-f", help="How findings are written to stdout.")] = ReportFormat.TABLE,
 ) -> None:
-    """Examine folders, rights, database, disk, events, OCR and GPU, and say what to do. Exit code 1 where something fails."""
+    """Examine folders, rights, database, disk, events, OCR, weights and GPU, and say what to do. Exit code 1 where something fails."""
     from extractor.doctor import Level, examine
 
     has_failed = False

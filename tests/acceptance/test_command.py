@@ -125,7 +125,7 @@ def test_doctor_finds_a_fresh_installation_sound(installation: Installation) -> 
     """Nothing fails, the engine reads what is drawn for it, and no probe is left behind."""
     findings = json.loads(installation.run("doctor", "--format", "json").stdout)
 
-    assert {finding["name"] for finding in findings} >= {"sqlite", "inbox", "outbox", "database", "events", "ocr", "gpu"}
+    assert {finding["name"] for finding in findings} >= {"sqlite", "inbox", "outbox", "database", "events", "ocr", "weights", "gpu"}
     assert [finding for finding in findings if finding["level"] == "fail"] == []
     assert list(installation.inbox.iterdir()) == list(installation.outbox.iterdir()) == []
 
