@@ -56,7 +56,7 @@ def aim(rng: Random, sheet: Sheet, ink: str, tilt_degrees: float | None) -> Pose
     The whole sheet stays in the picture.
     """
     stretch = rng.choice((1.0, 1.0, 1.0, 1.15, 1.3))
-    scale = rng.uniform(0.55, 1.1) if ink == "photo" else rng.uniform(0.8, 1.15)
+    scale = rng.uniform(0.45, 1.1) if ink == "photo" else rng.uniform(0.8, 1.15)
     width, height = sheet.width * scale, sheet.height * scale * stretch
     limit = {"photo": 6.0, "clean": 0.0, "faint": 0.8}.get(ink, 1.2)
     angle = math.radians(rng.gauss(0, limit / 2.5) if tilt_degrees is None else tilt_degrees)

@@ -67,7 +67,10 @@ def _worn(coverage: Plane, ink: str, rng: Random, noise: np.random.Generator) ->
     if ink in ("scan", "photo"):
         coverage = coverage * (0.75 + 0.25 * _smooth(noise, coverage.shape, 8))
     if ink != "clean":
-        coverage = coverage * (noise.random(coverage.shape, dtype=np.float32) > rng.uniform(0.0, 0.06))
+        coverage = coverage * (noise.random(coverage.shape, dtype=np.float32) > rng.uniform(0.0, 0.12))
+    if ink in ("faint", "dots") and rng.random() < 0.4:
+        worn_off = _smooth(noise, coverage.shape, 40) > rng.uniform(0.78, 0.95)
+        coverage = np.where(worn_off, coverage * np.float32(0.25), coverage)
     return coverage.astype(np.float32)
 
 
@@ -151,5 +154,5 @@ def draw(sheet: Sheet, pose: Pose, ink: str, seed: str) -> Image.Image:
         lit = _lit(np.asarray(base, dtype=np.float32), rng, noise)
         picture = Image.fromarray(np.clip(lit, 0, 255).astype(np.uint8))
     if rng.random() < 0.7:
-        picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.1 if ink == "photo" else 0.7)))
-    return _as_jpeg(picture, rng.randint(55, 92))
+        picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.3 if ink == "photo" else 0.9)))
+    return _as_jpeg(picture, rng.randint(35, 92))
