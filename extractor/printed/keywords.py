@@ -37,17 +37,20 @@ class Role(StrEnum):
     UNIT = "unit"
 
 
-_ALIKE: Final = str.maketrans(
-    "015 8!|iıíавекмнорстухіѕαβεζηικμνορτυχⅼ".replace(" ", ""),
-    "olsb" + "llllll"[:5] + "abekmhopctyxlsabezhlkmnoptyx" + "l",
+_SHAPES: Final = (
+    "0o 1l 5s 8b !l |l ıl íl il "
+    "аa бb вb гr дa еe жx з3 иn йn кk лn мm нh оo пn рp сc тt уy хx цu ч4 шw щw ъb ьb юo яr іl "
+    "∑σ αa βb γf δa εe ζz ηh θo ιl κk λa μm νn ξe οo πn ρp τt υy χx ψy ωo"
 )
+"""Pairs of a character and the Latin letter that OCR takes it for: look-alikes, and capitals of scripts that an engine does not know."""
+_ALIKE: Final = str.maketrans({pair[0]: pair[1] for pair in _SHAPES.split()})
 _SHORT: Final = 4
 _MIDDLE: Final = 6
 """Keywords up to this length count as whole words only."""
 
 
 def skeleton(text: str) -> str:
-    """The text as OCR cannot confuse it: no case, accents, spaces or punctuation; `0` as o, `1` and i as l, Cyrillic and Greek as Latin."""
+    """The text as OCR cannot confuse it: no case, accents, spaces or punctuation; `0` as o, `1` and i as l, Cyrillic and Greek in Latin shapes."""
     return _squash(text).text
 
 

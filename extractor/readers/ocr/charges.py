@@ -10,6 +10,8 @@ from extractor.readers.ocr.rows import Entry, Rows
 from extractor.readers.ocr.sums import Sums
 from extractor.readers.ocr.taxes import Taxes
 
+_NEXT: Final = 6
+"""Rows between two sums of one receipt at most; further down stands the card slip."""
 MAX_ROUNDING: Final = Decimal("0.99")
 
 
@@ -58,10 +60,8 @@ def _fit(entry: Entry, sums: Sums, total: Entry | None, taxes: Taxes) -> int:
 def _earlier_sum(rows: Rows, total: Entry) -> Entry | None:
     """A sum equal to the total that is printed above it under another name."""
     others = {Role.CASH, Role.CARD, Role.PAYMENT, Role.CHANGE, Role.COUNT, Role.NOISE, Role.TAX}
-    for entry in rows.entries:
-        if entry.row < total.row and entry.value == total.value and entry.roles & {Role.TOTAL, Role.GRAND} and not entry.roles & others:
-            return entry
-    return None
+    same = [e for e in rows.entries if e.value == total.value and e.roles & {Role.TOTAL, Role.GRAND} and not e.roles & others]
+    return same[0] if len(same) > 1 and same[0].label != same[-1].label and same[-1].row - same[0].row <= _NEXT else None
 
 
 def _named(rows: Rows, role: Role, total: Entry | None) -> Entry | None:

@@ -56,7 +56,7 @@ def find_items(rows: Rows, sums: Iterable[Entry]) -> tuple[FoundItem, ...]:
     known = tuple(sums)
     targets = {entry.value for entry in known}
     first = next((row.index for row in rows if row.last is not None and not row.last.roles & _NEVER), None)
-    if first is None:
+    if first is None or any(entry.row < first for entry in known):
         return ()
     labelled = [row.index for row in rows if row.last is not None and row.index > first and _is_end(row.last)]
     ends = [min(labelled, default=len(rows.rows)), *(entry.row for entry in known if entry.row > first)]
@@ -194,8 +194,8 @@ def _names_above(row: Row, pending: _Pending) -> list[Row]:
 def _before_price(row: Row) -> str:
     """The row's text left of its amounts, or between them where nothing is left of them."""
     price = row.entries[-1]
-    columns = [entry for entry in row.entries if entry is price or _is_unit_price(row, entry, price)]
-    cut = row.text[: columns[0].printed.start]
+    units = [entry for entry in row.entries if entry is not price and _is_unit_price(row, entry, price)]
+    cut = row.text[: (units or [price])[-1].printed.start]
     if says_something(cut):
         return cut
     text = row.text
@@ -217,7 +217,8 @@ def _is_unit_price(row: Row, entry: Entry, price: Entry) -> bool:
 def _fitting(items: list[FoundItem], targets: set[Decimal]) -> tuple[FoundItem, ...]:
     """The items that add up to a known sum: all, a leading part, or all but a few doubtful rows; else all that are not doubtful."""
     plain = [item for item in items if not item.total.roles & _DOUBTFUL or item.total.roles & {Role.DISCOUNT, Role.DEPOSIT}]
-    for chosen, least in ((plain, 1), (items, 2)):
+    positive = [item for item in plain if item.total.value > 0]
+    for chosen, least in ((plain, 1), (items, 2), (positive, 2)):
         for size in range(len(chosen), least - 1, -1):
             if _sum(chosen[:size]) in targets and (size > 1 or len(chosen) == 1):
                 return tuple(chosen[:size])

@@ -128,8 +128,8 @@ class Sums:
     def settled(self) -> frozenset[Decimal]:
         """Values with two amounts below, whatever their labels, whose difference they are: tendered and change."""
         found = set()
-        for place, entry in enumerate(self.column):
-            following = [below.value for below in self.column[place + 1 : place + 5]]
+        for entry in self.column:
+            following = [below.value for row in self.rows.rows[entry.row + 1 : entry.row + 6] for below in row.entries]
             if any(a - b == entry.value and b > 0 for a, b in combinations(following, 2)):
                 found.add(entry.value)
         return frozenset(found)
@@ -157,11 +157,18 @@ class Sums:
         if not tax and not self.extras:
             return ()
         offsets = _reachable(tax, self.extras) | {tax}
-        found = [e for e in self.entries if e.value != total and any(abs(e.value + offset - total) <= CENT for offset in offsets)]
+        found = [e for e in self.entries if e.value != total and any(abs(e.value + offset - total) <= self.slack for offset in offsets)]
         fitting = [
             e for e in found if not e.roles & {Role.CASH, Role.CHANGE, Role.CARD, Role.DISCOUNT, Role.SAVINGS} and abs(e.value) > abs(tax)
         ]
         return tuple(sorted(fitting, key=_base_rank))
+
+    @cached_property
+    def slack(self) -> Decimal:
+        """What a sum may miss: a cent, or what rounding takes where the receipt says that it rounds."""
+        if not any(Role.ROUNDING in row.roles for row in self.rows):
+            return CENT
+        return CASH_STEP if self.rows.mark else Decimal(100)
 
     def base_merit(self, total: Decimal, tax: Decimal) -> float:
         """How surely a tax is right because a printed base and it make the total."""

@@ -181,9 +181,11 @@ def _merit(sums: Sums, option: Taxes, total: Decimal | None, figures: Sequence[T
     merit += 0.3 * (option.source is not None) + 0.2 * (value > 0)
     merit -= 1.0 * any(Role.NET in figure.amount.roles for figure in option.lines)
     merit -= 0.2 * any(not figure.amount.is_last for figure in option.lines if not figure.is_table)
+    merit -= 1.0 * any(figure.amount.printed.decimals > 2 for figure in option.lines)
     merit += 1.5 * _is_sum(value, figures)
     if total is not None:
-        merit += sums.base_merit(total, value)
+        is_net = any(Role.NET in figure.amount.roles for figure in option.lines)
+        merit += 0.0 if is_net else sums.base_merit(total, value)
         nets = sum((figure.net.value for figure in option.lines if figure.net), Decimal(0))
         merit += 2.0 * (nets > 0 and abs(nets + value - total) <= 2 * _NEAR)
         merit -= 3.0 * (not _within(value, total))
