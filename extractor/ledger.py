@@ -9,12 +9,14 @@ At most one open job has a path, and at most one living job has a content (SHA-2
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, Update, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from extractor.clock import Clock
 from extractor.db import Database
@@ -36,7 +38,46 @@ class LeaseLost(StorageError):
     """The job is not ours any more: another worker took it over, or it was put back. What was done for it does not count."""
 
 
-_COLUMNS = tuple(getattr(JobRow, field.name) for field in dataclasses.fields(Job))
+# Statements that every receipt needs are built once: building them costs several times what SQLite needs to run them.
+_JOBS = JobRow.metadata.tables[JobRow.__tablename__]
+_COLUMNS = tuple(_JOBS.c[field.name] for field in dataclasses.fields(Job))
+_IS_OPEN = _JOBS.c.filed_at.is_(None)
+_IS_DUE = _JOBS.c.next_attempt_at <= bindparam("now")
+_ORDER = (_JOBS.c.next_attempt_at, _JOBS.c.id)
+
+_INSERT = insert(_JOBS).returning(*_COLUMNS)
+_OPEN_ID = select(_JOBS.c.id).where(_JOBS.c.path == bindparam("path"), _IS_OPEN)
+_LIVING_TWIN = select(_JOBS.c.receipt_id).where(_JOBS.c.sha256 == bindparam("sha256"), _JOBS.c.state.in_(_LIVING))
+
+_MOVE = (
+    update(_JOBS)
+    .where(
+        _JOBS.c.id == bindparam("job_id"),
+        _JOBS.c.state == bindparam("job_state"),
+        _JOBS.c.worker.is_not_distinct_from(bindparam("job_worker")),
+    )
+    .returning(*_COLUMNS)
+)
+"""Changes one job, if it is still in the state, and in the hands, in which it was seen; the columns come with the parameters."""
+
+
+def _claim_statement(which: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    due = select(_JOBS.c.id).where(_JOBS.c.state == JobState.QUEUED, _IS_DUE, _IS_OPEN, which).order_by(*_ORDER).limit(bindparam("count"))
+    values = {"state": JobState.READING, "worker": bindparam("by"), "lease_until": bindparam("until")}
+    return update(_JOBS).where(_JOBS.c.id.in_(due)).values(values).returning(*_COLUMNS)
+
+
+_CLAIM = _claim_statement(_JOBS.c.interruptions == 0)
+_CLAIM_SUSPECT = _claim_statement(_JOBS.c.interruptions > 0)
+
+_FIRST = _JOBS.alias("first_job")
+_FIRST_IS_UNDECIDED = exists().where(_FIRST.c.receipt_id == _JOBS.c.duplicate_of, _FIRST.c.state.in_(_UNDECIDED))
+_TO_FILE_DUE = (
+    select(*_COLUMNS)
+    .where(_JOBS.c.state.in_(_TO_FILE), _IS_OPEN, _IS_DUE, or_(_JOBS.c.state != JobState.DUPLICATE, ~_FIRST_IS_UNDECIDED))
+    .order_by(*_ORDER)
+    .limit(bindparam("count"))
+)
 
 
 class Ledger:
@@ -59,18 +100,16 @@ class Ledger:
 
     def _add(self, arrival: Arrival, state: JobState, values: dict[str, object]) -> Job | None:
         now = self._clock.now()
-        row = JobRow(
-            receipt_id=new_receipt_id(now), received_at=now, next_attempt_at=now.timestamp(), state=state, tags=arrival.tags,
-            path=arrival.path, name=arrival.name, size_bytes=arrival.size_bytes, sha256=arrival.sha256, **values,
-        )  # fmt: skip
+        row = dataclasses.asdict(arrival) | {
+            "receipt_id": new_receipt_id(now), "name": arrival.name, "tags": arrival.tags, "received_at": now,
+            "next_attempt_at": now.timestamp(), "state": state, "attempts": 0, "interruptions": 0, "waits": 0,
+        }  # fmt: skip
         with self._database.write() as session:
-            if session.scalar(select(JobRow.id).where(JobRow.path == arrival.path, JobRow.filed_at.is_(None))):
+            if session.scalar(_OPEN_ID, {"path": arrival.path}):
                 return None
             if state is JobState.QUEUED and (twin := _living_twin(session, arrival.sha256)):
-                row.state, row.duplicate_of = JobState.DUPLICATE, twin
-            session.add(row)
-            session.flush()
-            return _job(session, row.id)
+                row |= {"state": JobState.DUPLICATE, "duplicate_of": twin}
+            return _from_row(session.connection().execute(_INSERT, row | values).one())
 
     def open_paths(self) -> frozenset[Path]:
         """Paths of open jobs."""
@@ -89,16 +128,16 @@ class Ledger:
 
         A job during which the program died is handed out alone, after all others, so that it can hurt no neighbour.
         """
+        if jobs := self._claim(_CLAIM, worker, limit):
+            return jobs
         self.reclaim()
-        return self._claim(worker, limit, JobRow.interruptions == 0) or self._claim(worker, 1, JobRow.interruptions > 0)
+        return self._claim(_CLAIM_SUSPECT, worker, 1)
 
-    def _claim(self, worker: str, limit: int, which: ColumnElement[bool]) -> tuple[Job, ...]:
+    def _claim(self, statement: ReturningUpdate[Any], worker: str, limit: int) -> tuple[Job, ...]:
         now = self._clock.now().timestamp()
-        due = select(JobRow.id).where(JobRow.state == JobState.QUEUED, JobRow.next_attempt_at <= now, JobRow.filed_at.is_(None), which)
-        chosen = due.order_by(JobRow.next_attempt_at, JobRow.id).limit(limit)
-        values = {"state": JobState.READING, "worker": worker, "lease_until": now + self._work.lease_seconds}
+        values = {"now": now, "by": worker, "until": now + self._work.lease_seconds, "count": limit}
         with self._database.write() as session:
-            rows = session.execute(update(JobRow).where(JobRow.id.in_(chosen)).values(values).returning(*_COLUMNS)).all()
+            rows = session.connection().execute(statement, values).all()
         return tuple(sorted((_from_row(row) for row in rows), key=lambda job: (job.next_attempt_at, job.id)))
 
     def reclaim(self, *, from_the_dead: bool = False) -> int:
@@ -132,8 +171,8 @@ class Ledger:
             LeaseLost: The transaction must not be committed.
         """
         values = {"state": JobState.STORED, "filed_as": filed_as, "worker": None, "lease_until": None, "waits": 0}
-        if not _count(session, update(JobRow).where(_held(job)).values(values | {"error_kind": None, "error_message": None})):
-            raise LeaseLost(f"{job.name} was taken over by another worker. Nothing is to be done.")
+        if not _moved(session, job, values | {"error_kind": None, "error_message": None}):
+            raise _lease_lost(job)
 
     def try_again(self, job: Job, error: ExtractorError) -> Job:
         """The job after an attempt that failed but may succeed later: queued with a longer wait each time, or failed after too many.
@@ -158,11 +197,12 @@ class Ledger:
 
     def _end_reading(self, job: Job, values: dict[str, object]) -> Job:
         with self._database.write() as session:
-            if not _count(session, update(JobRow).where(_held(job)).values({"worker": None, "lease_until": None} | values)):
-                raise LeaseLost(f"{job.name} was taken over by another worker. Nothing is to be done.")
-            if values["state"] is JobState.WITHDRAWN:
+            after = _moved(session, job, {"worker": None, "lease_until": None} | values)
+            if after is None:
+                raise _lease_lost(job)
+            if after.state is JobState.WITHDRAWN:
                 _promote_duplicate(session, job)
-            return _job(session, job.id)
+            return after
 
     # Filing
 
@@ -171,10 +211,9 @@ class Ledger:
 
         A duplicate waits until the first file is filed or failed: if that one is withdrawn, the duplicate takes its place.
         """
-        first = aliased(JobRow)
-        is_early = exists().where(first.receipt_id == JobRow.duplicate_of, first.state.in_(_UNDECIDED), JobRow.state == JobState.DUPLICATE)
-        is_due = JobRow.next_attempt_at <= self._clock.now().timestamp()
-        return self._select(JobRow.state.in_(_TO_FILE), JobRow.filed_at.is_(None), is_due, ~is_early, limit=limit)
+        with self._database.read() as session:
+            rows = session.connection().execute(_TO_FILE_DUE, {"now": self._clock.now().timestamp(), "count": limit})
+            return tuple(_from_row(row) for row in rows)
 
     def plan(self, job: Job, filed_as: str) -> Job:
         """The job with the place where its file is about to be moved; durably written down before it is moved."""
@@ -206,16 +245,13 @@ class Ledger:
             with self._database.write() as session:
                 if twin := _living_twin(session, job.sha256):
                     fresh |= {"state": JobState.DUPLICATE, "duplicate_of": twin}
-                session.execute(update(JobRow).where(JobRow.id == job.id, JobRow.state == JobState.FAILED).values(fresh))
+                return _moved(session, job, fresh) or job
         except IntegrityError:
-            pass  # the inbox was quicker: the path has an open job
-        with self._database.read() as session:
-            return _job(session, job.id)
+            return job  # the inbox was quicker: the path has an open job
 
     def _change(self, job: Job, values: dict[str, object], *, durable: bool = False) -> Job:
         with self._database.write(durable=durable) as session:
-            session.execute(update(JobRow).where(JobRow.id == job.id, JobRow.state == job.state).values(values))
-            return _job(session, job.id)
+            return _moved(session, job, values) or job
 
     # Looking
 
@@ -244,7 +280,7 @@ class Ledger:
             return session.scalar(select(func.min(due)).where(JobRow.filed_at.is_(None)))
 
     def _select(self, *conditions: ColumnElement[bool], limit: int | None) -> tuple[Job, ...]:
-        statement = select(*_COLUMNS).where(*conditions).order_by(JobRow.next_attempt_at, JobRow.id).limit(limit)
+        statement = select(*_COLUMNS).where(*conditions).order_by(*_ORDER).limit(limit)
         with self._database.read() as session:
             return tuple(_from_row(row) for row in session.execute(statement))
 
@@ -256,7 +292,7 @@ class Ledger:
 
 def _living_twin(session: Session, sha256: str | None) -> str | None:
     """`receipt_id` of the job that has these bytes and is not failed."""
-    return session.scalar(select(JobRow.receipt_id).where(JobRow.sha256 == sha256, JobRow.state.in_(_LIVING))) if sha256 else None
+    return session.scalar(_LIVING_TWIN, {"sha256": sha256}) if sha256 else None
 
 
 def _promote_duplicate(session: Session, withdrawn: Job) -> None:
@@ -268,12 +304,15 @@ def _promote_duplicate(session: Session, withdrawn: Job) -> None:
         session.execute(update(JobRow).where(copies).values(duplicate_of=heir.receipt_id))
 
 
-def _held(job: Job) -> ColumnElement[bool]:
-    return and_(JobRow.id == job.id, JobRow.state == JobState.READING, JobRow.worker == job.worker)
+def _moved(session: Session, job: Job, values: Mapping[str, object]) -> Job | None:
+    """The job with new values; `None` where somebody else has moved it since."""
+    seen = {"job_id": job.id, "job_state": job.state, "job_worker": job.worker}
+    row = session.connection().execute(_MOVE, {**values, **seen}).one_or_none()
+    return None if row is None else _from_row(row)
 
 
-def _job(session: Session, job_id: int) -> Job:
-    return _from_row(session.execute(select(*_COLUMNS).where(JobRow.id == job_id)).one())
+def _lease_lost(job: Job) -> LeaseLost:
+    return LeaseLost(f"{job.name} was taken over by another worker. Nothing is to be done.")
 
 
 def _from_row(row: Row[Any]) -> Job:

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, column, delete, exists, func, insert, select, table, text
+from sqlalchemy import ColumnElement, Insert, Select, Text, bindparam, column, delete, exists, func, insert, select, table, text
 from sqlalchemy.orm import Session
 
 from extractor import tables
@@ -22,6 +22,31 @@ _PLAIN = (
     "currency_code", "locale", "category", "is_refund", "tax_included", "reader", "model", "prompt_version", "schema_version", "ocr_text",
 )  # fmt: skip
 """Columns that hold the record's field of the same name as it is."""
+
+# Statements that every receipt needs are built once: building them costs several times what SQLite needs to run them.
+_ROW_ID = select(ReceiptRow.id).where(ReceiptRow.receipt_id == bindparam("receipt_id"))
+_DELETE = delete(ReceiptRow).where(ReceiptRow.id == bindparam("row_id"))
+_INSERT: dict[type[Base], Insert] = {
+    mapper.class_: insert(Base.metadata.tables[mapper.class_.__tablename__]) for mapper in Base.registry.mappers
+}
+_INSERT_RECEIPT = _INSERT[ReceiptRow].returning(ReceiptRow.id)
+_INSERT_WORDS = text("INSERT INTO receipts_fts (rowid, merchant, items, ocr_text) VALUES (:id, :merchant, :items, :ocr_text)")
+_DELETE_WORDS = text("DELETE FROM receipts_fts WHERE rowid = :id")
+_TWIN = (
+    select(ReceiptRow.receipt_id)
+    .where(
+        ReceiptRow.merchant_key == bindparam("merchant_key"),
+        ReceiptRow.transaction_date == bindparam("transaction_date"),
+        ReceiptRow.transaction_time.is_not_distinct_from(bindparam("transaction_time")),
+        ReceiptRow.total_minor == bindparam("total_minor"),
+        ReceiptRow.currency_code.is_not_distinct_from(bindparam("currency_code")),
+        ReceiptRow.source_sha256 != bindparam("source_sha256"),
+        ReceiptRow.receipt_id != bindparam("receipt_id"),
+        ReceiptRow.duplicate_of.is_distinct_from(bindparam("receipt_id")),
+    )
+    .order_by(ReceiptRow.receipt_id)
+    .limit(1)
+)
 
 _WORDS = table("receipts_fts", column("rowid"), column("rank"))
 
@@ -39,23 +64,18 @@ class Store:
         """
         if record.duplicate_of is None and (twin := self._find_twin(session, record)):
             record = record.model_copy(update={"duplicate_of": twin})
-        row_id = session.scalar(select(ReceiptRow.id).where(ReceiptRow.receipt_id == record.receipt_id))
+        connection = session.connection()
+        row_id = connection.scalar(_ROW_ID, {"receipt_id": record.receipt_id})
         if row_id is not None:
-            session.execute(text("DELETE FROM receipts_fts WHERE rowid = :id"), {"id": row_id})
-            session.execute(delete(ReceiptRow).where(ReceiptRow.id == row_id))  # its parts go with it
-        added = session.execute(insert(ReceiptRow).returning(ReceiptRow.id), [_receipt_values(record) | ({"id": row_id} if row_id else {})])
+            connection.execute(_DELETE_WORDS, {"id": row_id})
+            connection.execute(_DELETE, {"row_id": row_id})  # its parts go with it
+        row_id = connection.scalar(_INSERT_RECEIPT, _receipt_values(record) | ({"id": row_id} if row_id else {}))
         for part, rows in _parts(record).items():
             if rows:
-                session.execute(insert(part), [{"receipt_id": record.receipt_id} | row for row in rows])
-        words = {
-            "id": added.scalar_one(),
-            "merchant": _words_of(record.merchant_name),
-            "items": _words_of("\n".join(item.description or "" for item in record.items)),
-            "ocr_text": _words_of(record.ocr_text),
-        }
-        session.execute(
-            text("INSERT INTO receipts_fts (rowid, merchant, items, ocr_text) VALUES (:id, :merchant, :items, :ocr_text)"), words
-        )
+                connection.execute(_INSERT[part], [{"receipt_id": record.receipt_id} | row for row in rows])
+        items = "\n".join(item.description or "" for item in record.items)
+        words = {"merchant": record.merchant_name, "items": items, "ocr_text": record.ocr_text}
+        connection.execute(_INSERT_WORDS, {"id": row_id} | {name: _words_of(text) for name, text in words.items()})
         return record
 
     def get(self, receipt_id: str) -> Record | None:
@@ -122,17 +142,16 @@ class Store:
         key = _key(record.merchant_name)
         if not key or record.transaction_date is None or record.total is None:
             return None
-        same = (
-            ReceiptRow.merchant_key == key,
-            ReceiptRow.transaction_date == record.transaction_date.isoformat(),
-            ReceiptRow.transaction_time.is_not_distinct_from(_iso(record.transaction_time)),
-            ReceiptRow.total_minor == to_minor(record.total, record.currency_code),
-            ReceiptRow.currency_code.is_not_distinct_from(record.currency_code),
-            ReceiptRow.source_sha256 != record.source_sha256,
-            ReceiptRow.receipt_id != record.receipt_id,
-            ReceiptRow.duplicate_of.is_distinct_from(record.receipt_id),
-        )
-        return session.scalar(select(ReceiptRow.receipt_id).where(*same).order_by(ReceiptRow.receipt_id).limit(1))
+        seen = {
+            "merchant_key": key,
+            "transaction_date": _iso(record.transaction_date),
+            "transaction_time": _iso(record.transaction_time),
+            "total_minor": to_minor(record.total, record.currency_code),
+            "currency_code": record.currency_code,
+            "source_sha256": record.source_sha256,
+            "receipt_id": record.receipt_id,
+        }
+        return session.scalar(_TWIN, seen)
 
 
 def _receipt_values(record: Record) -> dict[str, Any]:
