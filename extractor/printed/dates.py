@@ -271,7 +271,8 @@ def _named(match: re.Match[str], plain: str, order: Order) -> PrintedDate | None
     day, year = match["d"].translate(_AS_DIGIT), match["y"].translate(_AS_DIGIT)
     gaps = match["g"] + match["h"]
     is_spaced = gaps.isspace() and match["m"] in months.ALSO_WORDS
-    if not re.search(r"\d", match["d"]) or (len(year) == 2 and (is_spaced or (order == "MDY" and match["h"] == "."))):
+    is_word = sum(character.isalpha() for character in match["m"]) >= 2
+    if not is_word or not re.search(r"\d", match["d"]) or (len(year) == 2 and (is_spaced or (order == "MDY" and match["h"] == "."))):
         return None
     for length in (len(year), 2):
         end = match.start("y") + length if order != "YMD" else match.end()
