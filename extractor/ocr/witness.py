@@ -15,6 +15,8 @@ SURE = 0.78  # mean confidence: above 0.8 on pages that are the right way up, be
 MIN_CHARACTERS = 12  # too little text to tell a page's direction from
 MAX_TILT = 2.0  # degrees; below this neither recognition nor rows suffer
 STILL_READ = 0.9  # share of the evidence that must be left after levelling
+# Engines scale a page to 1600 pixels before they look for text: small print of a strip would vanish.
+MAX_STRIP, BAND, MIN_STRIP_PX = 8, 5, 2000  # heights in widths of the page; what is lower than 2000 pixels is not scaled much
 SAME_PLACE = 0.6  # share of the smaller of two fragments that the other covers, from which on they are one
 
 Enhance = Callable[[Image.Image], Image.Image]
@@ -107,14 +109,16 @@ class Witness:
         return image, seen
 
     def _read(self, image: Image.Image, look: _Look) -> list[Fragment]:
-        """Fragments with boxes in pixels of `image`, however the look changes it."""
-        sight = look.enhance(image) if look.enhance else image
-        if look.enlarge != 1:
-            sight = sight.resize((round(image.width * look.enlarge), round(image.height * look.enlarge)), Image.Resampling.LANCZOS)
-        return [
-            replace(fragment, box=Box(*(edge / look.enlarge for edge in fragment.box))) if look.enlarge != 1 else fragment
-            for fragment in self._engine(look).read(sight)
-        ]
+        """Fragments with boxes in pixels of `image`, however the look changes it; long strips are read in parts."""
+        engine, found = self._engine(look), []
+        for top, bottom in _bands(image.width, image.height):
+            sight = image if bottom - top == image.height else image.crop((0, top, image.width, bottom))
+            sight = look.enhance(sight) if look.enhance else sight
+            if look.enlarge != 1:
+                size = (max(1, round(sight.width * look.enlarge)), max(1, round(sight.height * look.enlarge)))
+                sight = sight.resize(size, Image.Resampling.LANCZOS)
+            found += [_moved(fragment, 1 / look.enlarge, 0, top) for fragment in engine.read(sight)]
+        return found
 
     def _read_crop(self, image: Image.Image, crop: Box, look: _Look) -> list[Fragment]:
         margin = CROP_MARGIN * image.width
@@ -124,8 +128,21 @@ class Witness:
             return []
         part = image.crop((left, top, right, bottom))
         enlarge = min(MAX_ENLARGE, max(1.0, CROP_SIDE_PX / max(part.size)))
-        found = self._read(part, replace(look, enlarge=enlarge))
-        return [replace(one, box=Box(one.box.left + left, one.box.top + top, one.box.right + left, one.box.bottom + top)) for one in found]
+        return [_moved(fragment, 1.0, left, top) for fragment in self._read(part, replace(look, enlarge=enlarge))]
+
+
+def _bands(width: int, height: int) -> list[tuple[int, int]]:
+    """The parts, from top to bottom, that a page is read in; they overlap by more than a row."""
+    if height <= MAX_STRIP * width or height <= MIN_STRIP_PX:
+        return [(0, height)]
+    count = -(-height // max(BAND * width, MIN_STRIP_PX // 2))
+    overlap = width // 8
+    return [(max(0, height * n // count - overlap), min(height, height * (n + 1) // count + overlap)) for n in range(count)]
+
+
+def _moved(fragment: Fragment, scale: float, left: float, top: float) -> Fragment:
+    box = fragment.box
+    return replace(fragment, box=Box(box.left * scale + left, box.top * scale + top, box.right * scale + left, box.bottom * scale + top))
 
 
 def without_doubles(fragments: Sequence[Fragment]) -> list[Fragment]:

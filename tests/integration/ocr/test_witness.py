@@ -40,6 +40,18 @@ def receipt_image() -> Image.Image:
 
 
 @pytest.fixture(scope="module")
+def strip() -> Image.Image:
+    """A till roll of 200 numbered rows with prices."""
+    font = ImageFont.load_default(size=17)
+    image = Image.new("RGB", (420, 80 + 34 * 200), "white")
+    draw = ImageDraw.Draw(image)
+    for number in range(200):
+        draw.text((30, 40 + 34 * number), f"Article {number + 100}", fill=(30, 30, 30), font=font)
+        draw.text((390, 40 + 34 * number), f"{number + 100}.25", fill=(30, 30, 30), font=font, anchor="ra")
+    return image
+
+
+@pytest.fixture(scope="module")
 def ladder() -> tuple[OcrEngine, ...]:
     """The engines of `reader.ocr_engine = "auto"`."""
     return build_ladder(threads=2)
@@ -172,6 +184,12 @@ def test_print_of_any_size(receipt_image: Image.Image, witness: Witness, scale: 
     size = (round(receipt_image.width * scale), round(receipt_image.height * scale))
     page, transcript = witness.read(Page(receipt_image.resize(size, Image.Resampling.LANCZOS)))
     assert_reads_the_receipt(page, transcript)
+
+
+def test_till_roll(strip: Image.Image, witness: Witness) -> None:
+    """Every row of a long strip is read once, in order, though it is read in parts."""
+    _, transcript = witness.read(Page(strip))
+    assert [squeezed(line.text) for line in transcript.lines] == [f"article{n}{n}25" for n in range(100, 300)]
 
 
 @pytest.mark.parametrize("fault", [lambda i: i, lambda i: i.point(lambda v: 190 + v // 5), lambda i: i.convert("L").convert("RGB")])
