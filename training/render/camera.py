@@ -12,6 +12,8 @@ from extractor.ocr.interface import Box
 from training.render.sheet import Sheet
 
 Matrix = NDArray[np.float64]
+# Least and most bare picture beside the paper, relative to its width.
+_MARGINS = {"photo": (0.02, 0.25), "clean": (0.0, 0.0), "scan": (0.0, 0.1), "faint": (0.0, 0.1), "dots": (0.0, 0.1)}
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ def aim(rng: Random, sheet: Sheet, ink: str, tilt_degrees: float | None) -> Pose
         u = x * width * (1 + rng.uniform(-bend, bend))
         v = y * height * (1 + rng.uniform(-bend, bend))
         corners.append((u * math.cos(angle) - v * math.sin(angle), u * math.sin(angle) + v * math.cos(angle)))
-    edges = [rng.uniform(0.02, 0.25) * width if ink == "photo" else rng.uniform(0, 0.1) * width * (ink != "clean") for _ in range(4)]
+    edges = [rng.uniform(*_MARGINS[ink]) * width for _ in range(4)]
+    if ink == "scan" and rng.random() < 0.08:
+        edges = [edge + rng.uniform(0.1, 0.8) * width for edge in edges]  # a small receipt on a whole page of the scanner
     left, top = min(u for u, _ in corners), min(v for _, v in corners)
     moved = [(u - left + edges[0], v - top + edges[1]) for u, v in corners]
     size = (math.ceil(max(u for u, _ in moved) + edges[2]), math.ceil(max(v for _, v in moved) + edges[3]))

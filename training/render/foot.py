@@ -108,6 +108,9 @@ def lay_closing(roll: Roll, plan: Plan) -> None:
     roll.blank(0.5)
     for text in rng.sample(plan.words.all("thanks"), min(len(plan.words.all("thanks")), rng.choice((0, 1, 1, 2, 3)))):
         roll.centre(Run(plan.voice.say(text)))
+    if rng.random() < 0.12 and "terms" in plan.voice.language.words:
+        aligned = rng.choice((roll.left, roll.centre))
+        aligned(Run(plan.voice.say(rng.choice(plan.words.all("terms")))))
     if plan.layout.shows_bars:
         roll.blank(0.5)
         code = digits(rng, "%###########")

@@ -19,7 +19,8 @@ def lay_merchant(roll: Roll, plan: Plan) -> None:
             Run(shop.brand, Role.MERCHANT), size=rng.choice((1.6, 2.0, 2.4)), bold=True, graphic=rng.choice(("text", "text", "inverse"))
         )
     else:
-        roll.centre(brand, size=rng.choice((1.0, 1.2, 1.5)) if place == "top" else 1.0, bold=rng.random() < 0.4)
+        named = roll.left if plan.rng("name").random() < 0.15 else roll.centre
+        named(brand, size=rng.choice((1.0, 1.2, 1.5)) if place == "top" else 1.0, bold=rng.random() < 0.4)
     if plan.rng("slogan").random() < 0.15:
         roll.centre(Run(plan.word("slogan")))
     if shop.legal != shop.brand and rng.random() < 0.5:
@@ -75,6 +76,12 @@ def lay_title(roll: Roll, plan: Plan) -> None:
 def _stamp(plan: Plan) -> tuple[Run, ...]:
     """Date and time as one piece of text."""
     date = Run(plan.voice.date(plan.moment), Role.DATE)
+    if plan.rng("weekday").random() < 0.06:
+        return (
+            Run(plan.weekday + " "),
+            date,
+            *((Run(" "), Run(plan.voice.time(plan.moment), Role.TIME)) if plan.layout.prints_time else ()),
+        )
     if not plan.layout.prints_time:
         return (date,)
     time = Run(plan.voice.time(plan.moment), Role.TIME)

@@ -17,6 +17,7 @@ class ItemList:
         self._always_counts = self._rng.random() < 0.4
         self._indent = self._rng.choice((0, 1, 2, 2, 4))
         self._piece = plan.word("piece") if self._rng.random() < 0.3 else ""
+        self._has_sections = plan.shop.kind == "grocery" and self._rng.random() < 0.12
         self._modifies = plan.shop.kind == "restaurant" and self._rng.random() < 0.25
         rates = [line.rate for line in plan.purchase.taxes] if plan.layout.shows_codes else []
         self._codes = {name: rate.code for rate in rates for name in rate.classes}
@@ -33,6 +34,7 @@ class ItemList:
             if entry.kind in ("discount", "deposit"):
                 self._extra(entry)
             else:
+                self._section()
                 getattr(self, f"_{self._plan.layout.items}")(entry)
                 self._modifier()
 
@@ -187,6 +189,11 @@ class ItemList:
     def _extra(self, entry: Entry) -> None:
         """A discount or a deposit under its item."""
         self._priced((Run(self._plan.voice.say(entry.description), Role.ITEM),), entry, indent=self._indent)
+
+    def _section(self) -> None:
+        """A department's name above some items: no item, no amount."""
+        if self._has_sections and self._rng.random() < 0.4:
+            self._roll.left(Run(self._plan.voice.say(self._rng.choice(self._plan.words.all("section")))))
 
     def _modifier(self) -> None:
         """A wish of the guest under a dish, such as `no ice`: no item, no amount."""

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from random import Random
 
+from babel.dates import get_day_names
+
 from training.render.money import MoneyFormat
 from training.render.purchase import Purchase, make_purchase
 from training.render.shop import Shop, invent_shop
@@ -78,6 +80,13 @@ class Plan:
             "Y": template.find("{y"),
         }
         return "".join(sorted(places, key=lambda part: places[part]))
+
+    @property
+    def weekday(self) -> str:
+        """The day's name in the receipt's language."""
+        is_short = self.rng("weekday width").random() < 0.5
+        names = get_day_names("abbreviated" if is_short else "wide", locale=self.language_code)
+        return self.voice.say(names[self.moment.weekday()])
 
     @property
     def site(self) -> str:

@@ -1,6 +1,6 @@
 """Printed rows in columns of a paper roll: runs of text with a role, gathered into cells, gathered into rows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from training.render.fonts import FONTS, advance_px
@@ -170,6 +170,17 @@ class Roll:
         for line in lines[:-1]:
             self.add(Cell(line, indent), size=size, bold=bold)
         self.add(Cell(lines[-1], indent), Cell(second, right, "right"), size=size, bold=bold)
+
+    def between(self, run: Run, share: float) -> None:
+        """Adds `run` to the last row, ending at `share` of the width, where it touches neither neighbour; else nothing."""
+        row = self.rows[-1]
+        if len(row.cells) != 2:
+            return
+        left, right = (self.face.width_px(cell.text, row.size, bold=row.bold) / self.face.column_px for cell in row.cells)
+        width = self.face.width_px(run.text, row.size, bold=row.bold) / self.face.column_px
+        at = self.columns * share
+        if row.cells[0].column + left + 1 <= at - width and at + 1 <= row.cells[1].column - right:
+            self.rows[-1] = replace(row, cells=(row.cells[0], Cell((run,), at, "right"), row.cells[1]))
 
     def rule(self, mark: str) -> None:
         """A dividing row of repeated `mark`; `_` is a drawn line, an empty mark a little space."""

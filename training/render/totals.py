@@ -15,6 +15,7 @@ class Totals:
         self._roll, self._plan, self._rng = roll, plan, plan.rng("totals")
         self._upper_rule = self._rng.random() < 0.5
         self._with_mark = self._rng.random() < 0.25
+        self._has_mark_column = plan.rng("mark column").random() < 0.2
         self._colon = plan.layout.label_end
 
     def lay(self) -> None:
@@ -56,7 +57,8 @@ class Totals:
 
     def _line(self, text: str, amount: int, role: Role, *, size: float = 1.0, bold: bool = False, leader: str = "") -> None:
         value: tuple[Run, ...] = (Run(self._plan.money.total(amount), role),)
-        if self._with_mark and self._plan.money.on_totals == "none":
+        in_column = self._has_mark_column and self._plan.money.on_totals == "none"
+        if self._with_mark and not in_column and self._plan.money.on_totals == "none":
             value = (Run(self._plan.money.mark + " ", Role.CURRENCY), *value)
         indent = self._plan.layout.indent
         first = text + self._colon
@@ -64,6 +66,8 @@ class Totals:
             room = self._roll.columns - indent - len(first) - len(value[-1].text) - 3
             first += leader * max(0, room) if size == 1 else ""
         self._roll.pair((label(first),), value, indent=indent, size=size, bold=bold)
+        if in_column:
+            self._roll.between(Run(self._plan.money.mark, Role.CURRENCY), 0.66)
 
     def _count(self) -> None:
         count = count_of(self._plan.purchase.entries)
@@ -133,7 +137,15 @@ class Totals:
 
     def _table_heading(self, taxes: tuple[TaxAmount, ...]) -> dict[str, tuple[Run, ...]]:
         name = self._plan.voice.say(taxes[0].rate.name)
-        texts = {"rate": f"{name}%", "net": self._plan.word("net_short"), "tax": name, "gross": self._plan.word("gross_short")}
+        rng, mark = self._plan.rng("table heading"), self._plan.money.mark
+        unit = f"({mark})" if rng.random() < 0.2 else ""
+        rate = rng.choice((f"{name}%", f"{name}%", "%", name, f"{name} -"))
+        texts = {
+            "rate": rate,
+            "net": self._plan.word("net_short") + unit,
+            "tax": name + unit,
+            "gross": self._plan.word("gross_short") + unit,
+        }
         return {key: (label(text),) for key, text in texts.items()}
 
     def _table_row(self, tax: TaxAmount) -> dict[str, tuple[Run, ...]]:
