@@ -169,6 +169,24 @@ def test_exif_orientation(tmp_path: Path, picture: Image.Image, orientation: int
     assert close_to(page.image.getpixel((10, 10)), RED)
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("file_format", ["HEIF", "AVIF"])
+def test_phone_formats_are_turned_once(tmp_path: Path, picture: Image.Image, orientation: int, file_format: str) -> None:
+    """HEIC and AVIF say their orientation twice, in Exif and in the container; the photo is turned once."""
+    stored = picture if orientation == 1 else picture.transpose(Image.Transpose({3: 3, 6: 2, 8: 4}[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if file_format == "HEIF":
+        buffer = io.BytesIO()
+        pillow_heif.from_pillow(stored).save(buffer, quality=90, exif=exif.tobytes())
+        data = buffer.getvalue()
+    else:
+        data = encoded(stored, "AVIF", quality=95, exif=exif)
+    (page,) = load(tmp_path / "photo", data)
+    assert page.image.size == (60, 100)
+    assert close_to(page.image.getpixel((10, 10)), RED)
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "YCbCr", "I", "F"])
 def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     """Dark stays dark and bright stays bright in every pixel format."""
