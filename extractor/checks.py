@@ -89,9 +89,23 @@ def _optional(*amounts: Decimal | None) -> list[tuple[Decimal, ...]]:
 def _extras(receipt: Receipt) -> list[Decimal]:
     """What may lie between the goods and the total: every sum of tax, tip, service, rounding and discount counted or not."""
     discount = -receipt.discount_total if receipt.discount_total else None
-    return [
-        sum(choice, Decimal(0)) for choice in _optional(receipt.tax_total, receipt.tip, receipt.service_charge, receipt.rounding, discount)
-    ]
+    others = _optional(receipt.tip, receipt.service_charge, receipt.rounding, discount)
+    return [tax + sum(choice, Decimal(0)) for tax in _taxes_on_top(receipt) for choice in others]
+
+
+def _taxes_on_top(receipt: Receipt) -> list[Decimal]:
+    """How much of the tax the total may hold beyond the subtotal: all of it where a rate says that the subtotal is net, else all or none.
+
+    Without this, `subtotal = total` would prove a subtotal that was taken for the total.
+    """
+    if not receipt.tax_total:
+        return [Decimal(0)]
+    step = 2 * tolerance_of(receipt)
+    for line in receipt.tax_lines:
+        if line.rate and line.amount and line.net_amount and line.net_amount == receipt.subtotal:
+            is_on_top = abs(line.rate * line.net_amount / 100 - line.amount) <= step
+            return [receipt.tax_total] if is_on_top else [Decimal(0), receipt.tax_total]
+    return [Decimal(0), receipt.tax_total]
 
 
 def _total_sum(receipt: Receipt) -> Check | None:

@@ -61,6 +61,13 @@ def test_total_sum_fails_when_no_reading_closes_and_blocks() -> None:
     assert not examination.is_acceptable
 
 
+def test_a_subtotal_taken_for_the_total_does_not_prove_itself() -> None:
+    """Where a rate says that tax comes on top of the subtotal, the subtotal is not the total, however often it is printed."""
+    lines = (TaxLine(rate=amount("12.5"), net_amount=amount("885.00"), amount=amount("110.63")),)
+    assert not check("total_sum", receipt(subtotal="885.00", total="885.00", tax_total="110.63", tax_lines=lines)).passed
+    assert check("total_sum", receipt(subtotal="885.00", total="995.63", tax_total="110.63", tax_lines=lines)).passed
+
+
 def test_items_sum_allows_tax_on_top_and_discounts_below() -> None:
     """Items add up to the subtotal, or to the total less what is on top."""
     items = (Item(total_price=amount("4.00")), Item(total_price=amount("6.00")))
