@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 HERE = Path(__file__).parent
+_OWN = frozenset({"terms"})  # whole sentences, which a receipt has in its own language or not at all
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def load_language(code: str) -> Language:
     table = _read(HERE / "languages" / f"{code}.toml")
     words = _texts(table["words"])
     if code != "en":
-        words = {**load_language("en").words, **words}
+        words = {**{key: texts for key, texts in load_language("en").words.items() if key not in _OWN}, **words}
     wares = {kind: tuple(Ware(*row) for row in rows) for kind, rows in table["wares"].items()}
     return Language(
         code=code,

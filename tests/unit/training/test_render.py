@@ -193,11 +193,11 @@ def test_country_without_a_table_is_an_error() -> None:
 
 @pytest.mark.parametrize("code", ["en", "de", "el", "th", "tr", "bg", "pl"])
 def test_languages_have_every_part(code: str) -> None:
-    """Twelve months, wares and shop names for each kind of shop, and every English key."""
+    """Twelve months, wares and shop names for each kind of shop, and every English key but the small print."""
     language = load_language(code)
     assert len(language.months) == 12
     assert set(language.wares) == set(language.shop_words) == {"grocery", "restaurant", "shop", "fuel"}
-    assert set(language.words) >= set(load_language("en").words)
+    assert set(language.words) >= set(load_language("en").words) - {"terms"}
 
 
 def _voice(country: str, **choices: object) -> Voice:
