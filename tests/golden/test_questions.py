@@ -1,0 +1,24 @@
+"""What readers are asked is worded once and reviewed: another wording gives other answers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from extractor.questions import FIRST, again, answer_schema, prompt
+from extractor.readers.interface import Issue, Look, Question
+
+AGAIN = again(
+    [Issue("transaction_time", "missing", "No time was found."), Issue("items[2].total_price", "conflict", "Sum is off.")], Look(effort=1)
+)
+
+
+@pytest.mark.parametrize(("name", "question"), [("question_first.txt", FIRST), ("question_again.txt", AGAIN)])
+def test_the_wording_is_the_one_that_was_reviewed(name: str, question: Question, update_golden: bool) -> None:
+    """Prompt and schema change only on purpose, with a new PROMPT_VERSION; then run `pytest tests/golden --update-golden`."""
+    golden = Path(__file__).with_name(name)
+    text = prompt(question) + "\n\n" + json.dumps(answer_schema(question), indent=1) + "\n"
+    if update_golden:
+        golden.write_text(text, encoding="utf-8")
+
+    assert text == golden.read_text(encoding="utf-8")
