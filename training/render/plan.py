@@ -23,11 +23,11 @@ class Layout:
     """Where things go. Each field is one choice that receipts of the world make differently."""
 
     columns: int
-    items: str  # one_line, quantity_first, code_line, table, quantity_above, quantity_below
+    items: str  # one_line, quantity_first, code_line, table, quantity_above, quantity_below, price_times
     has_heading: bool
     max_description: int
     rule: str
-    meta_place: str  # top, above_total, foot
+    meta_place: str  # top, above_total, foot; where date, time and number stand
     meta_style: str  # joined, labelled, pair, loose
     merchant_place: str  # top, logo, small, foot
     shows_subtotal: bool
