@@ -1,7 +1,7 @@
 """What readers are asked is worded once and reviewed: another wording gives other answers."""
 
 import json
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -14,11 +14,6 @@ AGAIN = again(
 
 
 @pytest.mark.parametrize(("name", "question"), [("question_first.txt", FIRST), ("question_again.txt", AGAIN)])
-def test_the_wording_is_the_one_that_was_reviewed(name: str, question: Question, update_golden: bool) -> None:
-    """Prompt and schema change only on purpose, with a new PROMPT_VERSION; then run `pytest tests/golden --update-golden`."""
-    golden = Path(__file__).with_name(name)
-    text = prompt(question) + "\n\n" + json.dumps(answer_schema(question), indent=1) + "\n"
-    if update_golden:
-        golden.write_text(text, encoding="utf-8")
-
-    assert text == golden.read_text(encoding="utf-8")
+def test_the_wording_is_the_one_that_was_reviewed(name: str, question: Question, golden: Callable[[str, str], None]) -> None:
+    """Prompt and schema change only on purpose, with a new PROMPT_VERSION; then run `pytest --update-golden`."""
+    golden(name, prompt(question) + "\n\n" + json.dumps(answer_schema(question), indent=1) + "\n")
