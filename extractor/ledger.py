@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Update, and_, bindparam, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -24,12 +24,11 @@ from extractor.errors import ExtractorError, StorageError
 from extractor.job import Arrival, Job, JobState, Refused
 from extractor.settings import WorkSettings
 from extractor.source import new_receipt_id
-from extractor.tables import JobRow
+from extractor.tables import LIVING, JobRow
 
 LONGEST_STORAGE_WAIT = 60.0
 """Seconds between tries while a disk is full or a folder cannot be written: once that is cured, work goes on within a minute."""
 
-_LIVING = (JobState.QUEUED, JobState.READING, JobState.STORED, JobState.DONE)
 _UNDECIDED = (JobState.QUEUED, JobState.READING, JobState.STORED)
 _TO_FILE = (JobState.STORED, JobState.FAILED, JobState.DUPLICATE)
 
@@ -47,7 +46,7 @@ _ORDER = (_JOBS.c.next_attempt_at, _JOBS.c.id)
 
 _INSERT = insert(_JOBS).returning(*_COLUMNS)
 _OPEN_ID = select(_JOBS.c.id).where(_JOBS.c.path == bindparam("path"), _IS_OPEN)
-_LIVING_TWIN = select(_JOBS.c.receipt_id).where(_JOBS.c.sha256 == bindparam("sha256"), _JOBS.c.state.in_(_LIVING))
+_LIVING_TWIN = select(_JOBS.c.receipt_id).where(_JOBS.c.sha256 == bindparam("sha256"), text(LIVING))
 
 _MOVE = (
     update(_JOBS)
@@ -147,7 +146,8 @@ class Ledger:
             from_the_dead: Take those of all workers, because it is known that none is alive.
         """
         now = self._clock.now().timestamp()
-        lapsed = JobRow.state == JobState.READING if from_the_dead else and_(JobRow.state == JobState.READING, JobRow.lease_until <= now)
+        reading = and_(_IS_OPEN, JobRow.state == JobState.READING)
+        lapsed = reading if from_the_dead else and_(reading, JobRow.lease_until <= now)
         message = "The program ended {} times while reading this file, perhaps for lack of memory. Make the file smaller and retry it."
         with self._database.write() as session:
             hopeless = and_(lapsed, JobRow.interruptions + 1 >= self._work.max_attempts)
@@ -158,7 +158,7 @@ class Ledger:
 
     def release(self, worker: str) -> int:
         """How many of the worker's jobs were put back into the queue, as if it had never had them."""
-        mine = and_(JobRow.state == JobState.READING, JobRow.worker == worker)
+        mine = and_(_IS_OPEN, JobRow.state == JobState.READING, JobRow.worker == worker)
         with self._database.write() as session:
             return _count(session, update(JobRow).where(mine).values(state=JobState.QUEUED, worker=None, lease_until=None))
 

@@ -60,6 +60,10 @@ class Base(DeclarativeBase):
     type_annotation_map = {str: Text, datetime: UtcText, Path: PathBytes, tuple[str, ...]: TextList}  # noqa: RUF012 -- SQLAlchemy's attribute
 
 
+LIVING = "state in ('queued', 'reading', 'stored', 'done')"
+"""Jobs that have a content for themselves, as SQL: SQLite uses a partial index only for a condition that it finds in the query."""
+
+
 class JobRow(Base):
     """One file's way from inbox to outbox; see `extractor.ledger`."""
 
