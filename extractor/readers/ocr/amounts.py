@@ -33,7 +33,7 @@ def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = N
     payments = find_payments(rows, total.value if total else None, total.row if total else None)
     part = _Builder()
     if total is not None:
-        part.put("total", total, confidence=choices[0].probability)
+        part.put("total", total, confidence=choices[0].confidence)
     _put_charges(part, charges)
     _put_taxes(part, taxes)
     _put_items(part, find_items(rows, [entry for entry in (charges.subtotal, total) if entry is not None]))

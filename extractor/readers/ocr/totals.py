@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -33,10 +33,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """A candidate and how probable it is that it is the total."""
+    """A candidate, its probability of being the total, and how often a choice of that probability is right."""
 
     candidate: Candidate
     probability: float
+    confidence: float
 
 
 def _strength(entry: Entry) -> int:
@@ -61,9 +62,10 @@ def choose_total(rows: Rows, sums: Sums) -> tuple[Choice, ...]:
     candidates = find_candidates(rows)
     if not candidates:
         return ()
-    probabilities = _model().probabilities(features(rows, sums, candidates))
+    model = _model()
+    probabilities = model.probabilities(features(rows, sums, candidates))
     ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
-    return tuple(Choice(candidate, float(probability)) for candidate, probability in ranked)
+    return tuple(Choice(candidate, float(probability), model.confidence(float(probability))) for candidate, probability in ranked)
 
 
 ROLES: Final = tuple(Role)
@@ -156,7 +158,7 @@ class Model:
     hidden_bias: np.ndarray
     out: np.ndarray
     linear: np.ndarray
-    temperature: float
+    calibration: np.ndarray
 
     def scores(self, matrix: np.ndarray) -> np.ndarray:
         """One score a candidate; higher is likelier."""
@@ -165,14 +167,17 @@ class Model:
 
     def probabilities(self, matrix: np.ndarray) -> np.ndarray:
         """Probabilities of the candidates of one receipt; they add up to 1."""
-        scores = self.scores(matrix) / self.temperature
+        scores = self.scores(matrix)
         powers = np.exp(scores - scores.max())
         return np.asarray(powers / powers.sum())
 
+    def confidence(self, probability: float) -> float:
+        """How often a choice of this probability was right on receipts that the network had not seen."""
+        return float(np.interp(probability, self.calibration[:, 0], self.calibration[:, 1]))
+
     @classmethod
     def load(cls, stored: dict[str, Any]) -> "Model":
-        arrays = {name: np.array(stored[name], dtype=np.float64) for name in ("mean", "scale", "hidden", "hidden_bias", "out", "linear")}
-        return cls(**arrays, temperature=float(stored["temperature"]))
+        return cls(**{field.name: np.array(stored[field.name], dtype=np.float64) for field in fields(cls)})
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,211 @@
+"""Trains the scorer that picks the total among all printed amounts, and writes its weights.
+
+    python -m training.totals --receipts FOLDER [--rendered 1600] [--transcripts FOLDER]
+
+FOLDER holds `truth.jsonl` and the images that it names; only receipts of the datasets in `LICENSED` are used. The rest of the training set
+are receipts that the project renders itself. Without `--transcripts` the images are read by the OCR witness first.
+"""
+
+import argparse
+import json
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+
+from extractor.ocr.interface import Transcript
+from extractor.readers.ocr.rows import read_rows
+from extractor.readers.ocr.sums import Sums
+from extractor.readers.ocr.totals import Model, features, find_candidates
+from training.render import OcrNoise, render
+
+LICENSED = frozenset({"sroie"})
+"""Datasets whose licence lets weights trained on them be shared."""
+TOLERANCE = {"sroie": Decimal("0.02")}
+"""SROIE labels totals before and after cash rounding."""
+WEIGHTS = Path(__file__).parents[1] / "extractor/readers/ocr/weights/total.json"
+FOLDS = 5
+BINS = 12
+
+
+@dataclass(frozen=True)
+class Group:
+    """The candidates of one receipt: a row of features each, and which of them is the total."""
+
+    matrix: np.ndarray
+    is_total: np.ndarray
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the network is fitted."""
+
+    hidden: int = 16
+    epochs: int = 500
+    decay: float = 2e-3
+    rate: float = 0.02
+    seed: int = 0
+
+
+def group_of(transcripts: Sequence[Transcript], total: Decimal, tolerance: Decimal, weight: float) -> Group | None:
+    """The candidates of a labelled receipt; `None` where its total is not among them."""
+    rows = read_rows(transcripts)
+    candidates = find_candidates(rows)
+    is_total = np.array([abs(candidate.value - total) <= tolerance for candidate in candidates], dtype=float)
+    if not is_total.any():
+        return None
+    return Group(features(rows, Sums(rows), candidates), is_total, weight)
+
+
+def labelled_groups(folder: Path, transcripts: Path | None, weight: float) -> Iterator[Group]:
+    """Groups of the licensed receipts of a labelled folder."""
+    for line in (folder / "truth.jsonl").read_text(encoding="utf-8").splitlines():
+        truth = json.loads(line)
+        if truth["dataset"] not in LICENSED or not truth["total"]:
+            continue
+        pages = _cached(folder, truth["image"], transcripts) if transcripts else _read(folder / truth["image"])
+        total = Decimal(truth["total"].replace(",", ""))
+        if group := group_of(pages, total, TOLERANCE.get(truth["dataset"], Decimal(0)), weight):
+            yield group
+
+
+def _cached(folder: Path, image: str, transcripts: Path) -> Sequence[Transcript]:
+    path = transcripts / f"{folder.name}__{image.replace('/', '__')}.pkl"
+    pages: Sequence[Transcript] = pickle.loads(path.read_bytes())  # noqa: S301  (the caller's own cache)
+    return pages
+
+
+def _read(image: Path) -> Sequence[Transcript]:
+    from extractor.ocr.witness import Witness  # noqa: PLC0415  (loads the OCR models)
+    from extractor.pages import PageLimits, load_pages  # noqa: PLC0415
+
+    witness = Witness()
+    return tuple(witness.read(page)[1] for page in load_pages(image, PageLimits()))
+
+
+def rendered_groups(count: int) -> Iterator[Group]:
+    """Groups of receipts that the project renders, read with simulated OCR errors."""
+    for number in range(count):
+        receipt = render(f"totals-{number}")
+        total = receipt.truth["total"]
+        if total is None:
+            continue
+        if group := group_of((receipt.transcript(OcrNoise(), seed=number),), Decimal(total), Decimal(0), 1.0):
+            yield group
+
+
+def fit(groups: Sequence[Group], recipe: Recipe) -> Model:
+    """The network that gives the totals of these receipts the highest probabilities: Adam on the mean cross-entropy of each receipt's softmax."""
+    rng = np.random.default_rng(recipe.seed)
+    matrix = np.vstack([group.matrix for group in groups])
+    mean, scale = matrix.mean(axis=0), np.maximum(matrix.std(axis=0), 0.1)
+    inputs = (matrix - mean) / scale
+    wanted = np.concatenate([group.is_total / group.is_total.sum() for group in groups])
+    sizes = [len(group.is_total) for group in groups]
+    owner = np.repeat(np.arange(len(groups)), sizes)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    weights = np.array([group.weight for group in groups])
+    weights = (weights / weights.sum())[owner]
+    width = inputs.shape[1]
+    values = {
+        "hidden": rng.normal(0, 0.1, (width, recipe.hidden)),
+        "hidden_bias": np.zeros(recipe.hidden),
+        "out": rng.normal(0, 0.1, recipe.hidden),
+        "linear": np.zeros(width),
+    }
+    moments = {name: (np.zeros_like(value), np.zeros_like(value)) for name, value in values.items()}
+    for step in range(1, recipe.epochs + 1):
+        activations = np.tanh(inputs @ values["hidden"] + values["hidden_bias"])
+        scores = activations @ values["out"] + inputs @ values["linear"]
+        powers = np.exp(scores - np.maximum.reduceat(scores, starts)[owner])
+        error = (powers / np.add.reduceat(powers, starts)[owner] - wanted) * weights
+        back = np.outer(error, values["out"]) * (1 - activations**2)
+        gradients = {
+            "hidden": inputs.T @ back + recipe.decay * values["hidden"],
+            "hidden_bias": back.sum(axis=0),
+            "out": activations.T @ error + recipe.decay * values["out"],
+            "linear": inputs.T @ error + recipe.decay * values["linear"],
+        }
+        for name, gradient in gradients.items():
+            first, second = moments[name]
+            first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
+            moments[name] = first, second
+            values[name] = values[name] - recipe.rate * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
+    return Model(mean=mean, scale=scale, calibration=np.array([[0.0, 0.0], [1.0, 1.0]]), **values)
+
+
+def cross_validate(groups: Sequence[Group], recipe: Recipe) -> list[tuple[float, bool]]:
+    """Probability and truth of every receipt's best candidate, each judged by a network that has not seen the receipt."""
+    order = np.random.default_rng(recipe.seed).permutation(len(groups))
+    judged: list[tuple[float, bool]] = []
+    for fold in range(FOLDS):
+        held = set(order[fold::FOLDS].tolist())
+        model = fit([group for index, group in enumerate(groups) if index not in held], recipe)
+        for index in sorted(held):
+            probabilities = model.probabilities(groups[index].matrix)
+            best = int(probabilities.argmax())
+            judged.append((float(probabilities[best]), bool(groups[index].is_total[best])))
+    return judged
+
+
+def calibrate(judged: Sequence[tuple[float, bool]]) -> np.ndarray:
+    """How often candidates of each probability are right: points of a rising line, by pooling adjacent violators."""
+    ordered = sorted(judged)
+    blocks = [[float(p), float(right), 1.0] for p, right in ordered]
+    pooled: list[list[float]] = []
+    for block in blocks:
+        pooled.append(block)
+        while len(pooled) > 1 and pooled[-2][1] / pooled[-2][2] >= pooled[-1][1] / pooled[-1][2]:
+            last = pooled.pop()
+            pooled[-1] = [
+                (pooled[-1][0] * pooled[-1][2] + last[0] * last[2]) / (pooled[-1][2] + last[2]),
+                *(a + b for a, b in zip(pooled[-1][1:], last[1:], strict=True)),
+            ]
+    # One imagined miss and one imagined hit keep a short run of luck from being certain.
+    points = [[p, (right + 1) / (count + 2)] for p, right, count in pooled]
+    return np.array([[0.0, 0.0], *points, [1.0, max(0.0, points[-1][1])]])
+
+
+def report(judged: Sequence[tuple[float, bool]]) -> str:
+    """Accuracy, and accuracy by probability."""
+    lines = [f"{len(judged)} receipts, right {100 * np.mean([right for _, right in judged]):.1f} %"]
+    for low, high in ((0, 0.5), (0.5, 0.8), (0.8, 0.9), (0.9, 0.97), (0.97, 0.99), (0.99, 1.01)):
+        inside = [right for p, right in judged if low <= p < high]
+        if inside:
+            lines.append(f"  probability {low:.2f} to {min(high, 1):.2f}: {len(inside):5d} receipts, right {100 * np.mean(inside):5.1f} %")
+    return "\n".join(lines)
+
+
+def save(model: Model, path: Path) -> None:
+    """Write a model as JSON, numbers to five significant digits."""
+    stored = {name: _rounded(getattr(model, name)) for name in ("mean", "scale", "hidden", "hidden_bias", "out", "linear", "calibration")}
+    path.write_text(json.dumps(stored) + "\n", encoding="utf-8")
+
+
+def _rounded(array: np.ndarray) -> object:
+    return json.loads(json.dumps(array.tolist()), parse_float=lambda text: float(f"{float(text):.5g}"))
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--receipts", type=Path, required=True, help="folder with truth.jsonl and images")
+    parser.add_argument("--transcripts", type=Path, help="folder of pickled transcripts, instead of reading the images")
+    parser.add_argument("--rendered", type=int, default=1600, help="receipts to render")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    options = parser.parse_args(list(arguments) if arguments is not None else None)
+    recipe = Recipe()
+    real = list(labelled_groups(options.receipts, options.transcripts, weight=2.0))
+    groups = [*real, *rendered_groups(options.rendered)]
+    judged = cross_validate(groups, recipe)
+    print(report(judged))
+    model = fit(groups, recipe)
+    save(Model(**{**vars(model), "calibration": calibrate(judged)}), options.weights)
+    print(f"wrote {options.weights}")
+
+
+if __name__ == "__main__":
+    main()
