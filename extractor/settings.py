@@ -46,11 +46,28 @@ class LimitSettings(_Section):
 class ReaderSettings(_Section):
     """`[reader]`: who reads, and how often it is asked again."""
 
-    name: str = Field(default="auto", description="`auto`, `ocr`, or another installed reader.")
+    name: str = Field(default="auto", description="`auto`, `ocr` or `vision`.")
     ocr_engine: Literal["auto", "faster-paddle", "rapidocr"] = Field(default="auto", description="Who reads text.")
     threads: int = Field(default=0, ge=0, description="CPU threads for OCR; 0 for all cores.")
     max_rungs: int = Field(default=3, ge=0, description="How many times a receipt is asked again.")
     reask_seconds: float = Field(default=60.0, ge=0, description="Time after which no further question is begun.")
+
+
+class VisionSettings(_Section):
+    """`[vision]`: the vision model, for machines with an NVIDIA GPU."""
+
+    model: str = Field(
+        default="unsloth/Llama-3.2-11B-Vision-Instruct-bnb-4bit", description="Name on the hub, or absolute path of a local folder."
+    )
+    precision: Literal["auto", "4bit", "16bit", "32bit"] = Field(default="auto", description="16 bits where they fit, else 4.")
+    loader: Literal["auto", "unsloth", "transformers"] = Field(default="auto", description="Unsloth where it is installed.")
+    device: Literal["auto", "cuda", "cpu"] = Field(default="auto", description="A CPU is only used when asked for by name.")
+    offline: bool = Field(default=False, description="Use only files that are on this machine.")
+    max_rows: int = Field(default=64, gt=0, description="Receipts read side by side at most; fewer where memory is short.")
+    max_tokens: int = Field(default=1536, gt=0, description="Length of an answer at most.")
+    idle_seconds: float = Field(default=900.0, gt=0, description="Time without work after which the GPU's memory is given back.")
+    answer_seconds: float = Field(default=900.0, gt=0, description="Time after which a batch counts as hung.")
+    recycle_receipts: int = Field(default=5000, gt=0, description="Receipts after which the reading process is replaced.")
 
 
 class LocaleSettings(_Section):
@@ -89,6 +106,7 @@ class Settings(_Section):
     inbox: InboxSettings = InboxSettings()
     limits: LimitSettings = LimitSettings()
     reader: ReaderSettings = ReaderSettings()
+    vision: VisionSettings = VisionSettings()
     locale: LocaleSettings = LocaleSettings()
     work: WorkSettings = WorkSettings()
     log: LogSettings = LogSettings()

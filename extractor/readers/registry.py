@@ -6,31 +6,37 @@ from collections.abc import Callable, Mapping
 from extractor.errors import ConfigError
 from extractor.ocr.witness import Witness
 from extractor.readers.interface import Reader
+from extractor.readers.ocr.reader import OcrReader
+from extractor.readers.vision.availability import why_not
+from extractor.readers.vision.options import VisionOptions
+from extractor.readers.vision.reader import vision_reader
 from extractor.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 
 def make_reader(settings: Settings, witness: Witness) -> Reader:
-    """The reader that `settings.reader.name` names; `auto` takes the best one that can work here, and logs which and why.
+    """The reader that `reader.name` names; `auto` takes vision where it can read here, else ocr, and logs which and why.
 
     Raises:
-        ConfigError: No such reader; or one that cannot work here, with what to install.
+        ConfigError: No such reader.
     """
     name = settings.reader.name
     if name == "auto":
-        name = "ocr"
-        logger.info("reader_chosen", extra={"reader": name, "why": "no other reader is installed"})
+        obstacle = why_not(_options(settings))
+        name = "ocr" if obstacle else "vision"
+        logger.info("reader_chosen", extra={"reader": name, "why": obstacle or "a GPU and the model's weights are here"})
     maker = _MAKERS.get(name)
     if maker is None:
         raise ConfigError(f"reader.name is {name!r}, which is no reader. Use one of: auto, {', '.join(_MAKERS)}.")
     return maker(settings, witness)
 
 
-def _ocr(_: Settings, witness: Witness) -> Reader:
-    from extractor.readers.ocr.reader import OcrReader  # noqa: PLC0415  # a reader's libraries are loaded where it is chosen
-
-    return OcrReader(witness)
+def _options(settings: Settings) -> VisionOptions:
+    return VisionOptions(**settings.vision.model_dump())
 
 
-_MAKERS: Mapping[str, Callable[[Settings, Witness], Reader]] = {"ocr": _ocr}
+_MAKERS: Mapping[str, Callable[[Settings, Witness], Reader]] = {
+    "ocr": lambda _, witness: OcrReader(witness),
+    "vision": lambda settings, _: vision_reader(_options(settings)),
+}
