@@ -8,7 +8,6 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, IntegrityError
-from sqlalchemy.orm import Session
 
 from extractor.errors import ConfigError, StorageError
 
@@ -39,18 +38,18 @@ class Database:
             _migrate(connection, path)
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """A session that sees one moment of the database; nothing is written.
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one moment of the database; nothing is written.
 
         Raises:
             StorageError: The database is locked, damaged or gone.
         """
-        with self._errors(), Session(self._engine) as session:
-            yield session
+        with self._errors(), self._engine.connect() as connection:
+            yield connection
 
     @contextmanager
-    def write(self, *, durable: bool = False) -> Iterator[Session]:
-        """A session whose changes all happen, or none of them if the block raises. One writer at a time, also across processes.
+    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+        """A transaction whose changes all happen, or none of them if the block raises. One writer at a time, also across processes.
 
         Args:
             durable: The changes, and all before them, survive a power cut. Otherwise the last ones may be lost then, always in
@@ -58,9 +57,8 @@ class Database:
         Raises:
             StorageError: The database is locked, damaged or gone, or the disk is full.
         """
-        with self._errors(), Session(self._writing(durable=durable), expire_on_commit=False) as session, session.begin():
-            session.connection()  # takes the lock now: what the block reads first is still so when it writes
-            yield session
+        with self._errors(), self._writing(durable=durable).begin() as connection:
+            yield connection
 
     def close(self) -> None:
         """Closes the connections that are not in use."""

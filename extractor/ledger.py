@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, and_, bindparam, exists, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Update, and_, bindparam, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from extractor.clock import Clock
@@ -80,7 +79,7 @@ _TO_FILE_DUE = (
 
 
 class Ledger:
-    """The job rows of one database. Every method is one transaction, unless it takes the caller's session."""
+    """The job rows of one database. Every method is one transaction, unless it takes the caller's connection."""
 
     def __init__(self, database: Database, clock: Clock, work: WorkSettings) -> None:
         self._database = database
@@ -103,22 +102,22 @@ class Ledger:
             "receipt_id": new_receipt_id(now), "name": arrival.name, "tags": arrival.tags, "received_at": now,
             "next_attempt_at": now.timestamp(), "state": state, "attempts": 0, "interruptions": 0, "waits": 0,
         }  # fmt: skip
-        with self._database.write() as session:
-            if session.scalar(_OPEN_ID, {"path": arrival.path}):
+        with self._database.write() as connection:
+            if connection.scalar(_OPEN_ID, {"path": arrival.path}):
                 return None
-            if state is JobState.QUEUED and (twin := _living_twin(session, arrival.sha256)):
+            if state is JobState.QUEUED and (twin := _living_twin(connection, arrival.sha256)):
                 row |= {"state": JobState.DUPLICATE, "duplicate_of": twin}
-            return _from_row(session.connection().execute(_INSERT, row | values).one())
+            return _from_row(connection.execute(_INSERT, row | values).one())
 
     def open_paths(self) -> frozenset[Path]:
         """Paths of open jobs."""
-        with self._database.read() as session:
-            return frozenset(session.scalars(select(JobRow.path).where(JobRow.filed_at.is_(None))))
+        with self._database.read() as connection:
+            return frozenset(connection.scalars(select(JobRow.path).where(JobRow.filed_at.is_(None))))
 
     def refused_paths(self) -> frozenset[Path]:
         """Paths that were refused by name; what has them is still in the inbox unless somebody removed it."""
-        with self._database.read() as session:
-            return frozenset(session.scalars(select(JobRow.path).where(JobRow.error_kind == Refused.__name__)))
+        with self._database.read() as connection:
+            return frozenset(connection.scalars(select(JobRow.path).where(JobRow.error_kind == Refused.__name__)))
 
     # Claims
 
@@ -135,8 +134,8 @@ class Ledger:
     def _claim(self, statement: ReturningUpdate[Any], worker: str, limit: int) -> tuple[Job, ...]:
         now = self._clock.now().timestamp()
         values = {"now": now, "by": worker, "until": now + self._work.lease_seconds, "count": limit}
-        with self._database.write() as session:
-            rows = session.connection().execute(statement, values).all()
+        with self._database.write() as connection:
+            rows = connection.execute(statement, values).all()
         return tuple(sorted((_from_row(row) for row in rows), key=lambda job: (job.next_attempt_at, job.id)))
 
     def reclaim(self, *, from_the_dead: bool = False) -> int:
@@ -149,29 +148,29 @@ class Ledger:
         reading = and_(_IS_OPEN, JobRow.state == JobState.READING)
         lapsed = reading if from_the_dead else and_(reading, JobRow.lease_until <= now)
         message = "The program ended {} times while reading this file, perhaps for lack of memory. Make the file smaller and retry it."
-        with self._database.write() as session:
+        with self._database.write() as connection:
             hopeless = and_(lapsed, JobRow.interruptions + 1 >= self._work.max_attempts)
             failed = {"state": JobState.FAILED, "error_kind": "Interrupted", "error_message": message.format(self._work.max_attempts)}
             freed = {"worker": None, "lease_until": None, "interruptions": JobRow.interruptions + 1, "next_attempt_at": now}
-            changed = _count(session, update(JobRow).where(hopeless).values(failed | freed))
-            return changed + _count(session, update(JobRow).where(lapsed).values({"state": JobState.QUEUED} | freed))
+            changed = _count(connection, update(JobRow).where(hopeless).values(failed | freed))
+            return changed + _count(connection, update(JobRow).where(lapsed).values({"state": JobState.QUEUED} | freed))
 
     def release(self, worker: str) -> int:
         """How many of the worker's jobs were put back into the queue, as if it had never had them."""
         mine = and_(_IS_OPEN, JobRow.state == JobState.READING, JobRow.worker == worker)
-        with self._database.write() as session:
-            return _count(session, update(JobRow).where(mine).values(state=JobState.QUEUED, worker=None, lease_until=None))
+        with self._database.write() as connection:
+            return _count(connection, update(JobRow).where(mine).values(state=JobState.QUEUED, worker=None, lease_until=None))
 
     # Outcomes of reading
 
-    def stored(self, session: Session, job: Job, filed_as: str) -> None:
+    def stored(self, connection: Connection, job: Job, filed_as: str) -> None:
         """Marks, in the caller's transaction, that the record is saved and its files go to `filed_as`.
 
         Raises:
             LeaseLost: The transaction must not be committed.
         """
         values = {"state": JobState.STORED, "filed_as": filed_as, "worker": None, "lease_until": None, "waits": 0}
-        if not _moved(session, job, values | {"error_kind": None, "error_message": None}):
+        if not _moved(connection, job, values | {"error_kind": None, "error_message": None}):
             raise _lease_lost(job)
 
     def try_again(self, job: Job, error: ExtractorError) -> Job:
@@ -196,12 +195,12 @@ class Ledger:
         return self._end_reading(job, {"state": JobState.WITHDRAWN, "filed_at": self._clock.now()})
 
     def _end_reading(self, job: Job, values: dict[str, object]) -> Job:
-        with self._database.write() as session:
-            after = _moved(session, job, {"worker": None, "lease_until": None} | values)
+        with self._database.write() as connection:
+            after = _moved(connection, job, {"worker": None, "lease_until": None} | values)
             if after is None:
                 raise _lease_lost(job)
             if after.state is JobState.WITHDRAWN:
-                _promote_duplicate(session, job)
+                _promote_duplicate(connection, job)
             return after
 
     # Filing
@@ -211,8 +210,8 @@ class Ledger:
 
         A duplicate waits until the first file is filed or failed: if that one is withdrawn, the duplicate takes its place.
         """
-        with self._database.read() as session:
-            rows = session.connection().execute(_TO_FILE_DUE, {"now": self._clock.now().timestamp(), "count": limit})
+        with self._database.read() as connection:
+            rows = connection.execute(_TO_FILE_DUE, {"now": self._clock.now().timestamp(), "count": limit})
             return tuple(_from_row(row) for row in rows)
 
     def plan(self, job: Job, filed_as: str) -> Job:
@@ -242,16 +241,16 @@ class Ledger:
             "error_message": None, "filed_as": None, "filed_at": None, "next_attempt_at": self._clock.now().timestamp(),
         }  # fmt: skip
         try:
-            with self._database.write() as session:
-                if twin := _living_twin(session, job.sha256):
+            with self._database.write() as connection:
+                if twin := _living_twin(connection, job.sha256):
                     fresh |= {"state": JobState.DUPLICATE, "duplicate_of": twin}
-                return _moved(session, job, fresh) or job
+                return _moved(connection, job, fresh) or job
         except IntegrityError:
             return job  # the inbox was quicker: the path has an open job
 
     def _change(self, job: Job, values: dict[str, object], *, durable: bool = False) -> Job:
-        with self._database.write(durable=durable) as session:
-            return _moved(session, job, values) or job
+        with self._database.write(durable=durable) as connection:
+            return _moved(connection, job, values) or job
 
     # Looking
 
@@ -265,24 +264,26 @@ class Ledger:
 
     def open_ids(self) -> frozenset[str]:
         """`receipt_id` of every open job."""
-        with self._database.read() as session:
-            return frozenset(session.scalars(select(JobRow.receipt_id).where(JobRow.filed_at.is_(None))))
+        with self._database.read() as connection:
+            return frozenset(connection.scalars(select(JobRow.receipt_id).where(JobRow.filed_at.is_(None))))
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state that has any."""
-        with self._database.read() as session:
-            return {JobState(state): count for state, count in session.execute(select(JobRow.state, func.count()).group_by(JobRow.state))}
+        with self._database.read() as connection:
+            return {
+                JobState(state): count for state, count in connection.execute(select(JobRow.state, func.count()).group_by(JobRow.state))
+            }
 
     def next_due(self) -> float | None:
         """When the next open job is due, in seconds since 1970; `None` where nothing is open. Leases count with their end."""
         due = func.coalesce(JobRow.lease_until, JobRow.next_attempt_at)
-        with self._database.read() as session:
-            return session.scalar(select(func.min(due)).where(JobRow.filed_at.is_(None)))
+        with self._database.read() as connection:
+            return connection.scalar(select(func.min(due)).where(JobRow.filed_at.is_(None)))
 
     def _select(self, *conditions: ColumnElement[bool], limit: int | None) -> tuple[Job, ...]:
         statement = select(*_COLUMNS).where(*conditions).order_by(*_ORDER).limit(limit)
-        with self._database.read() as session:
-            return tuple(_from_row(row) for row in session.execute(statement))
+        with self._database.read() as connection:
+            return tuple(_from_row(row) for row in connection.execute(statement))
 
     def _after_backoff(self, times: int, longest: float) -> float:
         """Seconds since 1970 after a wait that doubles each time, up to the longest."""
@@ -290,24 +291,24 @@ class Ledger:
         return self._clock.now().timestamp() + wait
 
 
-def _living_twin(session: Session, sha256: str | None) -> str | None:
+def _living_twin(connection: Connection, sha256: str | None) -> str | None:
     """`receipt_id` of the job that has these bytes and is not failed."""
-    return session.scalar(_LIVING_TWIN, {"sha256": sha256}) if sha256 else None
+    return connection.scalar(_LIVING_TWIN, {"sha256": sha256}) if sha256 else None
 
 
-def _promote_duplicate(session: Session, withdrawn: Job) -> None:
+def _promote_duplicate(connection: Connection, withdrawn: Job) -> None:
     """Queues the oldest open duplicate of a withdrawn job in its place: its bytes may be the only ones left (a renamed file)."""
     copies = and_(JobRow.duplicate_of == withdrawn.receipt_id, JobRow.state == JobState.DUPLICATE, JobRow.filed_at.is_(None))
-    heir = session.execute(select(JobRow.id, JobRow.receipt_id).where(copies).order_by(JobRow.id).limit(1)).one_or_none()
+    heir = connection.execute(select(JobRow.id, JobRow.receipt_id).where(copies).order_by(JobRow.id).limit(1)).one_or_none()
     if heir:
-        session.execute(update(JobRow).where(JobRow.id == heir.id).values(state=JobState.QUEUED, duplicate_of=None))
-        session.execute(update(JobRow).where(copies).values(duplicate_of=heir.receipt_id))
+        connection.execute(update(JobRow).where(JobRow.id == heir.id).values(state=JobState.QUEUED, duplicate_of=None))
+        connection.execute(update(JobRow).where(copies).values(duplicate_of=heir.receipt_id))
 
 
-def _moved(session: Session, job: Job, values: Mapping[str, object]) -> Job | None:
+def _moved(connection: Connection, job: Job, values: Mapping[str, object]) -> Job | None:
     """The job with new values; `None` where somebody else has moved it since."""
     seen = {"job_id": job.id, "job_state": job.state, "job_worker": job.worker}
-    row = session.connection().execute(_MOVE, {**values, **seen}).one_or_none()
+    row = connection.execute(_MOVE, {**values, **seen}).one_or_none()
     return None if row is None else _from_row(row)
 
 
@@ -320,9 +321,9 @@ def _from_row(row: Row[Any]) -> Job:
     return Job(**values | {"state": JobState(values["state"])})
 
 
-def _count(session: Session, statement: Update) -> int:
+def _count(connection: Connection, statement: Update) -> int:
     """How many rows it changed."""
-    return session.connection().execute(statement).rowcount
+    return connection.execute(statement).rowcount
 
 
 def _error_values(error: ExtractorError) -> dict[str, object]:

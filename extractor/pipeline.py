@@ -74,9 +74,9 @@ class Pipeline:
 
     def _store_record(self, job: Job, record: Record) -> Record:
         """Saves the record and marks its job in one transaction: both or neither."""
-        with self._database.write(durable=True) as session:  # its file leaves the inbox soon
-            saved = self._store.save(session, record)
-            self._ledger.stored(session, job, self._outbox.place_for_record(job, saved))
+        with self._database.write(durable=True) as connection:  # its file leaves the inbox soon
+            saved = self._store.save(connection, record)
+            self._ledger.stored(connection, job, self._outbox.place_for_record(job, saved))
         return saved
 
     def _file_record(self, job: Job) -> Job:

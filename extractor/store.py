@@ -6,8 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Select, Text, bindparam, column, delete, exists, func, insert, select, table, text
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Connection, Insert, Select, Text, bindparam, column, delete, exists, func, insert, select, table, text
 
 from extractor import tables
 from extractor.db import Database
@@ -57,14 +56,13 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save(self, session: Session, record: Record) -> Record:
+    def save(self, connection: Connection, record: Record) -> Record:
         """The record as saved, in the caller's transaction; it replaces one with the same `receipt_id`.
 
         `duplicate_of` is proposed where it is not set and another file's record has the same merchant, date, time, total and currency.
         """
-        if record.duplicate_of is None and (twin := self._find_twin(session, record)):
+        if record.duplicate_of is None and (twin := self._find_twin(connection, record)):
             record = record.model_copy(update={"duplicate_of": twin})
-        connection = session.connection()
         row_id = connection.scalar(_ROW_ID, {"receipt_id": record.receipt_id})
         if row_id is not None:
             connection.execute(_DELETE_WORDS, {"id": row_id})
@@ -128,16 +126,16 @@ class Store:
 
     def counts(self) -> dict[RecordStatus, int]:
         """How many records have each status that any has."""
-        with self._database.read() as session:
-            rows = session.execute(select(ReceiptRow.status, func.count()).group_by(ReceiptRow.status)).all()
+        with self._database.read() as connection:
+            rows = connection.execute(select(ReceiptRow.status, func.count()).group_by(ReceiptRow.status)).all()
         return {RecordStatus(status): count for status, count in rows}
 
     def _records(self, statement: Select[str]) -> Iterator[Record]:
-        with self._database.read() as session:
-            for record_json in session.scalars(statement.execution_options(yield_per=100)):
+        with self._database.read() as connection:
+            for record_json in connection.scalars(statement.execution_options(yield_per=100)):
                 yield Record.model_validate_json(record_json)
 
-    def _find_twin(self, session: Session, record: Record) -> str | None:
+    def _find_twin(self, connection: Connection, record: Record) -> str | None:
         """The oldest record of other bytes that seems to be the same receipt; merchant, date and total must be known."""
         key = _key(record.merchant_name)
         if not key or record.transaction_date is None or record.total is None:
@@ -151,7 +149,7 @@ class Store:
             "source_sha256": record.source_sha256,
             "receipt_id": record.receipt_id,
         }
-        return session.scalar(_TWIN, seen)
+        return connection.scalar(_TWIN, seen)
 
 
 def _receipt_values(record: Record) -> dict[str, Any]:

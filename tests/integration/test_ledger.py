@@ -54,8 +54,8 @@ def test_a_job_goes_from_queued_to_done(ledger: Ledger, archive: Archive) -> Non
     assert (queued.state, queued.name, queued.tags, queued.filed_at) == (JobState.QUEUED, "lunch.jpg", ("travel",), None)
     [reading] = ledger.claim("w", 5)
     assert (reading.state, reading.worker) == (JobState.READING, "w")
-    with archive.database.write() as session:
-        ledger.stored(session, reading, "2026/03/lunch-X.jpg")
+    with archive.database.write() as connection:
+        ledger.stored(connection, reading, "2026/03/lunch-X.jpg")
     [stored] = ledger.to_file(5)
     done = ledger.filed(stored)
     assert (done.state, done.filed_as, done.filed_at) == (JobState.DONE, "2026/03/lunch-X.jpg", queued.received_at)
@@ -69,8 +69,8 @@ def test_the_same_bytes_are_a_duplicate_in_flight_and_when_done(ledger: Ledger, 
     second = enqueue(ledger, "b.jpg", "same")
     assert (second.state, second.duplicate_of) == (JobState.DUPLICATE, first.receipt_id)
     [reading] = ledger.claim("w", 5)
-    with archive.database.write() as session:
-        ledger.stored(session, reading, "x")
+    with archive.database.write() as connection:
+        ledger.stored(connection, reading, "x")
     ledger.filed(ledger.to_file(1)[0])
     assert enqueue(ledger, "c.jpg", "same").duplicate_of == first.receipt_id
 
@@ -199,8 +199,8 @@ def test_a_record_is_not_saved_by_a_worker_that_lost_its_lease(ledger: Ledger, a
     [late] = ledger.claim("late", 5)
     clock.advance(LEASE)
     ledger.claim("now", 5)
-    with pytest.raises(LeaseLost), archive.database.write() as session:
-        ledger.stored(session, late, "x")
+    with pytest.raises(LeaseLost), archive.database.write() as connection:
+        ledger.stored(connection, late, "x")
     assert ledger.counts() == {JobState.READING: 1}
 
 
@@ -330,8 +330,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def _conclude(self, job: Job, outcome: str) -> None:
         match outcome:
             case "stored":
-                with self.database.write() as session:
-                    self.ledger.stored(session, job, "place")
+                with self.database.write() as connection:
+                    self.ledger.stored(connection, job, "place")
             case "later":
                 self.ledger.try_again(job, BUSY)
             case "wait":

@@ -32,9 +32,9 @@ def stored_job(archive: Archive, leased_job: Callable[..., Job]) -> Callable[...
         job = leased_job(name, data)
         source = Source(Path(), job.name, job.sha256 or "", job.receipt_id, job.received_at, job.tags)
         record = make_record(source, transaction_date=date(2024, 2, 29))
-        with archive.database.write() as session:
-            archive.store.save(session, record)
-            archive.ledger.stored(session, job, archive.outbox.place_for_record(job, record))
+        with archive.database.write() as connection:
+            archive.store.save(connection, record)
+            archive.ledger.stored(connection, job, archive.outbox.place_for_record(job, record))
         return next(one for one in archive.ledger.to_file(100) if one.id == job.id), record
 
     return make

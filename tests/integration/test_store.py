@@ -41,8 +41,8 @@ def store(archive: Archive) -> Store:
 
 
 def save(store: Store, record: Record) -> Record:
-    with store._database.write() as session:
-        return store.save(session, record)
+    with store._database.write() as connection:
+        return store.save(connection, record)
 
 
 def cafe(name: str = "cafe.jpg", **values: Any) -> Record:
@@ -145,17 +145,17 @@ def test_saving_again_replaces(store: Store) -> None:
     assert list(store.list()) == [corrected]
     assert list(store.search("kopi flat")) == [corrected]  # still in the OCR text
     assert list(store.search("tarik")) == [corrected]
-    with store._database.read() as session:
-        assert session.scalar(text("SELECT count(*) FROM items")) == 0
-        assert session.scalar(text("SELECT count(*) FROM receipts_fts")) == 1
+    with store._database.read() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM items")) == 0
+        assert connection.scalar(text("SELECT count(*) FROM receipts_fts")) == 1
 
 
 def test_a_transaction_that_fails_saves_nothing(store: Store) -> None:
     """Record, parts and words appear together or not at all."""
     item_of_nobody = text("INSERT INTO items (receipt_id, position, kind) VALUES ('nobody', 0, 'item')")
-    with pytest.raises(IntegrityError), store._database.write() as session:  # noqa: PT012 -- the transaction is what is tested
-        store.save(session, cafe())
-        session.execute(item_of_nobody)
+    with pytest.raises(IntegrityError), store._database.write() as connection:  # noqa: PT012 -- the transaction is what is tested
+        store.save(connection, cafe())
+        connection.execute(item_of_nobody)
     assert list(store.list()) == []
     assert list(store.search("kopi")) == []
 
@@ -280,8 +280,8 @@ def test_the_views_have_decimal_amounts(shell: sqlite3.Connection, three: dict[s
 def test_minor_units_follow_the_currency(archive: Archive, currency: str | None, total: str, minor: int) -> None:
     """Yen have no cents, dinars have a thousand fils; the view shows the amount as printed."""
     save(archive.store, cafe(currency_code=currency, total=Decimal(total)))
-    with archive.database.read() as session:
-        assert session.execute(text("SELECT total_minor, total FROM v_receipts")).one() == (minor, float(total))
+    with archive.database.read() as connection:
+        assert connection.execute(text("SELECT total_minor, total FROM v_receipts")).one() == (minor, float(total))
 
 
 def test_the_example_queries_run(shell: sqlite3.Connection) -> None:
@@ -343,8 +343,8 @@ def test_a_locked_database_is_a_storage_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="locked"), database.write():
         pass
     holder.execute("ROLLBACK")
-    with database.write() as session:
-        session.execute(text("SELECT 1"))
+    with database.write() as connection:
+        connection.execute(text("SELECT 1"))
     holder.close()
     database.close()
 
@@ -354,7 +354,7 @@ def test_the_promises_pragmas_are_set(archive: Archive) -> None:
     names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
     found = []
     for durable in (True, False, True):
-        with archive.database.write(durable=durable) as session:
-            found.append({name: session.scalar(text(f"PRAGMA {name}")) for name in names})
+        with archive.database.write(durable=durable) as connection:
+            found.append({name: connection.scalar(text(f"PRAGMA {name}")) for name in names})
     plain = {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 5000}
     assert found == [plain | {"synchronous": level} for level in (2, 1, 2)]
