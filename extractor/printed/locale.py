@@ -69,6 +69,8 @@ class LocaleGuess:
         """What a printed date can mean on this receipt: one day where it is decided."""
         if self.date_order == "YMD" and all(reading.order != "YMD" for reading in printed.readings):
             return printed.in_order("DMY")  # where years come first, short dates without one come day first
+        if self.date_order is None and (self.orders or {}).get("YMD", 0.0) > _POSSIBLY_YEAR_FIRST:
+            return frozenset(reading.day for reading in printed.readings)
         return printed.in_order(self.date_order)
 
     def likeliest_day(self, printed: PrintedDate) -> date | None:
@@ -92,7 +94,7 @@ _SURE_MARK, _SHARED_MARK, _NO_MARK, _COMMONEST, _RARE_POUND, _MORE_MARKS, _ANSWE
 _WHOLE_AMOUNTS, _FRACTIONS = 2.0, -3.0
 _ELSEWHERE = 2.0  # score of all countries that the tables do not know; keeps a lone weak clue from deciding
 _DECIDED, _LIKELY, _AHEAD, _DECIDED_ORDER, _LEAN = 0.8, 0.3, 1.7, 0.9, 0.05
-_CANDIDATE, _POSSIBLE = 0.02, 0.01
+_CANDIDATE, _POSSIBLE, _POSSIBLY_YEAR_FIRST = 0.02, 0.01, 0.3
 _YEARS = {"TH": {"buddhist"}, "TW": {"minguo"}, "JP": {"reiwa", "heisei"}}
 _INTERNATIONAL = re.compile(r"\+ ?\(?(\d{1,3})(?=[ .()/-]{0,2}\d[\d .()/-]{5,})")
 _NORTH_AMERICAN = re.compile(r"(?<![\d-])\(?([2-9]\d{2})\)?\s?[-./ ]?\s?[2-9]\d{2}\s?[-. ]\s?\d{4}(?![\d-])")

@@ -6,6 +6,7 @@ from typing import Any
 from extractor.ocr.interface import Box, Transcript
 from extractor.readers.interface import Evidence
 from extractor.readers.ocr.address import find_address
+from extractor.readers.ocr.header_features import features
 from extractor.readers.ocr.header_rows import HeaderRow, header_rows
 from extractor.readers.ocr.identifiers import find_phone, find_receipt_number, find_tax_id
 from extractor.readers.ocr.kind import kind_of
@@ -29,15 +30,15 @@ def read_header(transcripts: Sequence[Transcript]) -> Part:
     evidence = {"document_type": Evidence(kind.value, confidence=confidence)}
     if kind is DocumentType.NOT_A_RECEIPT:
         return Part(values, evidence)
-    merchant = find_merchant(rows)
+    matrix = features(rows)
+    merchant = find_merchant(rows, matrix)
     if merchant is not None:
-        row, probability = merchant
-        values["merchant_name"] = row.text
-        evidence["merchant_name"] = evidence_of(row.line, row.start, row.end, page=row.page, confidence=probability)
-    pieces, probability = find_address(rows, merchant[0] if merchant else None)
-    if pieces:
-        values["merchant_address"] = ", ".join(piece.text.strip(" ,") for piece in pieces)
-        evidence["merchant_address"] = _evidence_of(pieces, values["merchant_address"], probability)
+        values["merchant_name"] = merchant.name
+        evidence["merchant_name"] = _evidence_of(merchant.rows, merchant.name, merchant.confidence)
+    address = find_address(rows, matrix, merchant.rows[-1] if merchant else None)
+    if address is not None:
+        values["merchant_address"] = address.text
+        evidence["merchant_address"] = _evidence_of(address.rows, address.text, address.confidence)
     finders = (("merchant_phone", find_phone), ("merchant_tax_id", find_tax_id), ("receipt_number", find_receipt_number))
     for name, find in finders:
         found = find(rows)

@@ -6,27 +6,21 @@ from dataclasses import dataclass
 
 from extractor.printed.dates import find_dates
 from extractor.readers.ocr.header_rows import HeaderRow
+from extractor.readers.ocr.words import alternatives
 
-# Labels in folded text. The longer and surer come first.
-_TAX_LABELS = (
-    r"gst ?in\b|gst ?(?:reg(?:istration)?|id|no)?\.? ?(?:no|number|id)?|sst (?:reg|id|no)\S*(?: no)?|vat ?(?:reg(?:istration)?)?\.? ?(?:no|nr|number|id)?|ust\.?-? ?id(?:[-. ]?nr)?|\buid(?:[-. ]?nr)?|steuer-?(?:nr|nummer)|st\.? ?-?nr"
-    r"|tax ?(?:payer )?(?:id|no|reg)\S*(?: no)?|\ba\.?b\.?n|\bnip|\bdic|\bico|\bdph|\bcvr(?:[-. ]?nr)?|org\.? ?-?(?:nr|nummer)|\bsiret|\btva(?: intra\S*)?|n\.?i\.?f|c\.?i\.?f|p\.? ?iva|partita iva|\boib|\bpib|α\.?φ\.?μ|\bafm|\bеик|зддс ?n?|\btrn"
-    r"|\btin|\bnpwp|\brfc|\bcnpj|\bcuit|\brut|\bnit|\bruc|\bbtw(?:[-. ]?nr)?|\balv|y-tunnus|\bkmkr|\bvkn|登録番号|統編|統一編號|纳税人识别号|เลขประจำตัวผู้เสียภาษี|contribuinte|\bcui"
+_TAX = re.compile(
+    rf"(?:{alternatives('labels', 'tax_id')})[\s.:#()n°o-]{{0,8}}(?P<value>(?=[a-z ]{{0,4}}[\d])[a-z]{{0,4}} ?\d[\d ./a-z-]{{5,20}})"
 )
-_TAX = re.compile(rf"(?:{_TAX_LABELS})[\s.:#()n°o-]{{0,8}}(?P<value>(?=[a-z ]{{0,4}}[\d])[a-z]{{0,4}} ?\d[\d ./a-z-]{{5,20}})")
-_PHONE = re.compile(
-    r"(?:\btel(?:efon|ephone|\.?no)?|\bt[e3][l1]|\bphone|\bph|\bfon|\btlf|\bmobile?|\bh/?p|\bcontact|\bcall|\bhotline|τηλ|電話|电话|โทร)[\s.:#no()]{0,6}(?P<value>\+?\(?\d[\d ()./-]{5,18}\d)"
-)
+_PHONE = re.compile(rf"(?:{alternatives('labels', 'phone')})[\s.:#no()]{{0,6}}(?P<value>\+?\(?\d[\d ()./-]{{5,18}}\d)")
 _BARE_PHONE = re.compile(
-    r"(?<![\d#-])(?P<value>\(?[2-9]\d{2}\)?\s?[-. ]\s?\d{3}\s?[-. ]\s?\d{4}|\(0\d{1,4}\)\s?\d{5,8}|0\d{1,3}[-/ ]\d{6,8}|\+\d{1,3}[ ()-]?[\d ()-]{7,14}\d)(?![\d-])"
-)
-_RECEIPT_LABELS = (
-    r"(?:tax )?inv(?:oice|oie|\.)?|receipt|rec(?:ei?pt)?\.?|bill|check|chk|ticket|slip|doc(?:ument)?|order|trans(?:action)?|tran|trn|rcpt|beleg|bon|rechnung|quittung|kvitto|factura|facture|fattura|fatura|nota|paragon|racun|uctenka|doklad|kuitti"
-    r"|fis|單號|单号|小票"
+    r"(?<![\d#-])(?P<value>\(?[2-9]\d{2}\)?\s?[-. ]\s?\d{3}\s?[-. ]\s?\d{4}|\(0\d{1,4}\)\s?\d{5,8}|0\d{1,3}[-/ ]\d{6,8}"
+    r"|\+\d{1,3}[ ()-]?[\d ()-]{7,14}\d)(?![\d-])"
 )
 _RECEIPT = re.compile(
-    rf"\b(?:{_RECEIPT_LABELS})[-. ]?(?:(?:no|nr|num(?:ber|mer)?|id|n[°ºo]|c)\b[\s.:#]{{0,5}}|\s?[#:№][\s:#]{{0,4}})(?P<value>[a-z]{{0,6}}[-/ ]?[\da-z]*\d[\da-z/-]*)"
+    rf"\b(?:{alternatives('labels', 'receipt')})[-. ]?(?:(?:no|nr|num(?:ber|mer)?|id|n[°ºo]|c)\b[\s.:#]{{0,5}}|\s?[#:№][\s:#]{{0,4}})"
+    r"(?P<value>[a-z]{0,6}[-/ ]?[\da-z]*\d[\da-z/-]*)"
 )
+_SURE = re.compile(r"(?:tax )?inv|rec|bill|rechn|beleg|bon|fact|fatt|fatu|paragon|racun|kvitt|doc|slip|check|chk")
 
 
 @dataclass(frozen=True)

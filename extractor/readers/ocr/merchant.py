@@ -1,18 +1,90 @@
-"""Which of a receipt's rows name the merchant."""
+"""Which of a receipt's rows name the merchant: pieces scored by a trained model, neighbours joined where a name is broken in two."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from extractor.readers.ocr.header_rows import HeaderRow
+import numpy as np
 
-_NOT_A_NAME = {"title", "till", "greeting", "talk", "web", "date", "time", "phone", "amount"}
+from extractor.readers.ocr.header_rows import HeaderRow, is_candidate
+from extractor.readers.ocr.names import clean_name, could_name
+from extractor.readers.ocr.trees import trees
+
+WEIGHTS: Final = "header.json"
+_JOINED = 0.4
+"""Probability from which a neighbour is part of the name: it must be likelier than not that both were labelled as one."""
+_TRADE_ROW = re.compile(
+    r"^\W*(?:the\s)?(?:\w+\s)?(?:restaurants?|restoran|cafe|bistro|bar|grill|kitchen|pizzeria|pub|supermarkets?|bakery|hotel|market|pharmacy|bookshop)\b(?:\s?(?:&|and|n)\s?\w+)?(?:\s(?:limited|ltd))?\W*$"
+)
+_UNSPACED = 0.3
 
 
-def find_merchant(rows: Sequence[HeaderRow]) -> tuple[HeaderRow, float] | None:
-    """The piece that names the merchant, with the probability that it does; `None` where nothing reads like a name."""
-    for row in rows[:12]:
-        if row.is_print and "legal" in row.classes and not row.classes & {"web", "greeting"}:
-            return row, 0.8
-    for row in rows[:12]:
-        if row.is_print and not row.classes & _NOT_A_NAME and row.letters > row.digits:
-            return row, 0.6
-    return None
+@dataclass(frozen=True)
+class Merchant:
+    """The pieces that name the merchant (one or two, in print order), the name, and the probability that it is right."""
+
+    rows: tuple[HeaderRow, ...]
+    name: str
+    confidence: float
+
+
+def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | None:
+    """The merchant's name; `None` where no piece can be one.
+
+    Args:
+        rows: All pieces of the receipt.
+        matrix: Their features, from `header_features.features`.
+    """
+    kept = [index for index, row in enumerate(rows) if is_candidate(index, len(rows)) and _is_possible(row, rows)]
+    if not kept:
+        return None
+    chances = dict(zip(kept, trees(WEIGHTS, "merchant").probabilities(matrix[kept]), strict=True))
+    best = max(kept, key=lambda index: chances[index])
+    chosen = _joined(best, rows, chances)
+    name = " ".join(filter(None, (clean_name(rows[index].text) for index in chosen)))
+    return Merchant(tuple(rows[index] for index in chosen), name, float(chances[best]))
+
+
+def _is_possible(row: HeaderRow, rows: Sequence[HeaderRow]) -> bool:
+    """Whether the piece can be a name at all: words of somebody, no amount, no street, in the receipt's script."""
+    name = clean_name(row.text)
+    if sum(character.isalpha() for character in name) < 2 or not could_name(row.folded) or not row.is_print:
+        return False
+    if row.classes & {"amount", "date", "time"} or ("web" in row.classes and "legal" not in row.classes):
+        return False
+    if {"house", "street"} <= row.classes and row.text.lstrip()[:1].isdigit():
+        return False
+    unspaced = sum(character > "\u2e80" for character in row.text)
+    return unspaced * 3 < len(row.text) or _is_unspaced(rows)
+
+
+def _is_unspaced(rows: Sequence[HeaderRow]) -> bool:
+    """Whether the receipt is in a script without spaces; elsewhere such characters are what OCR makes of rules and logos."""
+    letters = sum(row.letters for row in rows)
+    return sum(character > "\u2e80" for row in rows for character in row.text) > _UNSPACED * letters
+
+
+def _joined(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> tuple[int, ...]:
+    """The best piece with the neighbour that continues its name, if there is one."""
+    for first, second in ((best, best + 1), (best - 1, best)):
+        other = second if first == best else first
+        if other not in chances or not _touch(rows[first], rows[second]):
+            continue
+        is_trade = other == second and bool(_TRADE_ROW.search(rows[other].folded)) and not _TRADE_ROW.search(rows[best].folded)
+        if is_trade or (chances[other] >= _JOINED and _differ(rows[first], rows[second])):
+            return (first, second)
+    return (best,)
+
+
+def _touch(above: HeaderRow, below: HeaderRow) -> bool:
+    """Whether two pieces follow each other closely in print of about the same size."""
+    if above.page != below.page or below.row - above.row > 1:
+        return False
+    heights = sorted((above.box.height, below.box.height))
+    return below.box.top - above.box.bottom < heights[0] and heights[1] < 1.6 * heights[0]
+
+
+def _differ(above: HeaderRow, below: HeaderRow) -> bool:
+    """Whether neither repeats the other, as a brand above its company does."""
+    return above.squashed not in below.squashed and below.squashed not in above.squashed

@@ -1,6 +1,5 @@
 """Which of the printed dates and times is the sale's: the `transaction_date` and `transaction_time` of an answer."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time
@@ -13,32 +12,7 @@ from extractor.printed.times import PrintedTime, find_times
 from extractor.readers.interface import Evidence
 from extractor.readers.ocr.part import Part
 from extractor.readers.ocr.spans import confidence_of, evidence_of
-
-# Words are searched in folded text: lower case, no accents. OCR reads `Date` as `Dale` or `0ate` and `Time` as `Tine`.
-_DATE_LABEL = re.compile(
-    r"[d0]a[tlf][ec]\b|\bdate|\bdatum|\bdato\b|\bdata\b|\bfecha|\btarikh|\btarih|\btanggal|\btgl\b|\bdatums|\bkuupaev|\bpaiva|\bpvm\b|\bkelt\b|\bdia\b"
-    r"|\bден\b|\bдата|ημερομηνια|ημ/νια|วันที่|日期|日付|날짜|\bngay\b|belegdatum|rechnungsdatum|\bd[i1]:|\bdt\b",
-)
-_TIME_LABEL = re.compile(
-    r"\bt[il1]m?[enm]{1,2}\b|\btime|\bzeit\b|uhrzeit|\bheure|\bhora\b|\bhra\b|\bora\b|\bmasa\b|\bjam\b|\bwaktu\b|\btid\b|\bklo\b|\bkl\b|\bgodz|\bcas\b|\bido\b|\bsaat\b"
-    r"|\bchas|\bчас\b|\bвремя|ωρα|เวลา|时间|時間|時刻|시간|\bgio\b|\buhr\b|\btijd\b|\bvrijeme\b|\bvreme\b",
-)
-# What dates of something else stand with: expiry, returns, offers, membership, validity, birth, programs, opening, deliveries.
-_OTHER_DATE = re.compile(
-    r"expir|\bexp\b|\bvalid|\buntil\b|\btill\b|best before|\bbbd\b|use by|return(?:s|ed|able)? (?:by|before|until|within)|\bdue\b|next visit|member since|\bsince\b"
-    r"|\boffer\b|promo|\bpermit|effective|\bbirth|\bdob\b|version|\bver\b|redeem|coupon|voucher|survey|\bfrom\b|\bends?\b|\bstart(?:s|ing)\b"
-    r"|gultig|\bbis\b|ablauf|umtausch|verfall|vencim|valido|caduc|scaden|validade|waznosc|platno|platnost|\bvalable|\bhasta\b|jusqu|geldig|gyldig|\bgilt\b"
-    r"|\bplu\b|\blot\b|production|manufact|reservation|\bbooking date|arrival|anreise|check.?in|ankunft|last (?:visit|purchase)|tse|start:|\bbeginn\b|approved by|\bgst rate|w\.?e\.?f"
-)
-_OPENING = re.compile(
-    r"\bopen|opening|\bhours\b|business hour|offnungszeit|\bgeoffnet|horario|horaires|\borari|\b(?:mon?|mo)\b.*\b(?:fri?|sat?|so|sun)\b|\bdaily\b"
-    r"|\bclos(?:ed|es|ing) at\b|last order|waktu operasi|jam buka|營業|营业|\bod pon"
-)
-_SETTLED = re.compile(r"total|payment|settled|\bdue\b|amount|summe|gesamt|betrag|balance due")
-_START_LABEL = re.compile(
-    r"\btime.?in\b|\bin\b|\bstart|\bopened|\bseated|\barriv|\border(?:ed)? (?:time|at)|beginn|\bentry|\beinfahrt|\bdolaska|\bstarted"
-)
-_END_LABEL = re.compile(r"\btime.?out\b|\bout\b|\bclosed|\bpaid\b|\bprinted|\bexit\b|\bausfahrt|\bodlaska|\bende\b|\bend\b|\bpaym")
+from extractor.readers.ocr.words import patterns
 
 
 @dataclass(frozen=True)
@@ -85,6 +59,11 @@ def read_when(transcripts: Sequence[Transcript]) -> Part:
     return Part(values, evidence)
 
 
+def _says(what: str, folded: str) -> bool:
+    """Whether a folded text has one of the words of that list."""
+    return bool(patterns("when")[what].search(folded))
+
+
 def _rows(transcripts: Sequence[Transcript]) -> Iterator[_Row]:
     index = 0
     for page, transcript in enumerate(transcripts):
@@ -107,17 +86,11 @@ def _date_score(rows: Sequence[_Row], row: _Row, printed: PrintedDate, repeated:
     above = rows[row.index - 1].folded if row.index else ""
     times = find_times(row.line.text)
     score = 5.0 - 2.0 * row.index / max(1, len(rows))
-    score += 2.0 * bool(_DATE_LABEL.search(before)) + 0.7 * bool(
-        _DATE_LABEL.search(above) and not find_dates(rows[row.index - 1].line.text)
-    )
+    score += 2.0 * (_says("date", before)) + 0.7 * bool(_says("date", above) and not find_dates(rows[row.index - 1].line.text))
     score += 2.0 * any(not time.is_weak for time in times) + 0.5 * any(time.is_weak for time in times)
     score += 0.8 * any(_has_time(rows, row.index + step) for step in (-1, 1))
     score += 0.8 * min(2, max(repeated[day] for day in printed.days) - 1)
-    score -= (
-        4.0 * bool(_OTHER_DATE.search(before))
-        + 2.0 * bool(_OTHER_DATE.search(around[printed.end :]))
-        + 1.0 * bool(_OTHER_DATE.search(above))
-    )
+    score -= 4.0 * (_says("other_date", before)) + 2.0 * (_says("other_date", around[printed.end :])) + 1.0 * (_says("other_date", above))
     score -= 3.0 * printed.is_weak + 0.5 * printed.is_repaired + 3.0 * (row.line.text[printed.end :][:1] == "T")
     score -= 2.0 * (confidence_of(row.line, printed.start, printed.end) < 0.6)
     return max(score, 0.01)
@@ -138,7 +111,7 @@ def _is_last(moment: _Moment, moments: Sequence[_Moment], chosen: _Moment | None
         return False
     days = chosen.printed.days
     strong = [other for other in moments if not other.printed.is_weak]
-    dated = [m for m in strong if _is_dashed(m, days) or _SETTLED.search(m.row.folded)]
+    dated = [m for m in strong if _is_dashed(m, days) or _says("settled", m.row.folded)]
     return moment in dated and all(_clock(other) <= _clock(moment) for other in dated)
 
 
@@ -155,7 +128,7 @@ def _clock(moment: _Moment) -> time:
 
 def _time_score(rows: Sequence[_Row], row: _Row, printed: PrintedTime, chosen: _Moment | None) -> float:
     before = row.folded[: printed.start]
-    is_labelled = bool(_TIME_LABEL.search(before))
+    is_labelled = _says("time", before)
     score = 2.0 - 1.0 * row.index / max(1, len(rows))
     score += 2.0 * is_labelled
     if chosen:
@@ -165,9 +138,9 @@ def _time_score(rows: Sequence[_Row], row: _Row, printed: PrintedTime, chosen: _
             score += 1.0 * (0 <= printed.start - chosen.printed.end <= 3)
         elif find_dates(row.line.text):
             score += 1.0
-    score += 4.5 * bool(_SETTLED.search(row.folded) and not printed.is_weak)
-    score -= 4.0 * bool(_OPENING.search(row.folded) and not find_dates(row.line.text))
-    score += 0.5 * bool(_END_LABEL.search(before)) - 1.0 * bool(_START_LABEL.search(before))
+    score += 4.5 * (_says("settled", row.folded) and not printed.is_weak)
+    score -= 4.0 * (_says("opening", row.folded) and not find_dates(row.line.text))
+    score += 0.5 * (_says("ended", before)) - 1.0 * bool(_says("begun", before))
     score -= 5.0 * (row.line.text[: printed.start][-1:] == "T") + 0.3 * printed.is_repaired
     if printed.is_weak and not (is_labelled or (chosen and chosen.row.index == row.index)):
         return 0.0

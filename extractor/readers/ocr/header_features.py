@@ -1,0 +1,158 @@
+"""What the header's models look at: one row of numbers for every piece of print."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+
+from extractor.readers.ocr.header_rows import HeaderRow
+from extractor.readers.ocr.names import could_name
+from extractor.readers.ocr.words import patterns
+
+KINDS: Final = (*patterns("rows"), "place", "postal", "house", "amount", "date", "time")
+"""Classes of words, in the order of their features."""
+
+_ADDRESS = frozenset({"street", "postal", "place", "house"})
+_NO_NAME = frozenset({"title", "till", "greeting", "talk", "web", "date", "time", "phone", "amount"})
+_FAR = 8
+_OWN, _SHAPE, _PLACE = len(KINDS) + 13, 6, 24
+WIDTH: Final = 4 * (_OWN + _SHAPE) + _PLACE
+"""How many numbers a piece has."""
+_HOST = re.compile(
+    r"(?:www[., ]|@|https?:/*)?\s?([a-z0-9-]{3,})[.,](?:com|net|org|de|my|co|eu|at|ch|fr|es|it|nl|pl|cz|se|uk|au|ca|ie|hr|gr|bg|pt)\b"
+)
+_LEADS_ON = re.compile(r"\b(?:to|at|at the|to the|visiting|bei|im|a)\W*$")
+_STORE_NUMBER = re.compile(r"\b(?:store|shop|branch|filiale|fil|unit|outlet|cafe)\b.{0,4}\d|#\s?\d{2,}")
+_MALAYSIAN = re.compile(r"\bsdn\b|\bbhd\b")
+
+
+def features(rows: Sequence[HeaderRow]) -> np.ndarray:
+    """The pieces' features, shape (pieces, `WIDTH`), in their order.
+
+    A piece has its own numbers, its place in the receipt, and the own numbers of the piece above and the two below.
+    """
+    if not rows:
+        return np.zeros((0, WIDTH))
+    own = np.array([_own(row) for row in rows])
+    own = np.hstack([own, _shape(rows)])
+    empty = np.full((2, own.shape[1]), -1.0)
+    padded = np.vstack([empty, own, empty])
+    count = len(rows)
+    neighbours = [padded[2 + step : 2 + step + count] for step in (-1, 1, 2)]
+    return np.hstack([own, _place(rows), *neighbours])
+
+
+def _own(row: HeaderRow) -> list[float]:
+    """What its words and characters say."""
+    text = row.text
+    length = max(1, len(text.replace(" ", "")))
+    return [
+        *(float(kind in row.classes) for kind in KINDS),
+        float(row.is_print),
+        np.log1p(row.letters),
+        row.digits / length,
+        sum(character.isupper() for character in text) / max(1, row.letters),
+        1 - (row.letters + row.digits) / length,
+        float(len(text.split())),
+        row.line.confidence,
+        sum(character > "\u2e80" for character in text) / length,
+        float(bool(_MALAYSIAN.search(row.folded))),
+        float(could_name(row.folded)),
+        len(set(row.squashed)) / max(1, min(20, len(row.squashed))),
+        float(bool(_LEADS_ON.search(row.folded))),
+        float(bool(_STORE_NUMBER.search(row.folded))),
+    ]
+
+
+def _shape(rows: Sequence[HeaderRow]) -> np.ndarray:
+    """Sizes and places of the boxes, relative to the page's print."""
+    boxes = np.array([row.box for row in rows])
+    heights = boxes[:, 3] - boxes[:, 1]
+    printed = np.array([row.is_print for row in rows])
+    usual = float(np.median(heights[printed])) if printed.any() else float(np.median(heights))
+    usual = max(usual, 1.0)
+    left, right = float(boxes[:, 0].min()), float(boxes[:, 2].max())
+    width = max(right - left, 1.0)
+    largest = max([float(heights[index]) for index, row in enumerate(rows) if row.is_print][:15], default=usual)
+    return np.column_stack(
+        [
+            np.clip(heights / usual, 0, 5),
+            np.clip(heights / largest, 0, 3),
+            (boxes[:, 2] - boxes[:, 0]) / width,
+            np.abs((boxes[:, 0] + boxes[:, 2]) / 2 - (left + right) / 2) / width,
+            (boxes[:, 0] - left) / width,
+            (boxes[:, 2] - boxes[:, 0]) / np.maximum(1, [len(row.text) for row in rows]) / usual,
+        ]
+    )
+
+
+def _place(rows: Sequence[HeaderRow]) -> np.ndarray:
+    """Where each piece stands among the others, and what comes before and after."""
+    count = len(rows)
+    last_row = max(1, rows[-1].row)
+    is_address = [bool(row.classes & _ADDRESS) and not row.classes & {"amount", "date"} for row in rows]
+    is_name = [row.is_print and not row.classes & _NO_NAME and row.letters > row.digits for row in rows]
+    first_amount = next((index for index, row in enumerate(rows) if "amount" in row.classes), count)
+    words = Counter(word for row in rows for word in {*re.findall(r"[^\W\d_]{4,}", row.folded)})
+    hosts = {match[1].replace("-", "") for row in rows for match in _HOST.finditer(row.folded)}
+    texts = Counter(row.squashed for row in rows)
+    has_legal = [float(any("legal" in row.classes for row in rows[:12])), float(any(_MALAYSIAN.search(row.folded) for row in rows))]
+    letters = max(1, sum(row.letters for row in rows))
+    unspaced = sum(character > "\u2e80" for row in rows for character in row.text) / letters
+    names = prints = 0
+    found = []
+    for index, row in enumerate(rows):
+        own_words = set(re.findall(r"[^\W\d_]{4,}", row.folded))
+        found.append(
+            [
+                np.log1p(index),
+                np.log1p(prints),
+                np.log1p(names),
+                row.row / last_row,
+                np.log1p(count - index),
+                float(index < first_amount),
+                float(np.clip(first_amount - index, -_FAR, 3 * _FAR)),
+                _ahead(rows, index, lambda other: is_address[other.index - rows[0].index]),
+                _ahead(rows, index, lambda other: "phone" in other.classes),
+                _ahead(rows, index, lambda other: "registration" in other.classes),
+                _ahead(rows, index, lambda other: "legal" in other.classes),
+                _ahead(rows, index, lambda other: "title" in other.classes),
+                _behind(rows, index, lambda other: is_address[other.index - rows[0].index]),
+                _behind(rows, index, lambda other: "legal" in other.classes),
+                _behind(rows, index, lambda other: "title" in other.classes),
+                _behind(rows, index, lambda other: "phone" in other.classes or "registration" in other.classes),
+                sum(words[word] > 1 for word in own_words) / max(1, len(own_words)),
+                float(texts[row.squashed] > 1 and len(row.squashed) > 4),
+                float(any(_alike(host, row.squashed) for host in hosts)),
+                *has_legal,
+                unspaced,
+                *_gaps(rows, index),
+            ]
+        )
+        prints += row.is_print
+        names += is_name[index]
+    return np.array(found)
+
+
+def _ahead(rows: Sequence[HeaderRow], index: int, is_wanted: Callable[[HeaderRow], bool]) -> float:
+    """How many pieces below the next wanted one stands; `_FAR` where it is not near."""
+    return float(next((step for step in range(1, _FAR) if index + step < len(rows) and is_wanted(rows[index + step])), _FAR))
+
+
+def _behind(rows: Sequence[HeaderRow], index: int, is_wanted: Callable[[HeaderRow], bool]) -> float:
+    return float(next((step for step in range(1, _FAR) if index - step >= 0 and is_wanted(rows[index - step])), _FAR))
+
+
+def _alike(host: str, squashed: str) -> bool:
+    return len(squashed) >= 4 and (host in squashed or squashed in host)
+
+
+def _gaps(rows: Sequence[HeaderRow], index: int) -> tuple[float, float]:
+    """Space above and below, in heights of the piece, within 3."""
+    box = rows[index].box
+    height = max(1.0, box.height)
+    above = box.top - rows[index - 1].box.bottom if index else 3 * height
+    below = rows[index + 1].box.top - box.bottom if index + 1 < len(rows) else 3 * height
+    return float(np.clip(above / height, -1, 3)), float(np.clip(below / height, -1, 3))
