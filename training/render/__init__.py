@@ -9,8 +9,8 @@ rows.py head.py items.py totals.py foot.py assemble.py    layout: rows of text, 
 fonts.py sheet.py camera.py ink.py   print: words with boxes, the pose of the paper, the pixels
 truth.py noise.py receipt.py         what is printed, as ground truth; what OCR makes of it; `render`
 ```
-Every part draws from a generator of its own, seeded by the receipt's seed and the part's name, so that a picture is drawn only when asked for,
-and a change to one part leaves the others as they were.
+Every part draws from a generator of its own, seeded by the receipt's seed and the part's name: a picture is drawn only
+when asked for, and a change to one part leaves the others as they were.
 """
 
 from training.render.noise import OcrNoise
