@@ -108,10 +108,11 @@ class Album:
         return span
 
     def _look(self, taken: dict[int, tuple[Pixels, Span]], shown: Shown) -> None:
-        """Looks at the taken images, chunk by chunk; where memory runs out, at half as many at a time."""
-        left = list(taken)
+        """Looks at the taken images, as many at once as have the same number of tiles; where memory runs out, at half as many."""
+        left = sorted(taken, key=lambda row: taken[row][0].tiles)
         while left:
-            rows = left[: self._chunk]
+            tiles = taken[left[0]][0].tiles
+            rows = [row for row in left[: self._chunk] if taken[row][0].tiles == tiles]
             spans = [taken[row][1] for row in rows]
             try:
                 prefixes = self._tower.look([taken[row][0] for row in rows], spans)

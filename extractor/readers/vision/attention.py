@@ -18,8 +18,8 @@ BLOCK = 64
 MIN_GROUP = 16
 """Rows of the smallest matrix that tensor cores multiply; a group of queries is padded to it."""
 
-TARGET_PROGRAMS = 1024
-"""Programs to start at least: about eight for each of an H100's 132 processors."""
+TARGET_PROGRAMS = 512
+"""Programs to start at least: about four for each of an H100's 132 processors (512 to 4096 were tried, at 1 to 64 rows)."""
 
 MAX_SPLITS = 64
 
@@ -79,13 +79,13 @@ def _attend_triton(
     heads = keys.shape[1]
     group = query_heads // heads
     splits = _splits(rows * heads)
-    query = query.contiguous()
+    query, start, length = query.contiguous(), start.contiguous(), length.contiguous()
     drawn = torch.empty(rows, query_heads, splits, head_size, dtype=torch.float32, device=query.device)
     weight = torch.empty(rows, query_heads, splits, dtype=torch.float32, device=query.device)
     partial[(rows, heads, splits)](
         query, keys, values, start, length, drawn, weight, 1 / math.sqrt(head_size),
         HEADS=heads, GROUP=group, PADDED=max(MIN_GROUP, triton.next_power_of_2(group)), SIZE=head_size, BLOCK=BLOCK, SPLITS=splits,
-        num_warps=4, num_stages=3,
+        num_warps=4, num_stages=2,
     )  # fmt: skip
     if splits == 1:
         return drawn[:, :, 0].to(query.dtype)

@@ -1,19 +1,17 @@
 """The Triton kernels behind `attention.attend`; see there for shapes. Imported only where Triton is."""
 
-from typing import Any
-
 import triton.language as tl
 
 
 def partial(  # noqa: PLR0913, PLR0917 - a kernel has no objects to pass
-    query: Any,
-    keys: Any,
-    values: Any,
-    start: Any,
-    length: Any,
-    drawn: Any,
-    weight: Any,
-    scale: Any,
+    query: tl.tensor,
+    keys: tl.tensor,
+    values: tl.tensor,
+    start: tl.tensor,
+    length: tl.tensor,
+    drawn: tl.tensor,
+    weight: tl.tensor,
+    scale: tl.tensor,
     HEADS: tl.constexpr,  # noqa: N803 - constants of a kernel are written like this
     GROUP: tl.constexpr,  # noqa: N803
     PADDED: tl.constexpr,  # noqa: N803
@@ -62,7 +60,7 @@ def partial(  # noqa: PLR0913, PLR0917 - a kernel has no objects to pass
     tl.store(weight + place, tl.where(total > 0, highest + tl.log(filled), float("-inf")), mask=is_query)
 
 
-def joined(drawn: Any, weight: Any, result: Any, SIZE: tl.constexpr, SPLITS: tl.constexpr) -> None:  # noqa: N803
+def joined(drawn: tl.tensor, weight: tl.tensor, result: tl.tensor, SIZE: tl.constexpr, SPLITS: tl.constexpr) -> None:  # noqa: N803
     """One query: the splits' results, each by its weight."""
     query = tl.program_id(0)
     split = tl.arange(0, SPLITS)

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from transformers import DynamicCache
 
+from extractor.readers.vision.encoder import VisionEncoder
 from extractor.readers.vision.images import scale_seen
 from extractor.readers.vision.layers import Shape
 from extractor.readers.vision.memory import Pool, Span
@@ -18,11 +19,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Pixels:
-    """One image cut into tiles, as the vision tower takes it (batch dimension 1)."""
+    """One image cut into tiles.
+
+    Attributes:
+        values: (1, most tiles, 3, side, side) in the model's number format; tiles that are not in use are 0.
+        ratio_id: (1, 1): how its tiles are laid out.
+        tiles: Tiles in use.
+    """
 
     values: torch.Tensor
     ratio_id: torch.Tensor
-    ratio_mask: torch.Tensor
     tiles: int
 
 
@@ -38,6 +44,8 @@ class Tower:
     def __init__(self, model: Any, processor: Any, prefix: Sequence[int], pool: Pool) -> None:
         self._model, self._processor, self._pool = model, processor, pool
         self._shape = Shape.of(model)
+        self._encoder = VisionEncoder(model.model.vision_model)
+        self._like = model.model.vision_model.class_embedding  # never quantised
         self._tile_px = model.config.vision_config.image_size
         self._prefix = torch.tensor([list(prefix)], device=model.device)
 
@@ -51,7 +59,10 @@ class Tower:
             raise ValueError(f"it is {image.width} x {image.height} pixels")
         log.debug("vision_image", extra={"size": image.size, "scale": round(scale_seen(image.size, tile_px=self._tile_px), 2)})
         ready = self._processor.image_processor(images=[[image]], return_tensors="pt")
-        return Pixels(ready["pixel_values"], ready["aspect_ratio_ids"], ready["aspect_ratio_mask"], int(ready["num_tiles"][0][0]))
+        values = ready["pixel_values"][:, 0].to(self._like.dtype)
+        if self._like.is_cuda:
+            values = values.pin_memory()  # so that the copy to the GPU holds nobody up
+        return Pixels(values, ready["aspect_ratio_ids"], int(ready["num_tiles"][0][0]))
 
     def size(self, pixels: Pixels) -> int:
         """Tokens that the image takes in the pool."""
@@ -62,6 +73,8 @@ class Tower:
 
         Only the tiles in use are stored: tokens after the image see no others.
 
+        Args:
+            pictures: Images with the same number of tiles in use.
         Returns:
             What the tokens up to the image leave behind: (images, text layers, 2, tokens, heads, head size), keys and values.
         """
@@ -73,9 +86,7 @@ class Tower:
         self._model.model(
             input_ids=self._prefix.expand(images, -1),
             attention_mask=torch.ones(images, self._prefix.shape[1], dtype=torch.int64, device=device),
-            pixel_values=torch.cat([pixels.values for pixels in pictures]).to(device, non_blocking=True),
-            aspect_ratio_ids=torch.cat([pixels.ratio_id for pixels in pictures]).to(device),
-            aspect_ratio_mask=torch.cat([pixels.ratio_mask for pixels in pictures]).to(device),
+            cross_attention_states=self._states(pictures),
             cross_attention_mask=sees,
             past_key_values=cache,
             use_cache=True,
@@ -86,3 +97,11 @@ class Tower:
                 self._pool.write(layer, span.start, keys[index, : span.size], values[index, : span.size])
         kept = [torch.stack([cache.layers[layer].keys, cache.layers[layer].values], dim=1) for layer in self._shape.text_layers]
         return torch.stack(kept, dim=1).transpose(3, 4)
+
+    def _states(self, pictures: Sequence[Pixels]) -> torch.Tensor:
+        """What the text layers see of each image, (images, most tiles times patches, size)."""
+        device = self._like.device
+        pixels = torch.cat([picture.values.to(device, non_blocking=True) for picture in pictures])
+        ratios = torch.cat([picture.ratio_id for picture in pictures]).to(device)
+        projected: torch.Tensor = self._model.model.multi_modal_projector(self._encoder.states(pixels, ratios, pictures[0].tiles))
+        return projected
