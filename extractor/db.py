@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
@@ -34,7 +34,10 @@ class Database:
         self._engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": busy_seconds})
         event.listen(self._engine, "connect", _prepare)
         event.listen(self._engine, "begin", _begin)
-        with self._errors(), self._writing().begin() as connection:
+        # IMMEDIATE takes the write lock at once and waits for it; a transaction that begins by reading could only fail later.
+        self._writing = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="NORMAL")
+        self._writing_durably = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="FULL")
+        with self._errors(), self._writing_durably.begin() as connection:
             _migrate(connection, path)
 
     @contextmanager
@@ -57,16 +60,13 @@ class Database:
         Raises:
             StorageError: The database is locked, damaged or gone, or the disk is full.
         """
-        with self._errors(), self._writing(durable=durable).begin() as connection:
+        engine = self._writing_durably if durable else self._writing
+        with self._errors(), engine.begin() as connection:
             yield connection
 
     def close(self) -> None:
         """Closes the connections that are not in use."""
         self._engine.dispose()
-
-    def _writing(self, *, durable: bool = True) -> Engine:
-        # IMMEDIATE takes the write lock at once and waits for it; a transaction that begins by reading could only fail later.
-        return self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="FULL" if durable else "NORMAL")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
