@@ -33,7 +33,7 @@ class VisionOptions:
     device: Literal["auto", "cuda", "cpu"] = "auto"
     offline: bool = False
     cache_dir: Path | None = None
-    max_rows: int = 96
+    max_rows: int = 64
     max_tokens: int = 1536
     memory_bytes: int | None = None
     idle_seconds: float = 900.0
