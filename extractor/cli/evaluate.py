@@ -1,6 +1,7 @@
 """The command that measures how well receipts are read: records against labels."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +32,7 @@ def evaluate(
     reader: ReaderOption = None,
 ) -> None:
     """Read labelled receipts and say how many fields are right, how many records are accepted, and how many of those are wrong."""
-    from extractor.cli.tables import score_table, stdout
+    from extractor.cli.tables import score_table, stdout, track
     from extractor.contact_sheet import write_contact_sheet
     from extractor.evaluation import Score, load_truth
     from extractor.extraction import Extraction
@@ -42,8 +43,8 @@ def evaluate(
     truths = load_truth(truth)
     extraction = Extraction.from_settings(settings)
     score, records = Score(), {}
-    paths = (folder / one.image for one in truths)
-    for one, (_, result) in zip(truths, read_files(paths, settings, extract=extraction.read), strict=True):
+    results = read_files([folder / one.image for one in truths], settings, extract=extraction.read)
+    for one, (_, result) in zip(truths, track(results, len(truths), is_shown=sys.stderr.isatty()), strict=True):
         if isinstance(result, Record):
             records[one.image] = result
         else:

@@ -106,9 +106,7 @@ def read(
 
 def _read_rows(files: list[Path], settings: "Settings", failures: "list[ExtractorError]", output: Format) -> "Iterator[Row]":
     """Rows as they come; files that cannot be read are told of on stderr and put into `failures`."""
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from extractor.cli.tables import stderr
+    from extractor.cli.tables import track
     from extractor.log import configure
     from extractor.read import read_files
     from schemas.record import Record
@@ -116,14 +114,12 @@ def _read_rows(files: list[Path], settings: "Settings", failures: "list[Extracto
     configure(settings.log.model_copy(update={"level": "WARNING"}))
     # A bar and results that appear at the same time on one screen would tear each other apart; a table appears at the end.
     is_shown = sys.stderr.isatty() and (output is Format.TABLE or not sys.stdout.isatty())
-    columns = (TextColumn("reading"), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr(), transient=True, disable=not is_shown, redirect_stdout=False) as progress:
-        for path, result in progress.track(read_files(files, settings), total=len(files)):
-            if isinstance(result, Record):
-                yield {"image": str(path)}, result
-            else:
-                failures.append(result)
-                progress.console.print(f"receipts: {safe(result)}")
+    for path, result in track(read_files(files, settings), len(files), is_shown=is_shown):
+        if isinstance(result, Record):
+            yield {"image": str(path)}, result
+        else:
+            failures.append(result)
+            typer.echo(f"receipts: {safe(result)}", err=True)
 
 
 def retry(

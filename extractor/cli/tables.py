@@ -1,11 +1,13 @@
 """Records become tables and pages for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import TypeVar
 
 from pydantic import BaseModel
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +17,8 @@ from extractor.evaluation import Score
 from extractor.job import Job
 from schemas.receipt import Item, Receipt
 from schemas.record import Record, RecordStatus
+
+Result = TypeVar("Result")
 
 _STYLES = {
     RecordStatus.ACCEPTED: "green",
@@ -39,6 +43,13 @@ def stdout() -> Console:
 def stderr() -> Console:
     """The console for talk: progress, hints and errors."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def track(results: Iterable[Result], total: int, *, is_shown: bool) -> Iterator[Result]:
+    """The results as they come, with a bar on stderr meanwhile; what is written to stderr appears above the bar."""
+    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=stderr(), transient=True, disable=not is_shown, redirect_stdout=False) as progress:
+        yield from progress.track(results, total=total)
 
 
 def record_table(rows: Iterable[Row]) -> Table:

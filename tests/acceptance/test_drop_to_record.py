@@ -241,3 +241,19 @@ def test_read_prints_every_format(installation: Installation, samples: dict[str,
     path = samples["us-diner.jpg"]
 
     assert str(path) in installation.run("read", str(path), "--format", output).stdout
+
+
+def test_eval_measures_against_labels(installation: Installation, samples: dict[str, Path], sample_files: Sequence[Sample]) -> None:
+    """Labels and pictures become counts; what is wrong is listed with its likely reason and shown in its picture."""
+    truth = next(sample.truth for sample in sample_files if sample.truth and sample.name == "us-diner.jpg")
+    labels = installation.folder / "truth.jsonl"
+    labels.write_text(json.dumps(truth) + "\n" + json.dumps(truth | {"total": "987.65"}) + "\n")
+    folder, sheet = str(samples["us-diner.jpg"].parent), installation.folder / "misses.html"
+
+    counts = json.loads(installation.run("eval", "truth.jsonl", folder, "--json").stdout)
+    shown = installation.run("eval", "truth.jsonl", folder, "--misses", "--sheet", str(sheet)).stdout
+
+    assert (counts["receipts"], counts["fields"]["total"]) == (2, {"right": 1, "of": 2})
+    assert "total is '987.65'" in shown
+    assert "987.65" in sheet.read_text()
+    assert "nowhere.jsonl" in installation.run("eval", "nowhere.jsonl", folder, code=3).stderr
