@@ -55,11 +55,12 @@ def track(results: Iterable[Result], total: int, *, is_shown: bool) -> Iterator[
 def record_table(rows: Iterable[Row]) -> Table:
     """One row a record, in the order given: how far it can be trusted, what, where, how much, and from which file."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("status", "date", "merchant"):
-        table.add_column(name)
-    table.add_column("total", justify="right")
-    for name in ("currency", "file"):
-        table.add_column(name, overflow="fold")
+    table.add_column("status", no_wrap=True)
+    table.add_column("date", no_wrap=True)
+    table.add_column("merchant", overflow="fold")
+    table.add_column("total", justify="right", no_wrap=True)
+    table.add_column("currency", no_wrap=True)
+    table.add_column("file", overflow="fold")
     table.add_column("id", no_wrap=True)
     for extra, record in rows:
         table.add_row(
@@ -88,8 +89,10 @@ def review_table(records: Iterable[Record]) -> Table:
 def job_table(jobs: Iterable[Job]) -> Table:
     """One row a file: where it is on its way, where it lies, and why it has no record."""
     table = Table(title="files", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("file", "state", "outbox", "why"):
-        table.add_column(name, overflow="fold")
+    table.add_column("file", overflow="fold")
+    table.add_column("state", no_wrap=True)
+    table.add_column("outbox", overflow="fold")
+    table.add_column("why", overflow="fold")
     table.add_column("id", no_wrap=True)
     for job in jobs:
         why = f"same bytes as {job.duplicate_of}" if job.duplicate_of else job.error_message or ""
