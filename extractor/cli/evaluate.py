@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from extractor.cli.options import ReaderOption
-from extractor.cli.text import safe
+from extractor.cli.text import safe, tell
 
 if TYPE_CHECKING:
     from extractor.evaluation import Score
@@ -48,7 +48,7 @@ def evaluate(
         if isinstance(result, Record):
             records[one.image] = result
         else:
-            typer.echo(f"receipts: {safe(result)}", err=True)
+            tell(result)
         score.add(one, records.get(one.image))
     if as_json:
         typer.echo(json.dumps(_counts(score), indent=1))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from extractor.cli.options import Format, FormatOption, ReaderOption
-from extractor.cli.text import safe
+from extractor.cli.text import safe, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +80,7 @@ def add(context: typer.Context, files: FilesArgument) -> None:
             typer.echo(safe(drop_file(path, settings.inbox_dir, is_ignored=inbox.is_ignored)))
         except ExtractorError as error:
             failures.append(error)
-            typer.echo(f"receipts: {safe(error)}", err=True)
+            tell(error)
     raise typer.Exit(failures[0].exit_code if failures else 0)
 
 
@@ -119,7 +119,7 @@ def _read_rows(files: list[Path], settings: "Settings", failures: "list[Extracto
             yield {"image": str(path)}, result
         else:
             failures.append(result)
-            typer.echo(f"receipts: {safe(result)}", err=True)
+            tell(result)
 
 
 def retry(

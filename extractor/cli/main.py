@@ -9,7 +9,7 @@ import typer
 
 from extractor.cli import about, evaluate, filing, records
 from extractor.cli.options import Invocation
-from extractor.cli.text import safe
+from extractor.cli.text import tell
 from extractor.errors import ExtractorError, StorageError
 
 BUG = 1
@@ -60,7 +60,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  # the border of the program: no error reaches a user as a traceback unasked
         if invocation.debug:
             traceback.print_exc()
-        sys.stderr.write(f"receipts: {explain(error)}\n")
+        tell(explain(error))
         sys.exit(exit_code_of(error))
 
 
@@ -73,11 +73,10 @@ def exit_code_of(error: Exception) -> int:
 
 
 def explain(error: Exception) -> str:
-    """One line that says the fact and the way out."""
+    """The fact and the way out."""
     if isinstance(error, ExtractorError):
-        return safe(error)
+        return str(error)
     if isinstance(error, OSError):
-        return safe(f"{error.filename or 'the system'}: {error.strerror or error}. Check its rights and the space on its disk.")
-    return safe(
-        f"{type(error).__name__}: {error}. This is a bug; run again with --debug in front of the command and report what it prints."
-    )
+        return f"{error.filename or 'the system'}: {error.strerror or error}. Check its rights and the space on its disk."
+    way_out = "This is a bug; run again with --debug in front of the command and report what it prints."
+    return f"{type(error).__name__}: {error}. {way_out}"

@@ -1,5 +1,6 @@
-"""Text from strangers becomes harmless to a terminal."""
+"""Text from strangers becomes harmless to a terminal, and errors become one line on stderr."""
 
+import sys
 import unicodedata
 
 _STEERING = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -12,3 +13,8 @@ def safe(text: object) -> str:
         "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in _STEERING or character in _BIDI_CONTROLS else character
         for character in str(text)
     )
+
+
+def tell(error: object) -> None:
+    """Writes an error as one line to stderr, above a progress bar if there is one."""
+    sys.stderr.write(f"receipts: {safe(error)}\n")

@@ -4,6 +4,7 @@ import pytest
 
 from extractor import errors
 from extractor.cli.main import exit_code_of, explain
+from extractor.cli.text import tell
 from extractor.errors import BadAnswer, ExtractorError
 
 OWN_ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ExtractorError)]
@@ -34,8 +35,8 @@ def test_a_bug_says_how_to_report_it() -> None:
     assert "--debug" in explain(error)
 
 
-def test_messages_stay_on_one_line_and_steer_no_terminal() -> None:
+def test_messages_stay_on_one_line_and_steer_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """A file name cannot clear the screen, break the line or turn the text around."""
-    error = ExtractorError("a\nb\x1b[2Jc\u202ed is not a receipt.")
+    tell(ExtractorError("a\nb\x1b[2Jc\u202ed is not a receipt."))
 
-    assert explain(error) == "a\ufffdb\ufffd[2Jc\ufffdd is not a receipt."
+    assert capsys.readouterr() == ("", "receipts: a\ufffdb\ufffd[2Jc\ufffdd is not a receipt.\n")
