@@ -39,6 +39,7 @@ _NUMBER: Final = re.compile(
         \d{{1,2}} [.,] 000 (?= \d{{1,4}} [.,] \d{{2}} (?!\d))             # 1.000108.00: a quantity that touches a price
       | \d{{1,3}} (?: [{_SPACES}'’´`] \d{{3}} )+ , \d{{2}} (?!\d)         # 1 234,50
       | \d{{1,3}} (?: ['’´`] \d{{3}} )+ (?: [.,] \d{{2}} )? (?!\d)        # 1'234.50
+      | (?<=[A-Z$€£¥]) \d{{1,3}} (?: [ ] \d{{3}} )+ \. \d{{2}} (?!\d)    # R1 234.50
       | \d{{1,3}} (?: [\u00a0\u2009\u202f] \d{{3}} )+ (?: [.,] \d{{2}} )? (?!\d)
       | \d{{1,3}} (?: ([.,]) \s? \d{{2,3}} )? (?: \2 \d{{3}} )* [.,] \s? \d{{3}} \s? [.,] \s? \d{{1,2}} (?!\d)  # 1,234.50 12,34,567.00
       | \d+ [.,] \d{{2}} (?= \d{{1,5}} [.,] \d{{2}} (?!\d))             # 100.00100.00: two prices that touch
@@ -54,8 +55,10 @@ _NUMBER: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_LOOKALIKE: Final = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z]{2})?[\dOoQDIl|]{1,7}\s?[.,]\s?(?:[\dOoQDBI][\dOoQDC]|[\dOoQD]{2})(?![A-Za-z0-9])")
-_AS_DIGIT: Final = str.maketrans("OoQDIl|BC", "000011180")
+_LOOKALIKE: Final = re.compile(
+    r"(?<![A-Za-z0-9])(?:RM|Rp|Rs)?[\dOoQDIil|]{1,7}\s?[.,]\s?(?:[\dOoQDBI][\dOoQDC]|[\dOoQD]{2})(?![A-Za-z0-9])"
+)
+_AS_DIGIT: Final = str.maketrans("OoQDIil|BC", "0000111180")
 _WIDE: Final = str.maketrans(
     {**{chr(0xFF10 + i): str(i) for i in range(10)}, "，": ",", "．": ".", "：": ":", "（": "(", "）": ")", "－": "-"}
 )
@@ -157,7 +160,7 @@ def clean_digits(text: str) -> str:
 def _as_digits(match: re.Match[str]) -> str:
     """The digits that a number's letters look like; a currency code in front stays, and so does text with more letters than digits."""
     text = match.group()
-    code = text[:2] if text[:2].isalpha() and text[:2].isupper() and text[2:3].isdigit() else ""
+    code = text[:2] if text[:2] in {"RM", "Rp", "Rs"} else ""
     number = text[len(code) :]
     return code + number.translate(_AS_DIGIT) if 2 * sum(c.isdigit() for c in number) >= sum(c.isalnum() for c in number) else text
 
@@ -183,7 +186,7 @@ def _amount(plain: str, masked: str, match: re.Match[str]) -> PrintedAmount | No
     last = max(end, credit.end() if credit else 0, mark_after.end() if mark_after and not mark_before else 0)
     readings = dict.fromkeys(_signed(text, _read(core, option)) for option in (_likely(core), ".", ","))
     grouped = len(separators) > 0 and decimals == 3 and not core.startswith("0") or len(separators) > 1
-    money_like = decimals == 2 or bool(mark) or bool(match["dash"]) or grouped
+    money_like = decimals in (2, 3) or bool(mark) or bool(match["dash"]) or grouped
     return PrintedAmount(text, first, last, tuple(readings), mark, decimals, money_like)
 
 
@@ -229,20 +232,33 @@ def find_percentages(text: str) -> tuple[Decimal, ...]:
 def decimal_mark(texts: Iterable[str]) -> DecimalMark | None:
     """The decimal mark that all amounts of a receipt share; `None` where it prints none, as in Indonesia and Japan.
 
-    Each printed number votes: `1.234,50` surely, `12,50` for its comma, `1.234.500` against its dot, `0,846` for its comma; `1.234`
-    alone says nothing, unless a mark of a currency with three digits touches it; many of them against a few others are thousands.
+    Each printed number votes: `1.234,50` surely, `12,50` for its comma, `1.234.500` against its dot, `0,846` for its comma. Three digits
+    behind a mark are decimals where a mark of a currency with three digits is printed, else thousands, and many of them outvote a few
+    others. Where a mark of a currency without decimals is printed, they need as many others against them.
     """
     votes: Counter[str] = Counter()
+    currencies_seen: Counter[str] = Counter()
     for text in texts:
         plain = clean_digits(text)
         for weight in re.finditer(r"(?<![\d.,])\d{1,2}([.,])\d{3}(?=\s?(?:kg|KG|Kg|l\b|L\b))", plain):
             votes[weight[1]] += 2
         for amount in find_amounts(text):
             _vote(amount, votes)
+            currencies_seen.update(currencies.candidates_of(amount.mark)[:1])
+    is_three = bool(set(currencies_seen) & _THREE_DIGITS)
+    if is_three and votes["groups"]:
+        votes[max((".", ","), key=lambda mark: votes[f"groups{mark}"])] += votes["groups"]
+        votes["groups"] = 0
     dot, comma = votes["."], votes[","]
-    if max(dot, comma) <= 0 or votes["groups"] > 3 * (dot + comma):
+    limit = 1 if set(currencies_seen) & _NO_DIGITS else 3
+    if max(dot, comma) <= 0 or votes["groups"] > limit * (dot + comma):
         return None
     return "." if dot >= comma else ","
+
+
+_THREE_DIGITS: Final = frozenset({"KWD", "BHD", "OMR", "JOD", "TND", "IQD", "LYD"})
+_NO_DIGITS: Final = frozenset({"IDR", "JPY", "KRW", "VND", "CLP", "PYG", "ISK", "UGX", "XOF"})
+"""Currencies whose receipts print no decimals; the rupiah has them only in law."""
 
 
 def _vote(amount: PrintedAmount, votes: Counter[str]) -> None:
@@ -257,10 +273,9 @@ def _vote(amount: PrintedAmount, votes: Counter[str]) -> None:
         votes[last] += 1
     elif amount.decimals == 3 and core.startswith("0"):
         votes[last] += 1
-    elif amount.decimals == 3 and set(currencies.candidates_of(amount.mark)) & {"KWD", "BHD", "OMR", "JOD", "TND"}:
-        votes[last] += 1
     elif amount.decimals == 3:
         votes["groups"] += len(separators)
+        votes[f"groups{last}"] += len(separators)
         votes[last] -= 2 * (len(separators) - 1)
 
 

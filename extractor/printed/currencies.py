@@ -54,6 +54,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "r$": ("BRL",),
     "mop$": ("MOP",),
     "fj$": ("FJD",),
+    "r": ("ZAR",),
     "rm": ("MYR",),
     "rp": ("IDR",),
     "rs": ("INR", "PKR", "LKR", "NPR", "MUR"),
@@ -91,6 +92,8 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "d.h": ("AED", "MAD"),
     "sr": ("SAR",),
     "kd": ("KWD",),
+    "k.d": ("KWD",),
+    "b.d": ("BHD",),
     "bd": ("BHD",),
     "qr": ("QAR",),
     "r.o": ("OMR",),
@@ -166,23 +169,30 @@ def _alternatives(marks: Mapping[str, object]) -> str:
 
 
 _LETTER: Final = r"[^\W\d_]"
-_ANY: Final = rf"(?:(?<!{_LETTER})(?:{_alternatives(WORDS)}|{'|'.join(sorted(CODES))})(?!{_LETTER})\.?|(?:us|ca|au|nz|hk|nt|mx)?[{re.escape(''.join(SYMBOLS))}])"
-BEFORE: Final = re.compile(rf"(?P<mark>{_ANY})\s?[:=]?\s?[-−–(*]?\s?$", re.IGNORECASE)
+_BEFORE_ONLY: Final = "r"
+_NAMES: Final = "|".join((_alternatives({word: None for word in WORDS if word != _BEFORE_ONLY}), *sorted(CODES)))
+_SIGNS: Final = re.escape("".join(SYMBOLS))
+_ANY: Final = rf"(?:(?<!{_LETTER})(?:{_NAMES})(?!{_LETTER})\.?|(?:us|ca|au|nz|hk|nt|mx)?[{_SIGNS}])"
+_RAND: Final = rf"(?<!{_LETTER})R"
+"""One letter that is a mark only in front of an amount; behind one it is a tax letter."""
+BEFORE: Final = re.compile(rf"(?P<mark>{_ANY}|{_RAND})\s?[:=]?\s?[-−–(*]?\s?$", re.IGNORECASE)
 """Matches a text that ends in a mark, as in front of an amount."""
 AFTER: Final = re.compile(rf"\s?(?P<mark>{_ANY})", re.IGNORECASE)
 """Matches a mark at a position, as behind an amount."""
 _MARK: Final = re.compile(_ANY, re.IGNORECASE)
+_RAND_MARK: Final = re.compile(rf"{_RAND}(?=\s?\d+[.,\s]\d)")
 _NEXT_TO_AMOUNT: Final = (re.compile(r"\s*[:=]?\s*[-−–(*]?\s*[\d.,]*\d"), re.compile(r"\d[.,\-]*\s?$"))
 
 
 def find_marks(text: str) -> tuple[CurrencyMark, ...]:
-    """Every currency mark in a line of print, left to right; letters count only where they touch an amount or are an ISO code."""
+    """Every currency mark in a line of print, left to right; letters count only where they touch an amount, stand in brackets as in `Amount (RM)`, or are an ISO code."""
     found = []
-    for match in _MARK.finditer(text):
+    for match in sorted((*_MARK.finditer(text), *_RAND_MARK.finditer(text)), key=re.Match.start):
         mark, start, end = match.group(), match.start(), match.end()
         attached = bool(_NEXT_TO_AMOUNT[0].match(text, end) or _NEXT_TO_AMOUNT[1].search(text[:start]))
         is_code = mark in CODES and mark not in SHOUTED
         is_sign = mark[-1] in SYMBOLS
-        if candidates_of(mark) and (attached or is_code or is_sign):
+        is_bracketed = text[start - 1 : start] in tuple("([（") and text[end : end + 1] in tuple(")]）")
+        if candidates_of(mark) and (attached or is_code or is_sign or is_bracketed):
             found.append(CurrencyMark(mark, start, end, candidates_of(mark), attached))
     return tuple(found)
