@@ -133,12 +133,6 @@ class Outbox:
             self._take_from_inbox(job)
         self.drop_copy(job)
 
-    def write_record(self, filed_as: str, record: Record) -> None:
-        """Replaces the JSON of a filed record, after a correction for instance."""
-        path = self.record_path(filed_as)
-        with storage_errors(path):
-            write_whole(path, record_json(record))
-
     def file_other(self, job: Job, first: Job | None = None) -> bool:
         """Whether a failed file or a duplicate, and the notice why, are in their places now; False where the inbox does not have it.
 

@@ -294,3 +294,37 @@ def test_a_copy_has_the_hash_of_what_was_copied(tmp_path: Path) -> None:
     """Hash and bytes are of one reading."""
     (tmp_path / "a").write_bytes(os.urandom(3_000_000))
     assert copy_hashed(tmp_path / "a", tmp_path / "b") == digest(tmp_path / "a") == digest(tmp_path / "b")
+
+
+def test_a_failed_file_that_was_replaced_is_not_moved(outbox: Outbox, failed_job: Callable[..., Job]) -> None:
+    """The new file under its name is not put aside for the old one's fault; nothing is said about a file that is gone."""
+    job = failed_job("lunch.jpg", b"half")
+    (outbox.inbox_dir / "lunch.jpg").write_bytes(b"whole")
+    assert not outbox.file_other(job)
+    assert visible(outbox.inbox_dir) == ["lunch.jpg"]
+    (outbox.inbox_dir / "lunch.jpg").unlink()
+    assert not outbox.file_other(job)
+    assert visible(outbox.root) == []
+
+
+def test_a_move_that_was_cut_short_between_volumes_is_finished(outbox: Outbox, failed_job: Callable[..., Job]) -> None:
+    """The file lies in both places after the crash; then only in the outbox."""
+    job = failed_job("lunch.jpg", b"half")
+    aside = outbox.inbox_dir / f".receipts-{job.receipt_id}"
+    (outbox.inbox_dir / "lunch.jpg").rename(aside)
+    (outbox.root / "failed").mkdir()
+    (outbox.root / "failed/lunch.jpg").write_bytes(b"half")
+    assert outbox.file_other(job)
+    assert visible(outbox.inbox_dir) == []
+    assert visible(outbox.root) == ["failed/lunch.jpg", "failed/lunch.jpg.error.json"]
+
+
+def test_a_stored_receipt_whose_file_is_gone_says_what_to_do(outbox: Outbox, stored_job: Callable[..., tuple[Job, Record]]) -> None:
+    """Nothing is invented; dropping the same file again completes it."""
+    job, record = stored_job("lunch.jpg", b"bytes")
+    (outbox.inbox_dir / "lunch.jpg").unlink()
+    with pytest.raises(StorageError, match="put the same file in the inbox"):
+        outbox.file_record(job, record)
+    (outbox.inbox_dir / "lunch.jpg").write_bytes(b"bytes")
+    outbox.file_record(job, record)
+    assert (outbox.root / (job.filed_as or "")).read_bytes() == b"bytes"

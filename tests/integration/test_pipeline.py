@@ -12,6 +12,7 @@ import pytest
 
 from extractor.db import Database
 from extractor.errors import Encrypted, ExtractorError, ReaderRefused, ReaderUnavailable, StorageError
+from extractor.files import digest
 from extractor.job import Arrival, Job, JobState, Refused
 from extractor.ledger import Ledger
 from extractor.outbox import Outbox
@@ -277,3 +278,38 @@ def test_stopping_leaves_the_rest_in_the_queue(
     worker.run_once(stop)
     counts = archive.ledger.counts()
     assert counts == {JobState.DONE: 4, JobState.QUEUED: 4}
+
+
+def test_a_failed_file_that_left_the_inbox_is_withdrawn(archive: Archive, worker: Worker, drop: Callable[..., Path]) -> None:
+    """Nothing is reported about a file that its owner has taken away."""
+    path = drop("lunch.jpg", b"half")
+    archive.ledger.reject(Arrival(Path("lunch.jpg"), 4, digest(path)), Encrypted("lunch.jpg is encrypted."))
+    path.unlink()
+    work(worker)
+    assert states(archive) == {"lunch.jpg": JobState.WITHDRAWN}
+
+
+def test_a_crash_while_filing_delays_one_receipt_only(
+    archive: Archive, extraction: ScriptedExtraction, clock: ManualClock, queued_job: Callable[..., Job]
+) -> None:
+    """An odd exception in filing keeps the receipt stored, to be filed later; the others are filed now."""
+
+    class OddOutbox(Outbox):
+        is_odd = True
+
+        def file_record(self, job: Job, record: Record) -> None:
+            if self.is_odd and job.name == "odd.jpg":
+                raise ZeroDivisionError
+            super().file_record(job, record)
+
+    outbox = OddOutbox(archive.outbox.root, archive.outbox.inbox_dir)
+    archive = replace(archive, ledger=Ledger(archive.database, clock, WorkSettings(backoff_seconds=10)), outbox=outbox)
+    worker = make_worker(archive, extraction, clock)
+    queued_job("odd.jpg")
+    queued_job("even.jpg")
+    work(worker)
+    assert states(archive) == {"odd.jpg": JobState.STORED, "even.jpg": JobState.DONE}
+    outbox.is_odd = False
+    clock.advance(10)
+    work(worker)
+    assert set(states(archive).values()) == {JobState.DONE}
