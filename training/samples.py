@@ -39,7 +39,7 @@ _RECEIPTS: tuple[tuple[str, int, Style], ...] = (
     ("jp-dot-matrix.jpg", 3, Style(country="JP", kind="grocery", ink="dots")),
     ("gb-faint-print.jpg", 8, Style(country="GB", kind="grocery", ink="faint")),
     ("pl-no-time-printed.jpg", 17, Style(country="PL", kind="grocery", ink="scan", prints_time=False)),
-    ("ch-invoice.pdf", 18, Style(country="CH", kind="shop", ink="clean")),
+    ("ch-invoice.pdf", 20, Style(country="CH", kind="shop", ink="clean")),
 )
 
 

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -203,10 +203,20 @@ class Vocabulary:
     seed: str
 
     def word(self, key: str, *, foreign_taxes: frozenset[str] = frozenset()) -> str:
-        """The label of this receipt for `key`; never one that names a tax of `foreign_taxes`, unless there is no other."""
+        """The label of this receipt for `key`; one that names another currency or a tax of `foreign_taxes` only if there is no other."""
         choices = self.all(key)
-        own = [text for text in choices if not any(tax in text for tax in foreign_taxes)]
+        foreign = foreign_taxes | self._foreign_currencies
+        own = [text for text in choices if not any(name in text for name in foreign)]
         return Random(f"{self.seed}:{key}").choice(own or choices)
+
+    @cached_property
+    def _foreign_currencies(self) -> frozenset[str]:
+        """Currency codes and marks that labels may hold, such as `SUMME EUR`, and that are not this country's."""
+        countries = [load_country(code) for code in country_codes()]
+        named = {country.currency for country in countries} | {"€", "EURO", "Kč", "zł", "บาท"}
+        return frozenset(
+            named - {self.country.currency, *self.country.marks} - ({"€", "EURO"} if self.country.currency == "EUR" else set())
+        )
 
     def all(self, key: str) -> tuple[str, ...]:
         return self.country.words.get(key) or self.language.words[key]

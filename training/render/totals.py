@@ -56,10 +56,13 @@ class Totals:
     # --- sums ------------------------------------------------------------------------------------------------------
 
     def _line(self, text: str, amount: int, role: Role, *, size: float = 1.0, bold: bool = False, leader: str = "") -> None:
-        value: tuple[Run, ...] = (Run(self._plan.money.total(amount), role),)
-        in_column = self._has_mark_column and self._plan.money.on_totals == "none"
-        if self._with_mark and not in_column and self._plan.money.on_totals == "none":
-            value = (Run(self._plan.money.mark + " ", Role.CURRENCY), *value)
+        money = self._plan.money
+        is_named = any(mark in text for mark in (*self._plan.country.marks, self._plan.country.currency))
+        is_bare = is_named or money.on_totals == "none"
+        value: tuple[Run, ...] = (Run(money.amount(amount) if is_bare else money.total(amount), role),)
+        in_column = self._has_mark_column and is_bare and not is_named
+        if self._with_mark and is_bare and not is_named and not in_column:
+            value = (Run(money.mark + " ", Role.CURRENCY), *value)
         indent = self._plan.layout.indent
         first = text + self._colon
         if leader:
@@ -67,7 +70,7 @@ class Totals:
             first += leader * max(0, room) if size == 1 else ""
         self._roll.pair((label(first),), value, indent=indent, size=size, bold=bold)
         if in_column:
-            self._roll.between(Run(self._plan.money.mark, Role.CURRENCY), 0.66)
+            self._roll.between(Run(money.mark, Role.CURRENCY), 0.66)
 
     def _count(self) -> None:
         count = count_of(self._plan.purchase.entries)

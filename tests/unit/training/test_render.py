@@ -185,6 +185,16 @@ def test_no_time_is_printed_where_the_style_says_so() -> None:
         assert Role.TIME not in {word.role for word in receipt.words}
 
 
+@pytest.mark.parametrize("seed", range(25))
+def test_labels_name_no_other_currency(seed: int) -> None:
+    """A Swiss receipt in German, French or Italian never prints its amounts as euros."""
+    receipt = render(seed, Style(country="CH"))
+    if not receipt.plan.layout.shows_converted:
+        text = receipt.transcript().text
+        assert "EUR" not in text
+        assert "€" not in text
+
+
 def test_country_without_a_table_is_an_error() -> None:
     """A wrong country code is told, not replaced."""
     with pytest.raises(FileNotFoundError):
