@@ -1,9 +1,10 @@
 """Which of the printed dates and times is the sale's: the `transaction_date` and `transaction_time` of an answer."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time
-from typing import Any
+from typing import Any, Final
 
 from extractor.ocr.interface import Line, Transcript
 from extractor.printed.dates import PrintedDate, find_dates
@@ -12,7 +13,10 @@ from extractor.printed.times import PrintedTime, find_times
 from extractor.readers.interface import Evidence
 from extractor.readers.ocr.part import Part
 from extractor.readers.ocr.spans import confidence_of, evidence_of
+from extractor.readers.ocr.trees import logistic, weights
 from extractor.readers.ocr.words import patterns
+
+WEIGHTS: Final = "when.json"
 
 
 @dataclass(frozen=True)
@@ -45,18 +49,58 @@ def read_when(transcripts: Sequence[Transcript]) -> Part:
     Args:
         transcripts: One a page, in print order.
     """
-    rows = list(_rows(transcripts))
     values: dict[str, Any] = {}
     evidence: dict[str, Evidence] = {}
+    for name, found in find_when(transcripts).items():
+        moment = found.moment
+        confidence = logistic(weights(WEIGHTS)[name], found.facts)
+        values[name] = moment.printed.text
+        evidence[name] = evidence_of(moment.row.line, moment.printed.start, moment.printed.end, page=moment.row.page, confidence=confidence)
+    return Part(values, evidence)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The moment that was chosen, and the facts that its confidence is computed from."""
+
+    moment: _Moment
+    facts: Mapping[str, float]
+
+
+def find_when(transcripts: Sequence[Transcript]) -> Mapping[str, Found]:
+    """The chosen `transaction_date` and `transaction_time`, those that are printed."""
+    rows = list(_rows(transcripts))
     dates = sorted(_dates(rows), key=lambda moment: -moment.score)
     times = sorted(_times(rows, dates[0] if dates else None), key=lambda moment: -moment.score)
-    for name, moments in (("transaction_date", dates), ("transaction_time", times)):
-        if moments and moments[0].score > 0:
-            best = moments[0]
-            confidence = 0.9
-            values[name] = best.printed.text
-            evidence[name] = evidence_of(best.row.line, best.printed.start, best.printed.end, page=best.row.page, confidence=confidence)
-    return Part(values, evidence)
+    named = (("transaction_date", dates), ("transaction_time", times))
+    return {name: Found(moments[0], _facts(moments)) for name, moments in named if moments and moments[0].score > 0}
+
+
+def _facts(moments: Sequence[_Moment]) -> dict[str, float]:
+    """What speaks for and against the first of the moments, which are sorted by score."""
+    best = moments[0]
+    meanings = _meanings(best.printed)
+    others = [moment for moment in moments[1:] if moment.score > 0]
+    rivals = [moment for moment in others if not _meanings(moment.printed) & meanings]
+    ocr = confidence_of(best.row.line, best.printed.start, best.printed.end)
+    return {
+        "score": min(best.score, 12.0) / 10,
+        "ahead": min(best.score - rivals[0].score, 6.0) / 6 if rivals else 1.0,
+        "repeated": float(len(others) > len(rivals)),
+        "repaired": float(best.printed.is_repaired),
+        "weak": float(best.printed.is_weak),
+        "illegible": min(1.0, 10 * (1 - ocr)),
+        "short_year": float(
+            isinstance(best.printed, PrintedDate) and not best.printed.is_named and not re.search(r"\d{4}", best.printed.text)
+        ),
+    }
+
+
+def _meanings(printed: PrintedDate | PrintedTime) -> frozenset[date | tuple[int, int]]:
+    """What a date or time can mean; times count by hour and minute."""
+    if isinstance(printed, PrintedDate):
+        return frozenset(printed.days)
+    return frozenset({(printed.value.hour, printed.value.minute)})
 
 
 def _says(what: str, folded: str) -> bool:

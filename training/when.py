@@ -1,0 +1,67 @@
+"""Calibrates the confidence of date and time: how often a moment with such facts was the sale's.
+
+    python -m training.when FOLDER [--transcripts FOLDER] [--rendered 900]
+
+See `training.header` for what FOLDER holds.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from extractor.ocr.interface import Transcript
+from extractor.printed.dates import PrintedDate
+from extractor.readers.ocr.when import Found, find_when
+from training.header import rendered, scans
+
+WEIGHTS = Path(__file__).parent.parent / "extractor" / "readers" / "ocr" / "weights" / "when.json"
+
+
+def is_right(found: Found, truth: dict[str, Any]) -> bool | None:
+    """Whether a moment can mean what the truth says; `None` where the truth says nothing."""
+    printed = found.moment.printed
+    wanted = truth.get("date" if isinstance(printed, PrintedDate) else "time")
+    if not wanted:
+        return None
+    if isinstance(printed, PrintedDate):
+        return any(reading.day.isoformat() == wanted for reading in printed.readings)
+    return printed.value.isoformat()[:5] == wanted[:5]
+
+
+def calibrate(pairs: Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]) -> dict[str, dict[str, float]]:
+    """Coefficients of a logistic regression by field, as `extractor.readers.ocr.trees.logistic` reads them."""
+    samples: dict[str, list[tuple[dict[str, float], bool]]] = {}
+    for transcripts, truth in pairs:
+        for name, found in find_when(transcripts).items():
+            right = is_right(found, truth)
+            if right is not None:
+                samples.setdefault(name, []).append((dict(found.facts), right))
+    return {name: _fit(each) for name, each in samples.items()}
+
+
+def _fit(samples: Sequence[tuple[dict[str, float], bool]]) -> dict[str, float]:
+    names = list(samples[0][0])
+    matrix = np.array([[facts[name] for name in names] for facts, _ in samples])
+    model = LogisticRegression(C=3.0, max_iter=1000).fit(matrix, [right for _, right in samples])
+    coefficients = dict(zip(names, (round(float(value), 4) for value in model.coef_[0]), strict=True))
+    return {"constant": round(float(model.intercept_[0]), 4), **coefficients}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--transcripts", type=Path)
+    parser.add_argument("--rendered", type=int, default=900)
+    options = parser.parse_args(arguments)
+    both = [*scans(options.folder, options.transcripts), *rendered(options.rendered)]
+    WEIGHTS.write_text(json.dumps(calibrate(iter(both)), indent=1) + "\n", encoding="utf-8")
+    print(f"{len(both)} receipts; wrote {WEIGHTS}")
+
+
+if __name__ == "__main__":
+    main()
