@@ -57,7 +57,7 @@ class Totals:
 
     def _line(self, text: str, amount: int, role: Role, *, size: float = 1.0, bold: bool = False, leader: str = "") -> None:
         money = self._plan.money
-        is_named = any(mark in text for mark in (*self._plan.country.marks, self._plan.country.currency))
+        is_named = self._names_currency(text)
         is_bare = is_named or money.on_totals == "none"
         value: tuple[Run, ...] = (Run(money.amount(amount) if is_bare else money.total(amount), role),)
         in_column = self._has_mark_column and is_bare and not is_named
@@ -71,6 +71,11 @@ class Totals:
         self._roll.pair((label(first),), value, indent=indent, size=size, bold=bold)
         if in_column:
             self._roll.between(Run(money.mark, Role.CURRENCY), 0.66)
+
+    def _names_currency(self, text: str) -> bool:
+        """Whether a label says the currency itself, as `TOTAL CHF` does; the amount then goes without its mark."""
+        words = set(text.replace("(", " ").replace(")", " ").replace(":", " ").split())
+        return not words.isdisjoint((*self._plan.country.marks, self._plan.country.currency))
 
     def _count(self) -> None:
         count = count_of(self._plan.purchase.entries)
@@ -88,8 +93,7 @@ class Totals:
         if self._upper_rule:
             self._roll.rule(layout.rule)
         word = plan.word("rounded_total" if shows_rounding else "total")
-        has_mark = any(mark in word for mark in (*plan.country.marks, plan.country.currency))
-        if not has_mark and plan.rng("mark in label").random() < 0.2:
+        if not self._names_currency(word) and plan.rng("mark in label").random() < 0.2:
             word = f"{word} {plan.rng('mark').choice((plan.money.mark, f'({plan.money.mark})', plan.country.currency))}"
         self._line(word, purchase.total, Role.TOTAL, size=layout.total_size, bold=layout.total_bold, leader=layout.leader)
         if layout.total_size > 1:
