@@ -104,9 +104,23 @@ def label(text: str) -> Run:
     return Run(text, Role.LABEL)
 
 
-def _split(runs: tuple[Run, ...]) -> list[Run]:
-    """The runs cut into words, each with its role."""
-    return [Run(word, run.role) for run in runs for word in run.text.split()]
+def _split(runs: tuple[Run, ...]) -> list[tuple[Run, ...]]:
+    """The runs cut at spaces: a word is one run, or several where runs touch."""
+    words: list[tuple[Run, ...]] = []
+    touches = False
+    for run in runs:
+        for index, piece in enumerate(run.text.split()):
+            if index == 0 and touches and not run.text[0].isspace():
+                words[-1] = (*words[-1], Run(piece, run.role))
+            else:
+                words.append((Run(piece, run.role),))
+        if run.text:
+            touches = bool(words) and not run.text[-1].isspace()
+    return words
+
+
+def _text(runs: tuple[Run, ...]) -> str:
+    return "".join(run.text for run in runs)
 
 
 @dataclass
@@ -128,20 +142,19 @@ class Roll:
 
     def wrap(self, runs: tuple[Run, ...], columns: float, size: float = 1.0, *, bold: bool = False) -> list[tuple[Run, ...]]:
         """`runs` in as many lines as they need to be no wider than `columns`; a single word is never cut."""
-        if self.fits("".join(run.text for run in runs), columns, size, bold=bold):
+        if self.fits(_text(runs), columns, size, bold=bold):
             return [runs]
-        lines: list[list[Run]] = [[]]
+        lines: list[tuple[Run, ...]] = []
         for word in _split(runs):
-            line = lines[-1]
-            text = " ".join(run.text for run in [*line, word])
-            if line and not self.fits(text, columns, size, bold=bold):
-                lines.append([word])
+            longer = (*lines[-1], Run(" "), *word) if lines else word
+            if lines and not self.fits(_text(longer), columns, size, bold=bold):
+                lines.append(word)
             else:
-                line.append(word)
-        return [tuple(Run(run.text + (" " if run is not line[-1] else ""), run.role) for run in line) for line in lines]
+                lines[-1:] = [longer]
+        return lines or [runs]
 
     def centre(self, *runs: Run, size: float = 1.0, bold: bool = False, graphic: str = "text") -> None:
-        while size > 1 and not all(self.fits(word.text, self.columns, size, bold=bold) for word in _split(runs)):
+        while size > 1 and not all(self.fits(_text(word), self.columns, size, bold=bold) for word in _split(runs)):
             size -= 0.2
         for line in self.wrap(runs, self.columns, size, bold=bold):
             self.add(Cell(line, self.columns / 2, "centre"), size=size, bold=bold, graphic=graphic)
@@ -161,9 +174,9 @@ class Roll:
         if self.fits(joined, right - indent, size, bold=bold):
             self.add(Cell(first, indent), Cell(second, right, "right"), size=size, bold=bold)
             return
-        room = right - indent - self.face.width_px("".join(run.text for run in second), size, bold=bold) / self.face.column_px - 1.5
+        room = right - indent - self.face.width_px(_text(second), size, bold=bold) / self.face.column_px - 1.5
         lines = self.wrap(first, max(room, 8), size, bold=bold)
-        if max(self.face.width_px("".join(run.text for run in line), size, bold=bold) for line in lines) > room * self.face.column_px:
+        if max(self.face.width_px(_text(line), size, bold=bold) for line in lines) > room * self.face.column_px:
             self.left(*first, indent=indent, size=size, bold=bold)
             self.add(Cell(second, right, "right"), size=size, bold=bold)
             return
