@@ -14,7 +14,7 @@ import pickle
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 from random import Random
@@ -23,55 +23,15 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from extractor.ocr.interface import Box, Fragment, Line, Transcript
+from extractor.ocr.interface import Transcript
 from extractor.readers.ocr.address import clean_piece
 from extractor.readers.ocr.header_features import features
 from extractor.readers.ocr.header_rows import HeaderRow, header_rows, is_candidate
 from extractor.readers.ocr.names import clean_name
+from training.headings import disturbed, with_heading
 from training.render import OcrNoise, render
 
 WEIGHTS = Path(__file__).parent.parent / "extractor" / "readers" / "ocr" / "weights" / "header.json"
-
-# Rows that stand above, between and below headers of real receipts and name nobody.
-GREETINGS = (
-    "WELCOME TO", "Welcome To The", "THANK YOU FOR VISITING", "Thank you for stopping at", "THANK YOU", "YOUR GUEST NUMBER IS", "Willkommen bei", "Bienvenue à",
-    "SELAMAT DATANG", "Bienvenidos a", "WELCOME TO OUR STORE",
-)  # fmt: skip
-TITLES = (
-    "TAX INVOICE", "RECEIPT", "Customer Copy", "CUSTOMER COPY", "Sales Receipt", "CASH BILL", "Guest Check", "***REPRINT***", "Merchant Copy", "KUNDENBELEG", "INVOICE",
-    "DUPLICATE", "CASH SALES", "DINE IN", "TO GO", "Customer Receipt", "Void", "TICKET", "Customer-activated Purchase/Capture",
-)  # fmt: skip
-SLOGANS = (
-    "Always low prices.", "Save money. Live better.", "More saving. More doing.", "power to the players", "DRESS FOR LESS", "i'm lovin' it", "Fresh food daily", "EST 1979",
-    "NEIGHBORHOOD GRILL & BAR", "Authorised Money Changer", "Mein Drogeriemarkt", "Es gibt immer was zu tun.", "Gute Laune inklusive", "Frische und Qualität", "Quality since 1921",
-    "Fine food & wine", "A fresh start", "Le goût du bon", "Calidad y precio", "GET A FREE SANDWICH", "TELL US ABOUT YOUR VISIT", "Go to www.survey.example within 7 days",
-    "BUY ONE GET ONE FREE", "JOIN NOW AND EARN REWARDS", "OPEN 8:00AM TO 9:00PM DAILY", "We value your opinion", "Öffnungszeiten Mo-Sa 8-20 Uhr", "WHOLESALE", "SUPERCENTER",
-)  # fmt: skip
-SCRAWLS = (
-    "42",
-    "A03138",
-    "31802016",
-    "yos 7 home",
-    "236177",
-    "ae",
-    "Ao 3c2",
-    "lone",
-    "JOVI",
-    "9",
-    "PAID",
-    "pd",
-    "18/3",
-    "T5",
-    "C",
-    "(0",
-    "二二",
-    "Sequoia",
-    "Nissan yos",
-    "KJ1",
-    "Home",
-    "=E:",
-    "EEE",
-)
 
 
 @dataclass(frozen=True)
@@ -125,48 +85,6 @@ def example(transcripts: Sequence[Transcript], truth: dict[str, Any]) -> Example
     return Example(rows, matrix[kept], merchant, address, truth)
 
 
-def disturbed(transcript: Transcript, rng: Random) -> Transcript:
-    """The transcript with rows that name nobody put above, under and between the first ones, as real receipts have them."""
-    lines = list(transcript.lines)
-    if not lines:
-        return transcript
-    height = float(np.median([line.box.height for line in lines]))
-    inserted: list[tuple[int, str]] = []
-    if rng.random() < 0.35:
-        inserted.append((0, rng.choice(GREETINGS)))
-    if rng.random() < 0.2:
-        inserted.append((rng.choice((0, 0, 1, 2)), rng.choice(TITLES)))
-    for _ in range(rng.choice((0, 0, 1, 2))):
-        inserted.append((rng.choice((0, 1, 1, 2, 3)), rng.choice(SLOGANS)))
-    for _ in range(rng.choice((0, 0, 0, 1, 2, 3))):
-        inserted.append((rng.choice((0, 0, 1, 3)), rng.choice(SCRAWLS)))
-    if rng.random() < 0.15:
-        inserted.append((rng.choice((0, 1, 2)), f"{rng.choice(('Store', 'STORE', 'Filiale', 'Store #', 'Shop'))} {rng.randint(1, 9999)}"))
-    noise = OcrNoise.drawn(rng)
-    for at, text in sorted(inserted, reverse=True):
-        lines = _insert(lines, min(at, len(lines)), noise.text(rng, text, is_unknown=False), height * rng.uniform(0.8, 1.6), rng)
-    return replace(transcript, lines=tuple(lines), height=transcript.height + int(sum(height for _ in inserted) * 1.5))
-
-
-def _insert(lines: list[Line], at: int, text: str, height: float, rng: Random) -> list[Line]:
-    reference = lines[min(at, len(lines) - 1)].box
-    top = reference.top if at < len(lines) else reference.bottom
-    centre = (min(line.box.left for line in lines) + max(line.box.right for line in lines)) / 2
-    width = len(text) * height * 0.55
-    shift = height * rng.uniform(1.05, 1.5)
-    box = Box(centre - width / 2, top, centre + width / 2, top + height)
-    fragment = Fragment(text, box, rng.uniform(0.6, 1.0))
-    return [*lines[:at], Line((fragment,)), *(_lowered(line, shift) for line in lines[at:])]
-
-
-def _lowered(line: Line, by: float) -> Line:
-    moved = tuple(
-        replace(fragment, box=Box(fragment.box.left, fragment.box.top + by, fragment.box.right, fragment.box.bottom + by))
-        for fragment in line.fragments
-    )
-    return Line(moved)
-
-
 def scans(folder: Path, cached: Path | None) -> Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]:
     """Transcripts and truths of the labelled scans of SROIE in a folder."""
     for text in (folder / "truth.jsonl").read_text(encoding="utf-8").splitlines():
@@ -214,14 +132,17 @@ def train(samples: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> dict[
     return {"start": float(model._baseline_prediction.ravel()[0]), "trees": stored}  # noqa: SLF001
 
 
-def examples_of(pairs: Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]], *, copies: int) -> list[Example]:
-    """Every receipt as it is, and that many disturbed copies of it."""
+def examples_of(pairs: Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]], *, headings: int) -> list[Example]:
+    """Every receipt as it is, once disturbed, and with that many invented headings in place of its own."""
     found = []
     for number, (transcripts, truth) in enumerate(pairs):
-        found.append(example(transcripts, truth))
-        for copy in range(copies):
-            rng = Random(f"{number}:{copy}")
-            found.append(example((disturbed(transcripts[0], rng), *transcripts[1:]), truth))
+        rng = Random(f"{number}:heading")
+        own = example(transcripts, truth)
+        found += [own, example((disturbed(transcripts[0], rng), *transcripts[1:]), truth)]
+        rows = [row.row for row, is_head in zip(own.rows, own.is_merchant | own.is_address, strict=True) if is_head and row.row < 12]
+        for _ in range(headings if transcripts[0].lines else 0):
+            made, name, address = with_heading(transcripts[0], max(rows, default=0) + 1, rng)
+            found.append(example((disturbed(made, rng), *transcripts[1:]), {**truth, "merchant": name, "address": address}))
     return found
 
 
@@ -231,8 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--transcripts", type=Path)
     parser.add_argument("--rendered", type=int, default=900)
     options = parser.parse_args(arguments)
-    real = examples_of(scans(options.folder, options.transcripts), copies=1)
-    made = examples_of(rendered(options.rendered), copies=1)
+    real = examples_of(scans(options.folder, options.transcripts), headings=0)
+    made = examples_of(rendered(options.rendered), headings=1)
     everything = real + made
     samples = np.vstack([each.matrix for each in everything])
     weights = np.concatenate([np.full(len(each.matrix), 1.0) for each in everything])

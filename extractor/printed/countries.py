@@ -46,6 +46,7 @@ class Country:
         languages: ISO 639-1, the commonest on receipts first.
         phone: Country code of telephone numbers, without `+`.
         domain: The last part of its web and mail addresses; `None` where those say nothing.
+        regions: Short names of states or provinces, as addresses print them.
         clues: Patterns by kind (see `CLUES`): `tax_ids` are labels and shapes of tax numbers and fiscal devices; `taxes` names and rates;
             `legal` forms of companies; `places` towns and regions; `streets` words of addresses; `postal` codes with what stands beside
             them, searched in text as printed; `local_phone` numbers without the country code; `brands` chains that are
@@ -59,6 +60,7 @@ class Country:
     languages: tuple[str, ...]
     phone: str
     domain: re.Pattern[str] | None
+    regions: tuple[str, ...]
     clues: Mapping[str, Clue]
 
     def currency_on(self, day: date | None) -> str:
@@ -105,6 +107,7 @@ def _country(code: str, table: Mapping[str, Any]) -> Country:
         tuple(table["languages"]),
         table["phone"],
         re.compile(rf"\.(?:{'|'.join(table['domain'])})$") if "domain" in table else None,
+        tuple(table.get("regions", ())),
         MappingProxyType({kind: _any_of(table[kind], lists) for kind in CLUES if kind in table}),
     )
 

@@ -11,6 +11,9 @@ from extractor.readers.ocr.header_rows import HeaderRow, is_candidate
 from extractor.readers.ocr.trees import trees
 
 WEIGHTS: Final = "header.json"
+_SURE, _JOINED = 0.4, 0.2
+"""Probability that one piece of an address must have, and from which its neighbours belong to it."""
+_STAFF = re.compile(r"\b(?:manager|cashier|server|waiter|operator|invoice no|order no|bill no|terminal|table)\b")
 _SKIPPED = 1
 """Rows of something else, such as a tax number, that may stand inside an address."""
 
@@ -39,25 +42,35 @@ class Address:
     confidence: float
 
 
-def find_address(rows: Sequence[HeaderRow], matrix: np.ndarray, merchant: HeaderRow | None) -> Address | None:
+def find_address(rows: Sequence[HeaderRow], matrix: np.ndarray, merchant: Sequence[HeaderRow]) -> Address | None:
     """The merchant's address; `None` where none is printed.
 
     Args:
         rows: All pieces of the receipt.
         matrix: Their features, from `header_features.features`.
-        merchant: The piece that names the merchant; of two addresses the one nearer to it counts.
+        merchant: The pieces that name the merchant; of two addresses the one nearer to them counts.
     """
+    named = {row.index for row in merchant}
     kept = [index for index in range(len(rows)) if is_candidate(index, len(rows))]
     if not kept:
         return None
     chances = dict(zip(kept, trees(WEIGHTS, "address").probabilities(matrix[kept]), strict=True))
-    runs = _runs([index for index in kept if chances[index] >= 0.5 and clean_piece(rows[index].text)])
+    usable = [index for index in kept if _is_possible(rows[index]) and index not in named]
+    runs = [run for run in _runs([index for index in usable if chances[index] >= _JOINED]) if max(chances[index] for index in run) >= _SURE]
     if not runs:
         return None
     best = max(runs, key=lambda run: _worth(run, chances, merchant))
-    confidence = float(np.prod([chances[index] for index in best]))
+    confidence = float(np.prod([max(chances[index], 1 - chances[index]) for index in range(best[0], best[-1] + 1) if index in chances]))
     text = ", ".join(clean_piece(rows[index].text) for index in best)
     return Address(tuple(rows[index] for index in best), text, confidence)
+
+
+def _is_possible(row: HeaderRow) -> bool:
+    """Whether the piece can be part of an address at all: no web address, number of a register, time, or label of the till."""
+    if not clean_piece(row.text) or row.classes & {"amount", "date", "time"} or _STAFF.search(row.folded):
+        return False
+    is_place = bool(row.classes & {"street", "postal", "place", "region", "house"})
+    return is_place or not row.classes & {"web", "registration", "title", "phone"}
 
 
 def _runs(indices: Sequence[int]) -> list[tuple[int, ...]]:
@@ -71,7 +84,7 @@ def _runs(indices: Sequence[int]) -> list[tuple[int, ...]]:
     return runs
 
 
-def _worth(run: Sequence[int], chances: dict[int, float], merchant: HeaderRow | None) -> float:
+def _worth(run: Sequence[int], chances: dict[int, float], merchant: Sequence[HeaderRow]) -> float:
     """How much speaks for a run: what its pieces say, less for its distance from the merchant's name."""
-    distance = 0 if merchant is None else min(abs(index - merchant.index) for index in run)
+    distance = min((abs(index - row.index) for index in run for row in merchant), default=0)
     return sum(chances[index] for index in run) - 0.1 * distance

@@ -35,7 +35,7 @@ def read_header(transcripts: Sequence[Transcript]) -> Part:
     if merchant is not None:
         values["merchant_name"] = merchant.name
         evidence["merchant_name"] = _evidence_of(merchant.rows, merchant.name, merchant.confidence)
-    address = find_address(rows, matrix, merchant.rows[-1] if merchant else None)
+    address = find_address(rows, matrix, merchant.rows if merchant else ())
     if address is not None:
         values["merchant_address"] = address.text
         evidence["merchant_address"] = _evidence_of(address.rows, address.text, address.confidence)

@@ -11,10 +11,10 @@ from extractor.readers.ocr.header_rows import HeaderRow
 from extractor.readers.ocr.names import could_name
 from extractor.readers.ocr.words import patterns
 
-KINDS: Final = (*patterns("rows"), "place", "postal", "house", "amount", "date", "time")
+KINDS: Final = (*patterns("rows"), "place", "postal", "region", "house", "amount", "date", "time")
 """Classes of words, in the order of their features."""
 
-_ADDRESS = frozenset({"street", "postal", "place", "house"})
+_ADDRESS = frozenset({"street", "postal", "place", "region", "house"})
 _NO_NAME = frozenset({"title", "till", "greeting", "talk", "web", "date", "time", "phone", "amount"})
 _FAR = 8
 _OWN, _SHAPE, _PLACE = len(KINDS) + 13, 6, 24

@@ -74,7 +74,7 @@ class HeaderRow:
 
     @cached_property
     def classes(self) -> frozenset[str]:
-        """Which lists of `rows` in `header_words.toml` its words belong to, and `place`, `postal`, `house`, `amount`, `date`, `time`."""
+        """Which lists of `rows` in `header_words.toml` its words belong to, and `place`, `postal`, `region`, `house` and so on."""
         found = {name for name, pattern in patterns("rows").items() if pattern.search(self.folded)}
         if _names_place(self.folded):
             found.add("place")
@@ -82,6 +82,8 @@ class HeaderRow:
             found.add("postal")
         if _HOUSE.search(self.folded):
             found.add("house")
+        if _region().search(self.text):
+            found.add("region")
         if _AMOUNT_END.search(self.folded):
             found.add("amount")
         if find_dates(self.text):
@@ -94,6 +96,14 @@ class HeaderRow:
     def is_print(self) -> bool:
         """Whether it looks like words that a till printed: at least three letters, read with some confidence."""
         return self.letters >= 3 and self.line.confidence >= 0.5 and self.letters + self.digits >= 0.6 * len(self.text.replace(" ", ""))
+
+
+@cache
+def _region() -> re.Pattern[str]:
+    """Matches a town with the short name of its state or province at the end of a row, or before a postal code."""
+    regions = "|".join(region for country in countries().values() for region in country.regions)
+    code, phone = r"(?:[\dOo]{4,5}(?:-\d{4})?|[A-Z]\d[A-Z] ?\d[A-Z]\d)?", r"(?:\(?\d{3}\)?\W?\d{3}\W?\d{4})?"
+    return re.compile(rf"[A-Za-z]{{3,}}[ .,]{{1,3}}(?:{regions})\b[ .,]{{0,3}}{code}\W*{phone}$")
 
 
 @cache

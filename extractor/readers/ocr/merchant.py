@@ -3,10 +3,13 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
+from extractor.printed.months import fold
+from extractor.readers.ocr.brands import find_brand
 from extractor.readers.ocr.header_rows import HeaderRow, is_candidate
 from extractor.readers.ocr.names import clean_name, could_name
 from extractor.readers.ocr.trees import trees
@@ -14,9 +17,16 @@ from extractor.readers.ocr.trees import trees
 WEIGHTS: Final = "header.json"
 _JOINED = 0.4
 """Probability from which a neighbour is part of the name: it must be likelier than not that both were labelled as one."""
-_TRADE_ROW = re.compile(
-    r"^\W*(?:the\s)?(?:\w+\s)?(?:restaurants?|restoran|cafe|bistro|bar|grill|kitchen|pizzeria|pub|supermarkets?|bakery|hotel|market|pharmacy|bookshop)\b(?:\s?(?:&|and|n)\s?\w+)?(?:\s(?:limited|ltd))?\W*$"
-)
+_TRADES = r"restaurants?|restoran|cafe|bistro|bar|grill|kitchen|pizzeria|pub|supermarkets?|bakery|hotel|market|pharmacy|bookshop"
+_TRADE_ROW = re.compile(rf"^\W*(?:the\s)?(?:{_TRADES})\b(?:\s?(?:&|and|n)\s?(?:{_TRADES}))?(?:\s(?:limited|ltd))?\W*$")
+_TRADE_WORD = re.compile(rf"\b(?:{_TRADES})\b")
+_STAFF = re.compile(r"\b(?:manager|cashier|server|served by|waiter|operator|employee|kellner|bediener|serveur|vendeur)\b")
+_THANKS = re.compile(r"(?:shopping|dining|visiting|choosing|stopping|eating) ?(?:at|with|by)?\b|einkauf bei|achat chez|compra en")
+_UNSURE = 0.3
+"""Probability below which other evidence than the heading is asked first."""
+_SHORT = 40
+"""Characters from which a row is a sentence."""
+_VARIED = 0.15
 _UNSPACED = 0.3
 
 
@@ -36,43 +46,62 @@ def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | N
         rows: All pieces of the receipt.
         matrix: Their features, from `header_features.features`.
     """
-    kept = [index for index, row in enumerate(rows) if is_candidate(index, len(rows)) and _is_possible(row, rows)]
-    if not kept:
-        return None
-    chances = dict(zip(kept, trees(WEIGHTS, "merchant").probabilities(matrix[kept]), strict=True))
-    best = max(kept, key=lambda index: chances[index])
+    is_unspaced = _is_unspaced(rows)
+    kept = [index for index, row in enumerate(rows) if is_candidate(index, len(rows)) and _is_possible(row, is_unspaced=is_unspaced)]
+    chances = dict(zip(kept, trees(WEIGHTS, "merchant").probabilities(matrix[kept]), strict=True)) if kept else {}
+    best = max(kept, key=lambda index: chances[index], default=None)
+    if best is None or chances[best] < _UNSURE:
+        fallback = _fallback(rows)
+        if fallback is not None or best is None:
+            return fallback
     chosen = _joined(best, rows, chances)
     name = " ".join(filter(None, (clean_name(rows[index].text) for index in chosen)))
     return Merchant(tuple(rows[index] for index in chosen), name, float(chances[best]))
 
 
-def _is_possible(row: HeaderRow, rows: Sequence[HeaderRow]) -> bool:
+def _fallback(rows: Sequence[HeaderRow]) -> Merchant | None:
+    """The name where no heading is legible: a chain's marks anywhere, or whom the foot thanks for."""
+    brand = find_brand(rows)
+    if brand is not None:
+        name = clean_name(brand.row.text) if brand.is_printed and len(brand.row.text) < _SHORT else brand.name
+        return Merchant((brand.row,), name, 0.7 if brand.is_printed else 0.6)
+    for above, below in pairwise(rows):
+        if match := _THANKS.search(above.folded):
+            row, start = (above, match.end()) if above.folded[match.end() :].strip() else (below, 0)
+            name = clean_name(row.text[start:])
+            if could_name(fold(name)) and len(name) < _SHORT:
+                return Merchant((row,), name, 0.5)
+    return None
+
+
+def _is_possible(row: HeaderRow, *, is_unspaced: bool) -> bool:
     """Whether the piece can be a name at all: words of somebody, no amount, no street, in the receipt's script."""
     name = clean_name(row.text)
     if sum(character.isalpha() for character in name) < 2 or not could_name(row.folded) or not row.is_print:
         return False
-    if row.classes & {"amount", "date", "time"} or ("web" in row.classes and "legal" not in row.classes):
+    if row.classes & {"amount", "date", "time"} or ("web" in row.classes and "legal" not in row.classes) or _STAFF.search(row.folded):
         return False
     if {"house", "street"} <= row.classes and row.text.lstrip()[:1].isdigit():
         return False
     unspaced = sum(character > "\u2e80" for character in row.text)
-    return unspaced * 3 < len(row.text) or _is_unspaced(rows)
+    return unspaced * 3 < len(row.text) or is_unspaced
 
 
 def _is_unspaced(rows: Sequence[HeaderRow]) -> bool:
-    """Whether the receipt is in a script without spaces; elsewhere such characters are what OCR makes of rules and logos."""
+    """Whether the receipt is in a script without spaces; elsewhere OCR makes such characters of rules, always the same few."""
+    found = [character for row in rows for character in row.text if character > "\u2e80"]
     letters = sum(row.letters for row in rows)
-    return sum(character > "\u2e80" for row in rows for character in row.text) > _UNSPACED * letters
+    return len(found) > _UNSPACED * letters and len(set(found)) > _VARIED * len(found)
 
 
 def _joined(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> tuple[int, ...]:
     """The best piece with the neighbour that continues its name, if there is one."""
     for first, second in ((best, best + 1), (best - 1, best)):
         other = second if first == best else first
-        if other not in chances or not _touch(rows[first], rows[second]):
+        if not 0 <= other < len(rows) or not _touch(rows[first], rows[second]):
             continue
-        is_trade = other == second and bool(_TRADE_ROW.search(rows[other].folded)) and not _TRADE_ROW.search(rows[best].folded)
-        if is_trade or (chances[other] >= _JOINED and _differ(rows[first], rows[second])):
+        is_trade = other == second and bool(_TRADE_ROW.search(rows[other].folded)) and not _TRADE_WORD.search(rows[best].folded)
+        if is_trade or (chances.get(other, 0.0) >= _JOINED and _differ(rows[first], rows[second])):
             return (first, second)
     return (best,)
 

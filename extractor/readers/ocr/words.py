@@ -30,3 +30,9 @@ def patterns(section: str) -> Mapping[str, re.Pattern[str]]:
 def words(section: str, name: str) -> frozenset[str]:
     """The words of a text of words."""
     return frozenset(_tables()[section][name].split())
+
+
+@cache
+def lists(section: str) -> Mapping[str, tuple[str, ...]]:
+    """All lists of a section as they are."""
+    return MappingProxyType({name: tuple(each) for name, each in _tables()[section].items()})

@@ -1,0 +1,41 @@
+"""Chains whose name is a picture at the top of their receipts, known by what is printed elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from extractor.readers.ocr.header_rows import HeaderRow
+from extractor.readers.ocr.words import lists
+
+
+@dataclass(frozen=True)
+class BrandMark:
+    """A chain's name, the piece that gives it away, and whether that piece prints the name itself."""
+
+    name: str
+    row: HeaderRow
+    is_printed: bool
+
+
+def find_brand(rows: Sequence[HeaderRow]) -> BrandMark | None:
+    """The chain that the pieces give away; a printed name goes before slogans and hosts. `None` where there is none, or several."""
+    marks = [mark for row in rows for mark in _marks(row)]
+    best = [mark for mark in marks if mark.is_printed] or marks
+    names = {mark.name for mark in best}
+    return best[0] if len(names) == 1 else None
+
+
+def _marks(row: HeaderRow) -> list[BrandMark]:
+    found = []
+    for name, aliases in lists("brands").items():
+        own = "".join(character for character in name.lower() if character.isalnum())
+        if row.squashed == own or (len(own) >= _LONG and own in row.squashed and row.letters < _MUCH * len(own)):
+            found.append(BrandMark(name, row, is_printed=True))
+        elif any(alias in row.squashed for alias in aliases):
+            found.append(BrandMark(name, row, is_printed=False))
+    return found
+
+
+_LONG = 6
+"""Letters from which a name counts inside a longer row: shorter ones occur in other words."""
+_MUCH = 4
+"""A row with more than this many times the name's letters speaks of something else: a card, an offer."""
