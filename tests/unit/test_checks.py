@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extractor.checks import LIKELY, SURE, examine
+from extractor.checks import TRUST, examine
 from schemas.answer import DocumentType
 from schemas.receipt import Item, Payment, Receipt, TaxLine
 from schemas.record import Check
@@ -26,9 +26,13 @@ def receipt(**values: Any) -> Receipt:
     return Receipt(**(REQUIRED | {"transaction_time": "12:00"} | amounts))
 
 
-def sure(confidence: float = SURE, **changes: FieldEvidence) -> dict[str, FieldEvidence]:
-    names = ("merchant_name", "transaction_date", "currency_code", "total")
-    return {name: FieldEvidence(raw_text=name, confidence=confidence) for name in names} | changes
+def sure(**changes: FieldEvidence) -> dict[str, FieldEvidence]:
+    return {name: FieldEvidence(raw_text=name, confidence=trust.alone) for name, trust in TRUST.items()} | changes
+
+
+def likely(by: float = 0.0, looks: int = 1) -> dict[str, FieldEvidence]:
+    """Every field just likely enough to be believed when something backs it, or less by so much."""
+    return {name: FieldEvidence(raw_text=name, confidence=trust.backed - by, looks=looks) for name, trust in TRUST.items()}
 
 
 def check(name: str, of: Receipt) -> Check:
@@ -147,18 +151,16 @@ def test_an_ambiguous_date_blocks_and_names_its_candidates() -> None:
 
 def test_a_likely_value_needs_something_independent() -> None:
     """Likely is not enough; likely and a second look, or likely and the sums, is."""
-    alone = examine(receipt(total="10.00"), sure(LIKELY), today=TODAY)
+    alone = examine(receipt(total="10.00"), likely(), today=TODAY)
     assert {issue.field for issue in alone.issues} == {"merchant_name", "transaction_date", "currency_code", "total"}
-    proven = examine(receipt(subtotal="10.00", total="10.00"), sure(LIKELY), today=TODAY)
+    proven = examine(receipt(subtotal="10.00", total="10.00"), likely(), today=TODAY)
     assert "total" not in {issue.field for issue in proven.issues}
-    seen_twice = {name: evidence.model_copy(update={"looks": 2}) for name, evidence in sure(LIKELY).items()}
-    assert examine(receipt(total="10.00"), seen_twice, today=TODAY).is_acceptable
+    assert examine(receipt(total="10.00"), likely(looks=2), today=TODAY).is_acceptable
 
 
 def test_an_unlikely_value_is_never_confirmed_by_agreement() -> None:
     """Two looks can make the same mistake."""
-    seen_twice = {name: evidence.model_copy(update={"looks": 2}) for name, evidence in sure(LIKELY - 0.01).items()}
-    assert not examine(receipt(total="10.00"), seen_twice, today=TODAY).is_acceptable
+    assert not examine(receipt(total="10.00"), likely(by=0.01, looks=2), today=TODAY).is_acceptable
 
 
 def test_looks_that_disagree_block() -> None:

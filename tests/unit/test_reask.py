@@ -28,13 +28,13 @@ WHOLE = {
 }
 
 
-def said(confidence: float = 0.99, **changes: Any) -> Answer:
+def said(confidence: float = 1.0, **changes: Any) -> Answer:
     """An answer with everything, except for the changes; `None` leaves a field out."""
     values = {name: value for name, value in (WHOLE | changes).items() if value is not None}
     return partly(confidence, **values)
 
 
-def partly(confidence: float = 0.99, **values: Any) -> Answer:
+def partly(confidence: float = 1.0, **values: Any) -> Answer:
     """An answer with only these fields."""
     evidence = {name: Evidence(value, 0, None, confidence) for name, value in values.items() if isinstance(value, str)}
     return Answer(json.dumps(values), evidence, seconds=0.1)
@@ -101,7 +101,7 @@ def test_a_missing_time_is_asked_once_and_not_printed_is_an_answer() -> None:
 
 def test_a_second_look_that_agrees_confirms() -> None:
     """Likely once and seen twice is confirmed; the record says how many looks agree."""
-    outcome, reader = read(said(0.8, items=None), said(0.8, items=None))
+    outcome, reader = read(said(0.9, items=None), said(0.9, items=None))
     assert len(reader.asked) == 2
     assert outcome.examination.is_acceptable, outcome.examination.issues
     assert outcome.normalised.fields["total"].looks == 2
@@ -109,10 +109,10 @@ def test_a_second_look_that_agrees_confirms() -> None:
 
 def test_looks_that_disagree_are_a_conflict_until_one_value_leads() -> None:
     """Two values with one look each settle nothing; a third look does."""
-    torn, _ = read(said(0.8, items=None), said(0.8, items=None, total="4,90 EUR"), max_rungs=1)
+    torn, _ = read(said(0.9, items=None), said(0.9, items=None, total="4,90 EUR"), max_rungs=1)
     assert torn.normalised.fields["total"].state is FieldState.CONFLICT
     assert not torn.examination.is_acceptable
-    settled, _ = read(said(0.8, items=None), said(0.8, items=None, total="4,90 EUR"), said(0.8, items=None, total="4,90 EUR"), max_rungs=2)
+    settled, _ = read(said(0.9, items=None), said(0.9, items=None, total="4,90 EUR"), said(0.9, items=None, total="4,90 EUR"), max_rungs=2)
     assert settled.normalised.receipt.total == Decimal("4.90")
     assert settled.normalised.fields["total"].looks == 2
     assert settled.examination.is_acceptable
