@@ -42,6 +42,7 @@ _NUMBER: Final = re.compile(
       | (?<=[A-Z$€£¥]) \d{{1,3}} (?: [ ] \d{{3}} )+ \. \d{{2}} (?!\d)    # R1 234.50
       | \d{{1,3}} (?: [\u00a0\u2009\u202f] \d{{3}} )+ (?: [.,] \d{{2}} )? (?!\d)
       | \d{{1,3}} (?: ([.,]) \s? \d{{2,3}} )? (?: \2 \d{{3}} )* [.,] \s? \d{{3}} \s? [.,] \s? \d{{1,2}} (?!\d)  # 1,234.50 12,34,567.00
+      | \d{{1,3}} , \s? \d{{3}} \s \d{{3}} (?![\d.,])                      # 1, 565 938: OCR lost the second mark
       | \d+ [.,] \d{{2}} (?= \d{{1,5}} [.,] \d{{2}} (?!\d))             # 100.00100.00: two prices that touch
       | \d+ [.,]{{2}} \d{{2}} (?!\d)                                      # 83.,60
       | \d+ (?: [.,] \d+ )+                                              # 12.50, 1.234, 1.234,50
@@ -56,9 +57,10 @@ _NUMBER: Final = re.compile(
     re.VERBOSE,
 )
 _LOOKALIKE: Final = re.compile(
-    r"(?<![A-Za-z0-9])(?:RM|Rp|Rs)?[\dOoQDIil|]{1,7}\s?[.,]\s?(?:[\dOoQDBI][\dOoQDC]|[\dOoQD]{2})(?![A-Za-z0-9])"
+    r"(?<![A-Za-z0-9])(?:RM|Rp|Rs)?(?:[\dOoQDIil|ZG][\dOoQDIil|ZGSB]{0,6}|[SB])\s?[.,]\s?"
+    r"(?:[\dOoQDBISZG][\dOoQDCISZGB]|[\dOoQD]{2})(?![A-Za-z0-9])"
 )
-_AS_DIGIT: Final = str.maketrans("OoQDIil|BC", "0000111180")
+_AS_DIGIT: Final = str.maketrans("OoQDIil|BCSZG", "0000111180526")
 _WIDE: Final = str.maketrans(
     {**{chr(0xFF10 + i): str(i) for i in range(10)}, "，": ",", "．": ".", "：": ":", "（": "(", "）": ")", "－": "-"}
 )
@@ -167,6 +169,7 @@ def _as_digits(match: re.Match[str]) -> str:
 
 def _amount(plain: str, masked: str, match: re.Match[str]) -> PrintedAmount | None:
     number, start, end = match["number"], match.start(), match.end()
+    number = re.sub(r"^(\d+),\s?(\d{3})\s(\d{3})$", r"\1,\2,\3", number)
     core = re.sub(r"\s|[.,](?=[.,])", "", number) if re.search(r"[.,]", number) else re.sub(r"^(\d+) (\d{2})$", r"\1.\2", number)
     separators = re.findall(r"[.,'’´`\u00a0\u2009\u202f]", core)
     decimals = len(re.split(r"[.,]", core)[-1]) if re.search(r"[.,]", core) else 0

@@ -38,7 +38,7 @@ class Role(StrEnum):
 
 
 _SHAPES: Final = (
-    "0o 1l 5s 8b !l |l ıl íl il "
+    "$s 0o 1l 5s 8b !l |l ıl íl il "
     "аa бb вb гr дa еe жx з3 иn йn кk лn мm нh оo пn рp сc тt уy хx цu ч4 шw щw ъb ьb юo яr іl "
     "∑σ αa βb γf δa εe ζz ηh θo ιl κk λa μm νn ξe οo πn ρp τt υy χx ψy ωo"
 )
@@ -91,6 +91,10 @@ def _table(phrases: Mapping[str, str]) -> dict[str, Role]:
 
 
 _ROLES: Final = _table(PHRASES)
+_PHRASED: Final = frozenset(
+    skeleton(phrase) for listed in PHRASES.values() for phrase in re.split(r"[,\n]", listed) if " " in phrase.strip()
+)
+"""Keywords of several words."""
 _START: Final = 2
 
 
@@ -153,7 +157,7 @@ def _stands_alone(whole: _Squashed, start: int, end: int) -> bool:
     starts, ends = start in whole.edges, end in whole.edges
     if end - start > _MIDDLE:
         return starts or ends
-    return starts and ends and (end - start > _SHORT or not any(start < gap < end for gap in whole.gaps))
+    return starts and ends and (end - start > _SHORT or key in _PHRASED or not any(start < gap < end for gap in whole.gaps))
 
 
 def _is_unspaced(character: str) -> bool:

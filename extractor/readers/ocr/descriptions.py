@@ -4,9 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_UNITS: Final = (
-    r"kgs?|g|gr|ml|cl|ltr?|l|lbs?|oz|gal|pcs?|pkts?|nos?|stk|stck|stück|st|ea|each|uds?|uns?|und|szt|ks|kom|kpl|db|бр|шт|τεμ|adet|m"
-)
+_UNITS: Final = r"kgs?|g|gr|ml|cl|ltr?|l|lbs?|oz|gal|pcs?|pkts?|nos?|stk|stck|stück|st|ea|each|uds?|ux|uns?|pz|pza|nr|und|szt|ks|kom|kpl|db|бр|шт|τεμ|adet|m"
 _TIMES: Final = r"[xX×*✕@]"
 QUANTITY: Final = re.compile(
     rf"""(?:^|(?<=[\s|]))(?P<quantity>\d{{1,4}}(?:[.,]\d{{1,3}})?)[\s_]*(?P<unit>{_UNITS})?\.?\s*
@@ -84,9 +82,9 @@ def describe(text: str) -> Description:
         quantity, name = match["quantity"], name[match.end() :]
     if match := QUANTITY.search(name):
         before, after = name[: match.start()], name[match.end() :]
-        if says_something(before):
+        if says_something(before) and not re.match(r"\S", after):
             name, quantity, unit = before, quantity or match["quantity"], unit or match["unit"]
-        elif says_something(after) or not letters(after):
+        elif not says_something(before) and (says_something(after) or not letters(after)):
             name, quantity, unit = after, quantity or match["quantity"], unit or match["unit"]
     for pattern in (_TRAILING_FACTOR, _TRAILING_COUNT):
         if quantity is None and (match := pattern.search(name)) and "\t" in name[max(0, match.start() - 1) : match.end()]:
@@ -98,5 +96,6 @@ def describe(text: str) -> Description:
 def _tidy(name: str) -> str:
     """The name without trailing currency signs, factors and tax letters that stand apart."""
     name = _TAX_LETTER.sub("", name)
+    name = re.sub(r"[\s\t]+\d{1,3}[.,]\d{3}[\s\t]*$", "", name)
     name = re.sub(rf"[\s\t]+(?:{_TIMES}|[|$€£¥])[\s\t]*$", "", name)
     return " ".join(name.split()).strip(" $€£¥:=|*").strip()

@@ -15,6 +15,8 @@ from extractor.readers.ocr.rows import Entry, Row, Rows
 _ENDS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.CASH, Role.CHANGE})
 _NEVER: Final = frozenset({Role.NOISE, Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.GRAND})
 _DOUBTFUL: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.COUNT, Role.NET, Role.CASH, Role.CARD, Role.SERVICE, Role.TIP, Role.ROUNDING})
+_FACTS: Final = re.compile(r"[:：#№]\s*\d|\d[./-]\d{1,2}[./-]\d|\d[:：]\d\d|www\.|@\w")
+"""Numbers with a name, dates, times and addresses of the net: what no item is called."""
 _NEAR: Final = Decimal("0.02")
 _REACH: Final = 3
 """Rows between a name and its price at most."""
@@ -120,7 +122,7 @@ def _names_stand_below(region: Sequence[Row], edge: float) -> bool:
 
 
 def _is_name(row: Row) -> bool:
-    return not row.entries and says_something(row.text) and not row.roles & {Role.NOISE, Role.HEADING}
+    return not row.entries and says_something(row.text) and not row.roles & {Role.NOISE, Role.HEADING} and not _FACTS.search(row.text)
 
 
 def _note_text(row: Row, pending: _Pending) -> None:
@@ -233,7 +235,12 @@ def _fitting(items: list[FoundItem], targets: set[Decimal]) -> tuple[FoundItem, 
 
 
 def _is_doubtful(item: FoundItem) -> bool:
-    return bool(item.total.roles & _DOUBTFUL) or item.total.value < 0 or bool(re.search(r"\d{5}", item.description))
+    return (
+        bool(item.total.roles & _DOUBTFUL)
+        or item.total.value < 0
+        or not item.total.printed.is_money_like
+        or bool(re.search(r"\d{5}", item.description))
+    )
 
 
 def _sum(items: Iterable[FoundItem]) -> Decimal:

@@ -32,6 +32,14 @@ class TaxFigure:
     amount: Entry
     is_table: bool
     is_proven: bool
+    gross: Entry | None = None
+
+    @property
+    def base(self) -> Decimal | None:
+        """The net amount, printed or made of the gross."""
+        if self.net is not None:
+            return self.net.value
+        return self.gross.value - self.amount.value if self.gross is not None else None
 
     @property
     def code(self) -> str | None:
@@ -92,7 +100,7 @@ def _table_figures(rows: Rows, total: Decimal | None) -> list[TaxFigure]:
     figures: list[TaxFigure] = []
     heading = None
     for row in rows:
-        if Role.TAX in row.roles and not row.entries:
+        if _is_heading(row):
             heading = row.index
         if len(row.entries) < 2:
             continue
@@ -103,6 +111,12 @@ def _table_figures(rows: Rows, total: Decimal | None) -> list[TaxFigure]:
     return _without_sums(figures)
 
 
+def _is_heading(row: Row) -> bool:
+    """True for the heading of tax columns, such as `GST Summary  Amount  Tax`."""
+    columns = row.text.count("\t") > 0 or bool(row.roles & {Role.NET, Role.GROSS, Role.TOTAL, Role.HEADING})
+    return Role.TAX in row.roles and Role.NOISE not in row.roles and not row.entries and columns
+
+
 def _figure(row: Row, total: Decimal | None, *, is_under_heading: bool) -> TaxFigure | None:
     """Net and tax of one table row: proven by its rate, or by net + tax = gross, or by its place under a heading of tax columns."""
     if row.roles & {Role.CASH, Role.CHANGE, Role.CARD} and not row.roles & {Role.TAX}:
@@ -110,16 +124,17 @@ def _figure(row: Row, total: Decimal | None, *, is_under_heading: bool) -> TaxFi
     entries = [entry for entry in row.entries if entry.value >= 0]
     rates = [rate for rate in find_percentages(row.text) if 0 <= rate <= _MAX_RATE]
     is_named = is_under_heading or Role.TAX in row.roles
+    near = _NEAR if any(entry.printed.decimals == 2 for entry in entries) else Decimal(1)
     found: list[tuple[int, TaxFigure]] = []
     for net, tax in permutations(entries, 2):
         if tax.value > net.value * _MAX_RATE / 100:
             continue
         others = [entry for entry in entries if entry not in (net, tax)]
         for rate in rates or [entry.value for entry in others if 0 < entry.value <= 30 and entry.index < max(net.index, tax.index)]:
-            if abs(net.value * rate / 100 - tax.value) <= _NEAR and (is_named or rates):
+            if abs(net.value * rate / 100 - tax.value) <= near and (is_named or rates):
                 found.append((3 if tax.value else 1, TaxFigure(row, rate, net, tax, is_table=True, is_proven=True)))
-            elif abs(net.value * rate / (100 + rate) - tax.value) <= _NEAR and tax.value and (is_named or rates):
-                found.append((2, TaxFigure(row, rate, None, tax, is_table=True, is_proven=True)))
+            elif abs(net.value * rate / (100 + rate) - tax.value) <= near and tax.value and (is_named or rates):
+                found.append((2, TaxFigure(row, rate, None, tax, is_table=True, is_proven=True, gross=net)))
         if any(abs(net.value + tax.value - gross.value) <= CENT and (is_named or gross.value == total) for gross in others):
             found.append((2, TaxFigure(row, rates[0] if rates else None, net, tax, is_table=True, is_proven=bool(tax.value))))
     if found:
@@ -182,11 +197,11 @@ def _merit(sums: Sums, option: Taxes, total: Decimal | None, figures: Sequence[T
     merit -= 1.0 * any(Role.NET in figure.amount.roles for figure in option.lines)
     merit -= 0.2 * any(not figure.amount.is_last for figure in option.lines if not figure.is_table)
     merit -= 1.0 * any(figure.amount.printed.decimals > 2 for figure in option.lines)
-    merit += 1.5 * _is_sum(value, figures)
+    merit += 1.5 * (len(option.lines) == 1 and _is_sum(value, figures)) + 1.5 * _are_parts(option.lines)
     if total is not None:
         is_net = any(Role.NET in figure.amount.roles for figure in option.lines)
         merit += 0.0 if is_net else sums.base_merit(total, value)
-        nets = sum((figure.net.value for figure in option.lines if figure.net), Decimal(0))
+        nets = sum((figure.base or Decimal(0) for figure in option.lines), Decimal(0))
         merit += 2.0 * (nets > 0 and abs(nets + value - total) <= 2 * _NEAR)
         merit -= 3.0 * (not _within(value, total))
         rates = [figure.rate for figure in option.lines if figure.rate]
@@ -194,6 +209,16 @@ def _merit(sums: Sums, option: Taxes, total: Decimal | None, figures: Sequence[T
             merit += 1.0 * (abs(total * rates[0] / (100 + rates[0]) - value) <= _NEAR)
             merit += 0.5 * (abs(total * rates[0] / 100 - value) <= _NEAR)
     return merit, -float(len(option.lines))
+
+
+def _are_parts(lines: Sequence[TaxFigure]) -> bool:
+    """True for taxes that belong together: one a rate, or the same twice under two names, as CGST and SGST."""
+    rates = [line.rate for line in lines]
+    if len(lines) < 2 or None in rates:
+        return False
+    names = {re.sub(r"[\W\d]", "", line.amount.label).casefold() for line in lines}
+    is_split = len(lines) == 2 and lines[0].amount.value == lines[1].amount.value and not any(line.is_table for line in lines)
+    return len(set(rates)) == len(rates) or (is_split and len(names) == 2 and all(name.endswith("gst") for name in names))
 
 
 def _within(value: Decimal, total: Decimal) -> bool:
