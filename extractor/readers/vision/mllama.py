@@ -33,7 +33,7 @@ MAX_CHUNK = 8
 """Images looked at together; more fill an H100 no better."""
 
 HANDS = 8
-"""Threads that prepare images: 0.1 s of CPU time each."""
+"""Threads that prepare images (0.1 s of CPU time each) and compile grammars (6 ms)."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,10 @@ class MllamaEngine:
         make_steps = GraphSteps if like.is_cuda else EagerSteps
         steps: Steps = make_steps(layers, self.budget.rows, vocabulary=shape.vocabulary, like=like)
         prompter, grammars = Prompter(loaded.processor), Grammars(loaded.processor.tokenizer, loaded.ends)
-        self.speech = Speech(layers, Decoder(steps, grammars, loaded.ends), prompter, grammars, texts)
+        self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="vision")
+        self.speech = Speech(layers, Decoder(steps, grammars, loaded.ends), prompter, grammars, texts, self._hands)
         self.tower = Tower(model, loaded.processor, prompter.prompt(("",)).prefix, images)
         self._texts, self._images = texts, images
-        self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="vision-pixels")
 
     def open(self) -> MllamaSight:
         return MllamaSight(Album(self.tower, self._images, self._hands, chunk=self.budget.chunk), self.speech)

@@ -6,6 +6,7 @@ the one that a model would give that looked at the image anew.
 
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from extractor.readers.interface import ReaderError
 from extractor.readers.vision.album import Album, Seen, out_of_memory
 from extractor.readers.vision.decoding import Decoder, Seat
 from extractor.readers.vision.engine import Ask, OnText, Said, Stream
-from extractor.readers.vision.grammar import Grammars
+from extractor.readers.vision.grammar import Grammars, Row
 from extractor.readers.vision.layers import TextLayers
 from extractor.readers.vision.memory import Pool, Span
 from extractor.readers.vision.prompting import Prompter
@@ -35,6 +36,7 @@ class Speech:
 
     Attributes:
         texts: The text pool that `layers` writes to.
+        hands: Threads that compile grammars while the GPU works.
     """
 
     layers: TextLayers
@@ -42,6 +44,7 @@ class Speech:
     prompter: Prompter
     grammars: Grammars
     texts: Pool
+    hands: Executor
 
 
 class MllamaSight:
@@ -82,6 +85,7 @@ class _Round:
         self._album, self._speech, self._stream = album, speech, Stream(on_text)
         self._answers: dict[int, Said | ReaderError] = {}
         self._speaking: dict[int, Span] = {}
+        self._grammars: dict[int, Future[Row]] = {}
         self._waiting: list[_Waiting] = []
         for row, ask in asks.items():
             prompt = speech.prompter.prompt(ask.turns)
@@ -91,6 +95,7 @@ class _Round:
         try:
             for speaker in self._speech.decoder.run(self._admit, self._heard):
                 self._answers[speaker.row] = speaker.outcome()
+                self._speech.grammars.give_back(speaker.grammar)
                 self._release(speaker.row)
         finally:  # also when the user breaks off
             for row in list(self._speaking):
@@ -132,6 +137,8 @@ class _Round:
             if span is None:
                 break
             placed.append((waiting, span))
+            if waiting.row not in self._grammars:
+                self._grammars[waiting.row] = self._speech.hands.submit(self._speech.grammars.row, waiting.ask.schema)
         return placed
 
     def _give_up(self, waiting: _Waiting) -> None:
@@ -174,5 +181,5 @@ class _Round:
 
     def _seat(self, waiting: _Waiting, text: Span, seen: Seen, logits: torch.Tensor) -> Seat:
         self._speaking[waiting.row] = text
-        speaker = Speaker(waiting.row, self._speech.grammars.row(waiting.ask.schema), waiting.ask.max_tokens)
+        speaker = Speaker(waiting.row, self._grammars.pop(waiting.row).result(), waiting.ask.max_tokens)
         return Seat(speaker, logits, text, seen.keys, waiting.prefix_size + len(waiting.question))

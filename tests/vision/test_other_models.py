@@ -1,0 +1,83 @@
+"""Qwen3-VL, standing for every architecture that answers through `generate`."""
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("torch", reason="the vision extra is not installed")
+
+from extractor.parse import parse_answer
+from extractor.questions import answer_schema
+from extractor.readers.interface import Answer, Issue, Question, ReaderError
+from extractor.readers.vision.engine import Ask, Said
+from extractor.readers.vision.reader import VisionReader
+from tests.vision.conftest import picture
+from tests.vision.test_reader import receipt
+
+if TYPE_CHECKING:
+    from extractor.readers.vision.generating import GeneratingEngine
+
+TOTAL = Question(fields=("currency", "total"), issues=(Issue("total", "missing", "Not found."),))
+
+SIZES = [(40, 60), (64, 64), (30, 90)]
+
+
+def said(answer: Said | ReaderError) -> Said:
+    assert isinstance(answer, Said), answer
+    return answer
+
+
+def asks(*rows: int) -> dict[int, Ask]:
+    return {row: Ask((f"Copy the total. {'x ' * row}",), answer_schema(TOTAL), max_tokens=200) for row in rows}
+
+
+def test_batch_equals_single_and_every_answer_fits(qwen: "GeneratingEngine") -> None:
+    """Images and questions of different lengths side by side, asked once together and once each, on the same images."""
+    sight = qwen.open()
+    for row, size in enumerate(SIZES):
+        sight.add(picture(*size, row))
+    together = sight.ask(asks(0, 1, 2))
+    for row in range(len(SIZES)):
+        assert list(json.loads(said(together[row]).text)) == ["currency", "total", "missing"]
+        assert said(sight.ask(asks(row))[row]).tokens == said(together[row]).tokens
+
+
+def test_each_row_ends_at_its_own_limit(qwen: "GeneratingEngine") -> None:
+    sight = qwen.open()
+    for row, size in enumerate(SIZES):
+        sight.add(picture(*size, row))
+    schema = answer_schema(Question())
+    found = sight.ask({0: Ask(("Read.",), schema, max_tokens=5), 1: Ask(("Read.",), schema, max_tokens=25)})
+    assert [len(said(found[row]).tokens) for row in (0, 1)] == [5, 25]
+    assert all(said(answer).is_cut_off for answer in found.values())
+
+
+def test_text_is_heard_as_it_is_said(qwen: "GeneratingEngine") -> None:
+    heard: list[str] = []
+    sight = qwen.open()
+    sight.add(picture(40, 60, 1))
+    answer = sight.ask(asks(0), lambda _row, text: heard.append(text))
+    assert "".join(heard) == said(answer[0]).text
+
+
+def test_one_bad_image_costs_its_own_row_only(qwen: "GeneratingEngine") -> None:
+    """The batch is halved until the bad one stands alone."""
+    sight = qwen.open()
+    for image in (picture(40, 60, 1), Image.new("RGB", (900, 2)), picture(64, 64, 2)):
+        sight.add(image)
+    found = sight.ask(asks(0, 1, 2))
+    assert "again" in str(found[1])
+    assert said(found[0]).text
+    assert said(found[2]).text
+
+
+def test_the_reader_is_the_same(qwen: "GeneratingEngine") -> None:
+    """Documents in, valid answers out, whatever the architecture."""
+    reader = VisionReader(qwen, model="tiny Qwen3-VL", max_tokens=200)
+    with reader.open([receipt(40, 60, 1), receipt(28, 300, 2)]) as reading:
+        found = reading.ask({0: TOTAL, 1: TOTAL})
+    for answer in found.values():
+        assert isinstance(answer, Answer), answer
+        assert parse_answer(answer.text).issues == ()
