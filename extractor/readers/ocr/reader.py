@@ -15,6 +15,7 @@ from extractor.readers.ocr.close_up import Looker, look_closer
 from extractor.readers.ocr.header import read_header
 from extractor.readers.ocr.part import Part
 from extractor.readers.ocr.when import read_when
+from schemas.answer import DocumentType
 
 FIELD_MODELS_VERSION = "1"
 """Changes with every change of rules, tables or weights that may answer the same transcript differently."""
@@ -101,8 +102,11 @@ def _is_seen(part: Part, name: str) -> bool:
 
 
 def read_fields(transcripts: Sequence[Transcript]) -> Part:
-    """Everything that the field families find, in one part."""
-    parts = (read_header(transcripts), read_when(transcripts), read_amounts(transcripts))
+    """Everything that the field families find, in one part; of what is no receipt, only that it is none: its numbers are no amounts."""
+    header = read_header(transcripts)
+    if header.values.get("document_type") == DocumentType.NOT_A_RECEIPT:
+        return Part({"document_type": DocumentType.NOT_A_RECEIPT})
+    parts = (header, read_when(transcripts), read_amounts(transcripts))
     values = {name: value for part in parts for name, value in part.values.items()}
     return Part(values, {path: seen for part in parts for path, seen in part.evidence.items()})
 
