@@ -1,24 +1,27 @@
 """Which of a receipt's rows are the merchant's address, and the address without what is printed beside it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from extractor.readers.ocr.header_rows import HeaderRow, is_candidate
+from extractor.readers.ocr.names import mend_words
 from extractor.readers.ocr.trees import trees
 
 WEIGHTS: Final = "header.json"
-_SURE, _JOINED = 0.4, 0.2
-"""Probability that one piece of an address must have, and from which its neighbours belong to it."""
-_STAFF = re.compile(r"\b(?:manager|cashier|server|waiter|operator|invoice no|order no|bill no|terminal|table)\b")
-_SKIPPED = 1
-"""Rows of something else, such as a tax number, that may stand inside an address."""
+_SURE, _ALONE, _BESIDE, _ABOVE, _COMPLETE = 0.45, 0.8, 0.3, 0.12, 0.6
+"""Probabilities: of a piece that starts an address, and if it does not look like a place; of neighbours, of such above that look like a place, and of such below a complete one."""
+_PLACES = frozenset({"street", "postal", "place", "region", "house"})
+_STAFF = re.compile(
+    r"\b(?:manager|cashier|server|waiter|operator|inv(?:oice|olce)?\.? ?no|order no|bill no|terminal ?(?:id|no|\W)|table ?(?:no|\W))\b"
+)
 
 _TAIL = re.compile(
-    r"[\s,;.|/(-]*\(?\b(?:t[e3]?[l1](?:efon|ephone|no)?|ph(?:one)?|fax|fon|h/?p|mob(?:ile|il)?|hotline|contact|gst|sst|vat|reg|tin|nip|www|e-?mail|\bnif|\bcif|st\.?nr)\b\s?(?:no\b)?[\s.:：#()+]*\(?\+?\s?[\dw@(].*$",
+    r"[\s,;.|/(-]*\(?\b(?:t[e3]?[l1](?:efon|ephone|no)?|ph(?:one)?|fax|fon|h/?p|mob(?:ile|il)?|hotline|contact|gst|sst|vat|reg|tin|nip|www|e-?mail"
+    r"|\bnif|\bcif|st\.?nr)\b\s?(?:no\b)?[\s.:：#()+]*\(?\+?\s?[\dw@(].*$",
     re.IGNORECASE,
 )
 _PHONE = re.compile(r"[\s,;.|/]*(?:\(\d{3}\)\s?\d{3}\s?[-. ]?\s?\d{4}|(?<!\d)\d{3}[-.]\d{3}[-.]\d{4}|(?<!\d)0\d{1,2}-\d{7,8})\W*$")
@@ -30,7 +33,7 @@ def clean_piece(text: str) -> str:
     """A stretch of an address alone: without its label, and without phone and tax numbers that follow on the same row."""
     piece = _HEAD.sub("", text)
     piece = _PHONE.sub("", _TAIL.sub("", piece))
-    return " ".join(_EDGE.sub("", piece).split())
+    return mend_words(" ".join(_EDGE.sub("", piece).split()))
 
 
 @dataclass(frozen=True)
@@ -56,35 +59,60 @@ def find_address(rows: Sequence[HeaderRow], matrix: np.ndarray, merchant: Sequen
         return None
     chances = dict(zip(kept, trees(WEIGHTS, "address").probabilities(matrix[kept]), strict=True))
     usable = [index for index in kept if _is_possible(rows[index]) and index not in named]
-    runs = [run for run in _runs([index for index in usable if chances[index] >= _JOINED]) if max(chances[index] for index in run) >= _SURE]
-    if not runs:
+    anchors = [index for index in usable if chances[index] >= (_SURE if rows[index].classes & _PLACES else _ALONE)] or _best_guess(
+        usable, rows, chances
+    )
+    if not anchors:
         return None
-    best = max(runs, key=lambda run: _worth(run, chances, merchant))
+    runs = {_grown(index, usable, rows, chances) for index in anchors}
+    best = max(runs, key=lambda run: (_worth(run, chances, merchant), run))
     confidence = float(np.prod([max(chances[index], 1 - chances[index]) for index in range(best[0], best[-1] + 1) if index in chances]))
     text = ", ".join(clean_piece(rows[index].text) for index in best)
     return Address(tuple(rows[index] for index in best), text, confidence)
 
 
+def _best_guess(usable: Sequence[int], rows: Sequence[HeaderRow], chances: Mapping[int, float]) -> list[int]:
+    """The likeliest piece that looks like a street or a place, where none is sure."""
+    likely = [index for index in usable if rows[index].classes & _PLACES and chances[index] >= _ABOVE]
+    return [max(likely, key=lambda index: chances[index])] if likely else []
+
+
+def _grown(anchor: int, usable: Sequence[int], rows: Sequence[HeaderRow], chances: Mapping[int, float]) -> tuple[int, ...]:
+    """The run of pieces around a sure one that belong to the same address.
+
+    Upwards, a house number or a building may look like anything; downwards, an address that has its postal code is complete.
+    """
+    run = [anchor]
+    for step in (-1, 1):
+        at = anchor
+        while (following := _next(at, step, usable, chances)) is not None:
+            is_complete = step == 1 and any(rows[index].classes & {"postal", "region"} for index in run)
+            needed = _COMPLETE if is_complete else _ABOVE if step == -1 and rows[following].classes & _PLACES else _BESIDE
+            if chances[following] < needed:
+                break
+            run.append(following)
+            at = following
+    return tuple(sorted(run))
+
+
+def _next(at: int, step: int, usable: Sequence[int], chances: Mapping[int, float]) -> int | None:
+    """The next usable piece in a direction; one of something else, such as a tax number, may stand before a sure one."""
+    if at + step in usable:
+        return at + step
+    beyond = at + 2 * step
+    return beyond if beyond in usable and chances[beyond] >= _SURE else None
+
+
 def _is_possible(row: HeaderRow) -> bool:
     """Whether the piece can be part of an address at all: no web address, number of a register, time, or label of the till."""
-    if not clean_piece(row.text) or row.classes & {"amount", "date", "time"} or _STAFF.search(row.folded):
+    is_when = bool(row.classes & {"date", "time"}) and not row.classes & {"street", "house"}
+    if not clean_piece(row.text) or "amount" in row.classes or is_when or _STAFF.search(row.folded):
         return False
-    is_place = bool(row.classes & {"street", "postal", "place", "region", "house"})
+    is_place = bool(row.classes & _PLACES)
     return is_place or not row.classes & {"web", "registration", "title", "phone"}
 
 
-def _runs(indices: Sequence[int]) -> list[tuple[int, ...]]:
-    """The indices in groups that follow each other, at most `_SKIPPED` apart."""
-    runs: list[tuple[int, ...]] = []
-    for index in indices:
-        if runs and index - runs[-1][-1] <= 1 + _SKIPPED:
-            runs[-1] = (*runs[-1], index)
-        else:
-            runs.append((index,))
-    return runs
-
-
-def _worth(run: Sequence[int], chances: dict[int, float], merchant: Sequence[HeaderRow]) -> float:
+def _worth(run: Sequence[int], chances: Mapping[int, float], merchant: Sequence[HeaderRow]) -> float:
     """How much speaks for a run: what its pieces say, less for its distance from the merchant's name."""
     distance = min((abs(index - row.index) for index in run for row in merchant), default=0)
     return sum(chances[index] for index in run) - 0.1 * distance

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from extractor.readers.ocr.header_rows import HeaderRow
 from extractor.readers.ocr.words import lists
@@ -16,26 +17,36 @@ class BrandMark:
     is_printed: bool
 
 
+_LONG = 6
+"""Letters from which a name counts inside a longer row: shorter ones occur in other words."""
+_MUCH = 4
+"""A row with more than this many times the name's letters speaks of something else: a card, an offer."""
+_SLOGAN, _SIMILAR = 10, 0.8
+"""A slogan of so many letters is known by this share of them."""
+
+
 def find_brand(rows: Sequence[HeaderRow]) -> BrandMark | None:
     """The chain that the pieces give away; a printed name goes before slogans and hosts. `None` where there is none, or several."""
-    marks = [mark for row in rows for mark in _marks(row)]
+    marks = [mark for row, below in zip(rows, (*rows[1:], None), strict=True) for mark in _marks(row, below)]
     best = [mark for mark in marks if mark.is_printed] or marks
     names = {mark.name for mark in best}
     return best[0] if len(names) == 1 else None
 
 
-def _marks(row: HeaderRow) -> list[BrandMark]:
+def _marks(row: HeaderRow, below: HeaderRow | None) -> list[BrandMark]:
     found = []
+    both = row.squashed + (below.squashed if below is not None and len(below.squashed) < 3 * _SLOGAN else "")
     for name, aliases in lists("brands").items():
         own = "".join(character for character in name.lower() if character.isalnum())
         if row.squashed == own or (len(own) >= _LONG and own in row.squashed and row.letters < _MUCH * len(own)):
             found.append(BrandMark(name, row, is_printed=True))
-        elif any(alias in row.squashed for alias in aliases):
+        elif any(alias in row.squashed or both == alias or _is_slogan(alias, row.squashed) for alias in aliases):
             found.append(BrandMark(name, row, is_printed=False))
     return found
 
 
-_LONG = 6
-"""Letters from which a name counts inside a longer row: shorter ones occur in other words."""
-_MUCH = 4
-"""A row with more than this many times the name's letters speaks of something else: a card, an offer."""
+def _is_slogan(alias: str, squashed: str) -> bool:
+    """Whether a row is a slogan with a few letters misread."""
+    if len(alias) < _SLOGAN or abs(len(alias) - len(squashed)) > 2:
+        return False
+    return SequenceMatcher(None, alias, squashed, autojunk=False).ratio() >= _SIMILAR

@@ -9,21 +9,27 @@ from typing import Final
 import numpy as np
 
 from extractor.printed.months import fold
-from extractor.readers.ocr.brands import find_brand
+from extractor.readers.ocr.brands import BrandMark, find_brand
 from extractor.readers.ocr.header_rows import HeaderRow, is_candidate
 from extractor.readers.ocr.names import clean_name, could_name
 from extractor.readers.ocr.trees import trees
 
 WEIGHTS: Final = "header.json"
-_JOINED = 0.4
+_JOINED = 0.5
 """Probability from which a neighbour is part of the name: it must be likelier than not that both were labelled as one."""
 _TRADES = r"restaurants?|restoran|cafe|bistro|bar|grill|kitchen|pizzeria|pub|supermarkets?|bakery|hotel|market|pharmacy|bookshop"
 _TRADE_ROW = re.compile(rf"^\W*(?:the\s)?(?:{_TRADES})\b(?:\s?(?:&|and|n)\s?(?:{_TRADES}))?(?:\s(?:limited|ltd))?\W*$")
 _TRADE_WORD = re.compile(rf"\b(?:{_TRADES})\b")
 _STAFF = re.compile(r"\b(?:manager|cashier|server|served by|waiter|operator|employee|kellner|bediener|serveur|vendeur)\b")
+_LEGAL_WORDS = re.compile(
+    r"\b(?:sdn|bhd|berhad|co|company|ltd|limited|llc|inc|corp|plc|pte|pvt|pty|gmbh|kg|ag|srl|sl|sa|sas|m|kl)\b|\([a-z]{1,4}\)"
+)
+_STORE = re.compile(r"^\W*(?:store|shop|branch|filiale|outlet|unit)\b\W*(?:no\.?|nr\.?)?\W*[a-z]{0,3}-?\d")
 _THANKS = re.compile(r"(?:shopping|dining|visiting|choosing|stopping|eating) ?(?:at|with|by)?\b|einkauf bei|achat chez|compra en")
 _UNSURE = 0.3
 """Probability below which other evidence than the heading is asked first."""
+_HEAD, _BRAND = 12, 0.85
+"""Pieces at the top among which a chain's printed name wins against a less probable one."""
 _SHORT = 40
 """Characters from which a row is a sentence."""
 _VARIED = 0.15
@@ -50,6 +56,9 @@ def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | N
     kept = [index for index, row in enumerate(rows) if is_candidate(index, len(rows)) and _is_possible(row, is_unspaced=is_unspaced)]
     chances = dict(zip(kept, trees(WEIGHTS, "merchant").probabilities(matrix[kept]), strict=True)) if kept else {}
     best = max(kept, key=lambda index: chances[index], default=None)
+    brand = find_brand(rows[:_HEAD])
+    if brand is not None and (best is None or chances[best] < _BRAND or rows[best] is brand.row):
+        return _of(brand)
     if best is None or chances[best] < _UNSURE:
         fallback = _fallback(rows)
         if fallback is not None or best is None:
@@ -63,8 +72,7 @@ def _fallback(rows: Sequence[HeaderRow]) -> Merchant | None:
     """The name where no heading is legible: a chain's marks anywhere, or whom the foot thanks for."""
     brand = find_brand(rows)
     if brand is not None:
-        name = clean_name(brand.row.text) if brand.is_printed and len(brand.row.text) < _SHORT else brand.name
-        return Merchant((brand.row,), name, 0.7 if brand.is_printed else 0.6)
+        return _of(brand)
     for above, below in pairwise(rows):
         if match := _THANKS.search(above.folded):
             row, start = (above, match.end()) if above.folded[match.end() :].strip() else (below, 0)
@@ -74,12 +82,23 @@ def _fallback(rows: Sequence[HeaderRow]) -> Merchant | None:
     return None
 
 
+def _of(brand: BrandMark) -> Merchant:
+    """The merchant that a chain's mark means; its own print where that is the name."""
+    name = clean_name(brand.row.text) if brand.is_printed and len(brand.row.text) < _SHORT else brand.name
+    return Merchant((brand.row,), name, 0.8 if brand.is_printed else 0.6)
+
+
 def _is_possible(row: HeaderRow, *, is_unspaced: bool) -> bool:
     """Whether the piece can be a name at all: words of somebody, no amount, no street, in the receipt's script."""
     name = clean_name(row.text)
     if sum(character.isalpha() for character in name) < 2 or not could_name(row.folded) or not row.is_print:
         return False
-    if row.classes & {"amount", "date", "time"} or ("web" in row.classes and "legal" not in row.classes) or _STAFF.search(row.folded):
+    if (
+        row.classes & {"amount", "date", "time"}
+        or ("web" in row.classes and "legal" not in row.classes)
+        or _STAFF.search(row.folded)
+        or _STORE.search(row.folded)
+    ):
         return False
     if {"house", "street"} <= row.classes and row.text.lstrip()[:1].isdigit():
         return False
@@ -101,7 +120,7 @@ def _joined(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> 
         if not 0 <= other < len(rows) or not _touch(rows[first], rows[second]):
             continue
         is_trade = other == second and bool(_TRADE_ROW.search(rows[other].folded)) and not _TRADE_WORD.search(rows[best].folded)
-        if is_trade or (chances.get(other, 0.0) >= _JOINED and _differ(rows[first], rows[second])):
+        if is_trade or (chances.get(other, 0.0) >= _JOINED and _continues(rows[first], rows[second])):
             return (first, second)
     return (best,)
 
@@ -114,6 +133,9 @@ def _touch(above: HeaderRow, below: HeaderRow) -> bool:
     return below.box.top - above.box.bottom < heights[0] and heights[1] < 1.6 * heights[0]
 
 
-def _differ(above: HeaderRow, below: HeaderRow) -> bool:
-    """Whether neither repeats the other, as a brand above its company does."""
-    return above.squashed not in below.squashed and below.squashed not in above.squashed
+def _continues(above: HeaderRow, below: HeaderRow) -> bool:
+    """Whether two likely pieces are one name: neither repeats the other, and the lower one is not a company with a name of its own."""
+    if above.squashed in below.squashed or below.squashed in above.squashed:
+        return False
+    own = "legal" in below.classes and could_name(_LEGAL_WORDS.sub(" ", below.folded))
+    return not own or "legal" in above.classes

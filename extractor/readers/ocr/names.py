@@ -9,7 +9,7 @@ _NUMBER = re.compile(
     r"[\s,.:]*(?:[(\[（{]\s?\d{4,7}\s?[-–=·.\s]{0,3}[A-Za-zò]?\s?[)\]）}]?|\b\d{5,7}\s?[-–=·]\s?[A-Za-z]\b\)?|\b\d{5,7}\s?[A-Z]?\))[,.\s]*(?:\(\w+\))?$"
 )
 _NOTE = re.compile(
-    r"\s*[\[(（]?\s?(?:co(?:mpany)?\.?\s?(?:reg|no)|reg(?:istration)?\.?\s?no|roc|gst|sst|vat|abn|nip|oib)\b.*$", re.IGNORECASE
+    r"\s*[\[(（]?\s?(?:[o0][i1l]b|co(?:mpany)?\.?\s?(?:reg|no)|reg(?:istration)?\.?\s?no|roc|gst|sst|vat|abn|nip|oib)\b.*$", re.IGNORECASE
 )
 _GREETING = re.compile(
     r"^\W*(?:welcome to|thank you for (?:shopping|dining|visiting) (?:at|with)|bienvenue (?:a|à|chez)|willkommen (?:bei|im|in))"
@@ -23,7 +23,33 @@ _LEGAL_SLIPS = (
     (re.compile(r"\b[S5][DO0][NH]\.? ?[BE8][HI]?[DO0]\b\.?"), "SDN BHD"),
     (re.compile(r"\b[S5]/[B8D9]$"), "S/B"),
     (re.compile(r"\bC0\."), "CO."),
+    (re.compile(r"\s?d\.\s?0\.\s?0\b\.?", re.IGNORECASE), " d.o.o."),
+    (re.compile(r"\bs\W{0,3}r\W{0,2}0\b\.?", re.IGNORECASE), "s.r.o."),
 )
+_SLIPPED_WORD = re.compile(r"(?<![\w])(?=\w*[^\W\d_]\w*[^\W\d_]\w*[^\W\d_])(?=\w*[0158])[^\W_]{4,}(?![\w])")
+_NUMBERED = frozenset("level lvl hotel terminal mall hall portal canal".split())
+"""Words on l that numbers follow: `Level1` stays, `Mal1` does not."""
+_UPPER, _LOWER = str.maketrans("0158", "OISB"), str.maketrans("0158", "olsb")
+
+
+def mend_words(text: str) -> str:
+    """The text with digits turned back into the letters that OCR took them for: `Gril1`, `0xnard`, `R1JEKA`.
+
+    Only in words of at least three letters with one or two such digits that do not stand as a number at the end.
+    """
+    return _SLIPPED_WORD.sub(lambda match: _mended(match.group()), text)
+
+
+def _mended(word: str) -> str:
+    digits = [index for index, character in enumerate(word) if character.isdigit()]
+    stem = word[: digits[0]]
+    is_number = word[digits[0] :].isdigit() and not (
+        word[digits[0] :] in {"0", "11"} or (word.endswith("l1") and len(digits) == 1 and stem.lower() not in _NUMBERED)
+    )
+    if len(digits) > 2 or len(word) - len(digits) < 3 or is_number or not {word[index] for index in digits} <= set("0158"):
+        return word
+    rest = word[1:].translate(_UPPER if word[1:].upper() == word[1:] else _LOWER)
+    return word[0].translate(_UPPER) + rest
 
 
 def clean_name(text: str) -> str:
@@ -35,7 +61,7 @@ def clean_name(text: str) -> str:
     for pattern, form in _LEGAL_SLIPS:
         if form not in name.replace(".", ""):
             name = pattern.sub(form, name)
-    return " ".join(name.split())
+    return mend_words(" ".join(name.split()))
 
 
 _AS_LETTER = str.maketrans("013458", "oieasb")
