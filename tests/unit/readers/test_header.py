@@ -17,7 +17,16 @@ def read(*rows: str) -> tuple[str | None, str | None]:
     ("rows", "name", "address"),
     [
         (
-            ("MAJU JAYA HARDWARE SDN BHD", "(867388-U)", "12, JALAN TAMPOI 7/4", "81200 JOHOR BAHRU, JOHOR", "TEL: 07-386 7524", "GST ID: 000181747712", "TAX INVOICE", "05/03/2018 14:05"),
+            (
+                "MAJU JAYA HARDWARE SDN BHD",
+                "(867388-U)",
+                "12, JALAN TAMPOI 7/4",
+                "81200 JOHOR BAHRU, JOHOR",
+                "TEL: 07-386 7524",
+                "GST ID: 000181747712",
+                "TAX INVOICE",
+                "05/03/2018 14:05",
+            ),
             "MAJU JAYA HARDWARE SDN BHD",
             "12, JALAN TAMPOI 7/4, 81200 JOHOR BAHRU, JOHOR",
         ),
@@ -32,12 +41,21 @@ def read(*rows: str) -> tuple[str | None, str | None]:
             "Hauptstr. 12, 04103 Leipzig",
         ),
         (
-            ("WELCOME TO", "OCEAN PEARL SEAFOOD", "100 Bulla Rd", "STRATHMORE VIC 3041", "Ph: 03 9374 3640", "ABN 53 004 085 616", "TAX INVOICE", "05/03/2018 14:05"),
+            (
+                "WELCOME TO",
+                "OCEAN PEARL SEAFOOD",
+                "100 Bulla Rd",
+                "STRATHMORE VIC 3041",
+                "Ph: 03 9374 3640",
+                "ABN 53 004 085 616",
+                "TAX INVOICE",
+                "05/03/2018 14:05",
+            ),
             "OCEAN PEARL SEAFOOD",
             "100 Bulla Rd, STRATHMORE VIC 3041",
         ),
     ],
-)  # fmt: skip
+)
 def test_headings_of_different_countries(rows: tuple[str, ...], name: str, address: str) -> None:
     """The merchant is named without its registration number, the address ends where phone and numbers begin."""
     assert read(*rows) == (name, address)
@@ -48,7 +66,10 @@ def test_a_name_in_two_lines_is_joined() -> None:
     assert read("ILONA'S", "Restaurant", "1805 Linden Dr", "Madison, WI 53706", "(608) 555-0142")[0] == "ILONA'S Restaurant"
 
 
-@pytest.mark.parametrize("noise", ["THANK YOU FOR VISITING", "YOUR GUEST NUMBER IS", "Customer Copy", "TAX INVOICE", "GENERAL MANAGER: NORMAN", "本*水*木**本本**水"])
+@pytest.mark.parametrize(
+    "noise",
+    ["THANK YOU FOR VISITING", "YOUR GUEST NUMBER IS", "Customer Copy", "TAX INVOICE", "GENERAL MANAGER: NORMAN", "本*水*木**本本**水"],
+)
 def test_rows_that_name_nobody_are_passed_over(noise: str) -> None:
     """Greetings, titles, staff and what OCR makes of rules above the name are not the merchant."""
     assert read(noise, "GOLDEN LOTUS GRILL", "1805 Linden Dr", "Madison, WI 53706", "(608) 555-0142")[0] == "GOLDEN LOTUS GRILL"

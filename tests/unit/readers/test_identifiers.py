@@ -57,7 +57,13 @@ def test_a_tax_amount_is_no_tax_number() -> None:
 
 @pytest.mark.parametrize(
     ("row", "wanted"),
-    [("Invoice No.: CS0013132", "CS0013132"), ("Receipt #: 113355", "113355"), ("Rechnung Nr. 284", "284"), ("Bill No: V001-536988", "V001-536988"), ("Check: #23", "23")],
+    [
+        ("Invoice No.: CS0013132", "CS0013132"),
+        ("Receipt #: 113355", "113355"),
+        ("Rechnung Nr. 284", "284"),
+        ("Bill No: V001-536988", "V001-536988"),
+        ("Check: #23", "23"),
+    ],
 )
 def test_receipt_numbers_are_found(row: str, wanted: str) -> None:
     """The number behind a label of the receipt is copied as printed."""

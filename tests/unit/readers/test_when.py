@@ -32,7 +32,14 @@ def test_nothing_is_read_where_nothing_is_printed() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    ["Offer valid until 31/01/2019", "Return by 24/01/2019", "Expires 30/06/2019", "Member since 01/02/2015", "Umtausch bis 08.01.2019", "Next visit 02/02/2019"],
+    [
+        "Offer valid until 31/01/2019",
+        "Return by 24/01/2019",
+        "Expires 30/06/2019",
+        "Member since 01/02/2015",
+        "Umtausch bis 08.01.2019",
+        "Next visit 02/02/2019",
+    ],
 )
 @pytest.mark.parametrize("is_first", [True, False])
 def test_other_dates_are_not_the_sales(other: str, *, is_first: bool) -> None:
@@ -44,7 +51,10 @@ def test_other_dates_are_not_the_sales(other: str, *, is_first: bool) -> None:
 
 def test_opening_hours_are_not_the_time() -> None:
     """Hours of the shop above do not win against the time beside the date."""
-    assert read("CORNER CAFE", "OPEN 8:00AM TO 9:00PM DAILY", "Mo-Fr 8:00 - 20:00", "05.03.2018", "Zeit: 14:05", "Summe 3,50") == ("05.03.2018", "14:05")
+    assert read("CORNER CAFE", "OPEN 8:00AM TO 9:00PM DAILY", "Mo-Fr 8:00 - 20:00", "05.03.2018", "Zeit: 14:05", "Summe 3,50") == (
+        "05.03.2018",
+        "14:05",
+    )
 
 
 def test_a_bill_is_dated_when_it_is_settled() -> None:
