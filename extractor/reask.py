@@ -60,7 +60,7 @@ class Policy:
         clock: Gives seconds; monotonic.
     """
 
-    max_rungs: int = len(LADDER)
+    max_rungs: int = 2
     seconds: float = 60.0
     preferences: LocaleSettings = field(default_factory=LocaleSettings)
     today: Callable[[], date] = date.today

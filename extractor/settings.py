@@ -49,7 +49,7 @@ class ReaderSettings(_Section):
     name: str = Field(default="auto", description="`auto`, `ocr` or `vision`.")
     ocr_engine: Literal["auto", "faster-paddle", "rapidocr"] = Field(default="auto", description="Who reads text.")
     threads: int = Field(default=0, ge=0, description="CPU threads for OCR; 0 for all cores.")
-    max_rungs: int = Field(default=3, ge=0, description="How many times a receipt is asked again.")
+    max_rungs: int = Field(default=2, ge=0, description="How many times a receipt is asked again.")
     reask_seconds: float = Field(default=60.0, ge=0, description="Time after which no further question is begun.")
 
 
