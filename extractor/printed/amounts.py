@@ -9,6 +9,9 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from extractor.printed import currencies
+from extractor.printed.digits import clean_digits, find_percentages
+
+__all__ = ["DecimalMark", "PrintedAmount", "decimal_mark", "find_amounts", "find_percentages", "parse_amount"]
 
 DecimalMark = Literal[".", ","]
 
@@ -25,8 +28,9 @@ _NOT_MONEY: Final = re.compile(
     | \d{1,2}[:：]\d{2}(?:[:：]\d{2})?\s?(?:[ap]\.?m\b)?                 # times
     | \+?\d[\d()]*(?:[-\s][\d()]{2,}){2,}(?![.,]\d)                      # telephone numbers and other groups of digits
     | \d*[.,]?\d+\s?[%％‰]                                             # percentages
-    | (?<!\d)\d[\d.,]*\s?(?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|gal)\b(?!\s*$)     # measures; at the end of a row it may be a misread mark
-    | (?<![\d.,])\d+(?:[.,]\d{3})?\s?(?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|cm|mm|m|km|pcs?|gal|kwh|pts?|inch|mb|gb|ks|szt|stk|stck|uds?|kpl|db)\b
+    | (?<!\d)\d[\d.,]*\s?(?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|gal)\b(?!\s*$)  # measures; at a row's end perhaps a misread mark
+    | (?<![\d.,])\d+(?:[.,]\d{3})?\s?
+      (?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|cm|mm|m|km|pcs?|gal|kwh|pts?|inch|mb|gb|ks|szt|stk|stck|uds?|kpl|db)\b
     | (?:www\.|https?:)\S+ | \S+@\S+\.\S+
     | [#№*xX]{2,}\s?\d+                                                 # masked cards
     """,
@@ -56,18 +60,7 @@ _NUMBER: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_LOOKALIKE: Final = re.compile(
-    r"(?<![A-Za-z0-9])(?:RM|Rp|Rs)?(?:[\dOoQDIil|ZG][\dOoQDIil|ZGSB]{0,6}|[SB])\s?[.,]\s?"
-    r"(?:[\dOoQDBISZG][\dOoQDCISZGB]|[\dOoQD]{2})(?![A-Za-z0-9])"
-)
-_AS_DIGIT: Final = str.maketrans("OoQDIil|BCSZG", "0000111180526")
-_WIDE: Final = str.maketrans(
-    {**{chr(0xFF10 + i): str(i) for i in range(10)}, "，": ",", "．": ".", "：": ":", "（": "(", "）": ")", "－": "-"}
-)
-_ARABIC: Final = str.maketrans(
-    {**{chr(0x660 + i): str(i) for i in range(10)}, **{chr(0x6F0 + i): str(i) for i in range(10)}, "٫": ".", "٬": ","}
-)
-
+_SEPARATORS: Final = re.compile(r"[.,'’´`\u00a0\u2009\u202f]")
 _SIGN_BEFORE: Final = re.compile(rf"(?P<sign>{_DASH}|\()\s?(?:{currencies.BEFORE.pattern[:-1]})?$", re.IGNORECASE)
 _CREDIT_AFTER: Final = re.compile(rf"\s?(?:[{_DASHES}](?![\d{_DASHES}])|CR\b)", re.IGNORECASE)
 _TIMES: Final = r"[xX×*@✕]"
@@ -140,63 +133,69 @@ def find_amounts(text: str) -> tuple[PrintedAmount, ...]:
     Dates, times, telephone numbers, percentages, measures, masked cards and long codes are no amounts; neither are the factors of
     `2 x` and `x 2` unless they have two decimals.
     """
-    plain = clean_digits(text)
-    masked = _NOT_MONEY.sub(_blank, plain)
-    found = []
-    for match in _NUMBER.finditer(masked):
-        if amount := _amount(plain, masked, match):
-            found.append(amount)
-    return tuple(found)
+    masked = _NOT_MONEY.sub(lambda match: " " * len(match.group()), clean_digits(text))
+    found = (_amount(masked, match) for match in _NUMBER.finditer(masked))
+    return tuple(amount for amount in found if amount is not None)
 
 
-def _blank(match: re.Match[str]) -> str:
-    return " " * len(match.group())
-
-
-def clean_digits(text: str) -> str:
-    """The text, equally long, with digits of other scripts as 0 to 9 and letters that stand among decimals as the digits they look like."""
-    plain = text.translate(_WIDE).translate(_ARABIC)
-    return _LOOKALIKE.sub(_as_digits, plain)
-
-
-def _as_digits(match: re.Match[str]) -> str:
-    """The digits that a number's letters look like; a currency code in front stays, and so does text with more letters than digits."""
-    text = match.group()
-    code = text[:2] if text[:2] in {"RM", "Rp", "Rs"} else ""
-    number = text[len(code) :]
-    return code + number.translate(_AS_DIGIT) if 2 * sum(c.isdigit() for c in number) >= sum(c.isalnum() for c in number) else text
-
-
-def _amount(plain: str, masked: str, match: re.Match[str]) -> PrintedAmount | None:
-    number, start, end = match["number"], match.start(), match.end()
-    number = re.sub(r"^(\d+),\s?(\d{3})\s(\d{3})$", r"\1,\2,\3", number)
-    core = re.sub(r"\s|[.,](?=[.,])", "", number) if re.search(r"[.,]", number) else re.sub(r"^(\d+) (\d{2})$", r"\1.\2", number)
-    separators = re.findall(r"[.,'’´`\u00a0\u2009\u202f]", core)
+def _amount(masked: str, match: re.Match[str]) -> PrintedAmount | None:
+    core, dash = _joined(match["number"]), (match["dash"] or "").replace(" ", "")
+    mark, start, end = _mark_beside(masked, match)
     decimals = len(re.split(r"[.,]", core)[-1]) if re.search(r"[.,]", core) else 0
-    before, after = masked[:start], masked[end:]
-    mark_before, mark_after = currencies.BEFORE.search(before), currencies.AFTER.match(masked, end)
-    if mark_after and re.match(r"\s?[\d.]", masked[mark_after.end() :]):
-        mark_after = None  # it belongs to the next amount
-    mark = mark_before["mark"] if mark_before else mark_after["mark"] if mark_after else ""
-    if not _could_be_money(core, decimals, before, after, mark=mark, has_dash=bool(match["dash"])):
+    before, after = masked[: match.start()], masked[match.end() :]
+    is_shaped = decimals == 2 or bool(dash)
+    if not _has_money_size(core, decimals, bool(mark)) or not (is_shaped or mark or _stands_free(before, after)):
         return None
-    sign = _SIGN_BEFORE.search(before)
-    closes = bool(sign and sign["sign"] == "(" and after.lstrip().startswith(")"))
-    is_signed = bool(sign and (closes or (sign["sign"] != "(" and _is_minus(before, sign))))
-    credit = None if match["dash"] else _CREDIT_AFTER.match(masked, end)
-    text = ("-" if is_signed else "") + core + (match["dash"] or "").replace(" ", "") + ("-" if credit and not is_signed else "")
-    first = min([start, *([sign.start()] if is_signed and sign else []), *([mark_before.start()] if mark_before else [])])
-    last = max(end, credit.end() if credit else 0, mark_after.end() if mark_after and not mark_before else 0)
+    sign = _sign(before, after)
+    credit = None if dash else _CREDIT_AFTER.match(masked, match.end())
+    text = f"{'-' if sign else ''}{core}{dash}{'-' if credit and not sign else ''}"
+    start = min(start, sign.start()) if sign else start
+    end = max(end, credit.end()) if credit else end
     readings = dict.fromkeys(_signed(text, _read(core, option)) for option in (_likely(core), ".", ","))
-    grouped = len(separators) > 0 and decimals == 3 and not core.startswith("0") or len(separators) > 1
-    money_like = decimals in (2, 3) or bool(mark) or bool(match["dash"]) or grouped
-    return PrintedAmount(text, first, last, tuple(readings), mark, decimals, money_like)
+    is_money_like = decimals in (2, 3) or bool(mark) or bool(dash) or len(_SEPARATORS.findall(core)) > 1
+    return PrintedAmount(text, start, end, tuple(readings), mark, decimals, is_money_like)
 
 
-def _is_minus(before: str, sign: re.Match[str]) -> bool:
-    """A dash is a minus unless it joins two words or stands alone between a label and an amount."""
+def _joined(number: str) -> str:
+    """The number without what OCR put inside or left out: spaces, doubled marks, a lost mark."""
+    number = re.sub(r"^(\d+),\s?(\d{3})\s(\d{3})$", r"\1,\2,\3", number)
+    if not re.search(r"[.,]", number):
+        return re.sub(r"^(\d+) (\d{2})$", r"\1.\2", number)
+    return re.sub(r"\s|[.,](?=[.,])", "", number)
+
+
+def _mark_beside(masked: str, match: re.Match[str]) -> tuple[str, int, int]:
+    """The currency mark that touches a number, and where both begin and end."""
+    if before := currencies.BEFORE.search(masked[: match.start()]):
+        return before["mark"], before.start(), match.end()
+    after = currencies.AFTER.match(masked, match.end())
+    if after and not re.match(r"\s?[\d.]", masked[after.end() :]):  # else it belongs to the next number
+        return after["mark"], match.start(), after.end()
+    return "", match.start(), match.end()
+
+
+def _sign(before: str, after: str) -> re.Match[str] | None:
+    """The minus or opening bracket in front of a number. A dash is none where it joins two words or stands between label and amount."""
+    sign = _SIGN_BEFORE.search(before)
+    if sign is None or sign["sign"] == "(":
+        return sign if sign and after.lstrip().startswith(")") else None
     ahead, behind = before[: sign.start()], before[sign.start() + 1 :]
-    return not re.search(r"\w$", ahead) and not (behind.startswith(" ") and re.search(r"[\w)]\s$", ahead))
+    joins = re.search(r"\w$", ahead) or (behind.startswith(" ") and re.search(r"[\w)]\s$", ahead))
+    return None if joins else sign
+
+
+def _has_money_size(core: str, decimals: int, has_mark: bool) -> bool:  # noqa: FBT001  (private)
+    digits = re.sub(r"\D", "", core)
+    is_code = not decimals and len(digits) > _MAX_PLAIN_DIGITS and not has_mark and core == digits
+    is_odd = decimals > 3 or (decimals == 1 and len(re.findall("[.,]", core)) > 1)
+    return len(digits) - decimals <= _MAX_INTEGER_DIGITS and not is_code and not is_odd
+
+
+def _stands_free(before: str, after: str) -> bool:
+    """True for a number that is no part of a code, a word or a factor."""
+    in_code = re.search(r"[#№/\\_]\s?$|\w-$|\d$", before) or re.match(r"[^\W\d_]{2,}|[/\\_#\-]\w|\.\w|:\d", after)
+    is_factor = re.match(rf"\s?{_TIMES}(?!\w*[^\W\dxX])", after) or re.search(rf"(?:^|[\d\s]){_TIMES}\s?$", before)
+    return not (_GLUED_LETTERS.search(before) or in_code or is_factor)
 
 
 def _likely(core: str) -> DecimalMark | None:
@@ -204,32 +203,6 @@ def _likely(core: str) -> DecimalMark | None:
     if len(set(kinds)) == 2:
         return "." if kinds[-1] == "." else ","
     return None
-
-
-def _could_be_money(core: str, decimals: int, before: str, after: str, *, mark: str, has_dash: bool) -> bool:
-    digits = re.sub(r"\D", "", core)
-    if len(digits) - decimals > _MAX_INTEGER_DIGITS or (not decimals and len(digits) > _MAX_PLAIN_DIGITS and not mark and core == digits):
-        return False
-    if decimals > 3 or re.search(r"(?<=\d)[.,](?=\d$)", core) and len(re.findall("[.,]", core)) > 1:
-        return False
-    is_shaped = decimals == 2 or has_dash
-    glued = _GLUED_LETTERS.search(before)
-    if not is_shaped and not mark:
-        if glued or re.search(r"[#№/\\_]\s?$|\w-$|\d$", before) or re.match(r"[^\W\d_]{2,}|[/\\_#\-]\w|\.\w|:\d", after):
-            return False
-        if re.match(rf"\s?{_TIMES}(?!\w*[^\W\dxX])", after) or re.search(rf"(?:^|[\d\s]){_TIMES}\s?$", before):
-            return False
-    return not (is_shaped and glued and not mark and len(glued.group()) > 3 and not re.search(r"[:.]$", glued.group()) and decimals != 2)
-
-
-def find_percentages(text: str) -> tuple[Decimal, ...]:
-    """Every percentage in a line of print, left to right: 19 for `19 %`, 7.5 for `7,5%`; values above 100 are left out."""
-    found = []
-    for match in re.finditer(r"(?<![\d.,])(\d{1,3}(?:\s?[.,]\s?\d{1,3})?)\s?[%％]", clean_digits(text)):
-        value = Decimal(re.sub(r"\s", "", match[1]).replace(",", "."))
-        if value <= 100:
-            found.append(value.normalize() if value else Decimal(0))
-    return tuple(found)
 
 
 def decimal_mark(texts: Iterable[str]) -> DecimalMark | None:
@@ -272,9 +245,7 @@ def _vote(amount: PrintedAmount, votes: Counter[str]) -> None:
     last = separators[-1]
     if len(set(separators)) == 2:
         votes[last] += 3 if amount.decimals < 3 else -1
-    elif amount.decimals == 2 and len(separators) == 1:
-        votes[last] += 1
-    elif amount.decimals == 3 and core.startswith("0"):
+    elif (amount.decimals == 2 and len(separators) == 1) or (amount.decimals == 3 and core.startswith("0")):
         votes[last] += 1
     elif amount.decimals == 3:
         votes["groups"] += len(separators)

@@ -185,7 +185,10 @@ _NEXT_TO_AMOUNT: Final = (re.compile(r"\s*[:=]?\s*[-−–(*]?\s*[\d.,]*\d"), re
 
 
 def find_marks(text: str) -> tuple[CurrencyMark, ...]:
-    """Every currency mark in a line of print, left to right; letters count only where they touch an amount, stand in brackets as in `Amount (RM)`, or are an ISO code."""
+    """Every currency mark in a line of print, left to right.
+
+    Letters count only where they touch an amount, stand in brackets as in `Amount (RM)`, or are an ISO code.
+    """
     found = []
     for match in sorted((*_MARK.finditer(text), *_RAND_MARK.finditer(text)), key=re.Match.start):
         mark, start, end = match.group(), match.start(), match.end()

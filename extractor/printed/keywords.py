@@ -50,7 +50,11 @@ _MIDDLE: Final = 6
 
 
 def skeleton(text: str) -> str:
-    """The text as OCR cannot confuse it: no case, accents, spaces or punctuation; `0` as o, `1` and i as l, Cyrillic and Greek in Latin shapes."""
+    """The text as OCR cannot confuse it, for comparing.
+
+    It has no case, accents, spaces or punctuation; `0` is o, `1` and i are l; Cyrillic and Greek letters have the Latin shapes that OCR
+    takes them for.
+    """
     return _squash(text).text
 
 
@@ -126,7 +130,8 @@ _LONGEST_FUZZY: Final = max(length for length, _ in _FUZZY) + 1
 def roles_of(label: str) -> frozenset[Role]:
     """What a label says, by the longest keywords that it holds: `Sub Total` is a subtotal and no total.
 
-    Keywords are found without their spaces, with look-alike characters, and, from six letters on (and `total`), with one wrong letter (two from eight on).
+    Keywords are found without their spaces, with look-alike characters, and with wrong letters: one from six letters on (and in
+    `total`), two from eight on.
     """
     whole = _squash(label)
     squashed = whole.text

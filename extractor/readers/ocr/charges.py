@@ -50,11 +50,13 @@ def _subtotal(rows: Rows, sums: Sums, total: Entry | None, taxes: Taxes) -> Entr
 
 
 def _fit(entry: Entry, sums: Sums, total: Entry | None, taxes: Taxes) -> int:
-    """How many sums say that this is the subtotal."""
+    """How many sums say that this is the subtotal; the tax alone leading to the total says most."""
     fits = sums.last_items is not None and entry.value == sums.last_items
-    closes = total is not None and any(base is entry for base in sums.bases(total.value, taxes.total or Decimal(0)))
-    same = total is not None and entry.value == total.value
-    return 2 * fits + 3 * closes + same
+    if total is None:
+        return fits
+    tax = taxes.total or Decimal(0)
+    closes = any(base is entry for base in sums.bases(total.value, tax))
+    return 2 * fits + 3 * closes + 3 * (bool(tax) and entry.value + tax == total.value) + (entry.value == total.value)
 
 
 def _earlier_sum(rows: Rows, total: Entry) -> Entry | None:

@@ -4,7 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_UNITS: Final = r"kgs?|g|gr|ml|cl|ltr?|l|lbs?|oz|gal|pcs?|pkts?|nos?|stk|stck|stück|st|ea|each|uds?|ux|uns?|pz|pza|nr|und|szt|ks|kom|kpl|db|бр|шт|τεμ|adet|m"
+_UNITS: Final = (
+    r"kgs?|g|gr|ml|cl|ltr?|l|lbs?|oz|gal|pcs?|pkts?|nos?|stk|stck|stück|st|ea|each|uds?|ux|uns?|pz|pza|nr|und|szt|ks|kom|kpl|db"
+    r"|бр|шт|τεμ|adet|m"
+)
 _TIMES: Final = r"[xX×*✕@]"
 QUANTITY: Final = re.compile(
     rf"""(?:^|(?<=[\s|]))(?P<quantity>\d{{1,4}}(?:[.,]\d{{1,3}})?)[\s_]*(?P<unit>{_UNITS})?\.?\s*

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Final
 
 from extractor.ocr.interface import Box
+from extractor.printed import currencies
 from extractor.printed.keywords import Role
 from extractor.readers.ocr.descriptions import QUANTITY, WEIGHT, describe, says_something
 from extractor.readers.ocr.rows import Entry, Row, Rows
@@ -17,6 +18,10 @@ _NEVER: Final = frozenset({Role.NOISE, Role.SAVINGS, Role.EXCHANGE, Role.CHANGE,
 _DOUBTFUL: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.COUNT, Role.NET, Role.CASH, Role.CARD, Role.SERVICE, Role.TIP, Role.ROUNDING})
 _FACTS: Final = re.compile(r"[:：#№]\s*\d|\d[./-]\d{1,2}[./-]\d|\d[:：]\d\d|www\.|@\w")
 """Numbers with a name, dates, times and addresses of the net: what no item is called."""
+_BETWEEN: Final = re.compile(
+    rf"[\W\dxX]*(?:{'|'.join(currencies.CODES)}|[^\W\d]{{2,3}}\.?|(?:[^\W\d]{{1,3}}\.?)?/\w+)?[\W\dxX]*", re.IGNORECASE
+)
+"""What may stand between a unit price and the price."""
 _NEAR: Final = Decimal("0.02")
 _REACH: Final = 3
 """Rows between a name and its price at most."""
@@ -112,13 +117,14 @@ def _price_column(prices: Sequence[Entry]) -> float:
 
 def _names_stand_below(region: Sequence[Row], edge: float) -> bool:
     """True where prices without a name are followed by names rather than preceded by them."""
-    above = below = 0
+    above = below = before_first = 0
     for place, row in enumerate(region):
+        before_first += row.last is None and not any(other.entries for other in region[:place])
         if row.last is None or row.last.box.right < edge or _is_factor_row(row, edge) or says_something(_before_price(row)):
             continue
         above += place > 0 and _is_name(region[place - 1])
         below += place + 1 < len(region) and _is_name(region[place + 1])
-    return below > above
+    return below > above or (below == above > 0 and before_first > 3)
 
 
 def _is_name(row: Row) -> bool:
@@ -208,6 +214,9 @@ def _before_price(row: Row) -> str:
 
 def _is_unit_price(row: Row, entry: Entry, price: Entry) -> bool:
     """False for an amount that is part of a name, as in `Cola 0,33 l  2,90`."""
+    after = row.text[entry.printed.end : row.entries[entry.index - row.entries[0].index + 1].printed.start]
+    if not _BETWEEN.fullmatch(after):
+        return False
     before = row.text[: entry.printed.start]
     if before.rstrip(" ").endswith(("\t", "x", "X", "×", "*", "@")):
         return True
@@ -229,7 +238,7 @@ def _fitting(items: list[FoundItem], targets: set[Decimal]) -> tuple[FoundItem, 
         for count in range(1, _MAX_DROPPED + 1):
             for dropped in combinations(doubtful[:_MANY], count):
                 rest = [item for item in chosen if item not in dropped]
-                if rest and _sum(rest) in targets:
+                if _sum(rest) in targets and any(item in plain for item in rest):
                     return tuple(rest)
     return tuple(plain)
 

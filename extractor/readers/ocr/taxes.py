@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import combinations, permutations
 from typing import Final
 
-from extractor.printed.amounts import find_percentages
+from extractor.printed.digits import find_percentages
 from extractor.printed.keywords import Role
 from extractor.readers.ocr.rows import Entry, Row, Rows
 from extractor.readers.ocr.sums import SUMMED, Sums

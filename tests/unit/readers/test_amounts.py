@@ -1,0 +1,234 @@
+"""The money fields of whole receipts: totals, taxes, charges, payments and currency, each rule on a hand-made transcript."""
+
+from typing import Any
+
+import pytest
+
+from extractor.ocr.interface import Transcript
+from extractor.readers.ocr.amounts import read_amounts
+from tests.transcripts import transcript
+
+RIGHT = 560
+
+
+def priced(*cells: str) -> list[tuple[float, str]]:
+    """A row of a label at the left and columns of amounts, the last one at the right edge."""
+    label, *amounts = cells
+    columns = [(RIGHT - 10 * len(text) - 120 * (len(amounts) - 1 - place), text) for place, text in enumerate(amounts)]
+    return [(20.0, label), *((float(left), text) for left, text in columns)]
+
+
+def values(*rows: "str | list[tuple[float, str]]") -> dict[str, Any]:
+    """What is read from a receipt of these rows."""
+    return dict(read_amounts([transcript(*rows)]).values)
+
+
+def test_total_between_subtotal_and_cash() -> None:
+    """Cash larger than the total is no total; tendered and change are known by what they leave."""
+    found = values(
+        "CORNER SHOP",
+        priced("MILK 1L", "2.50"),
+        priced("BREAD", "3.20"),
+        priced("SUBTOTAL", "5.70"),
+        priced("SALES TAX", "0.40"),
+        priced("TOTAL", "$6.10"),
+        priced("CASH", "20.00"),
+        priced("CHANGE", "13.90"),
+    )
+    assert (found["subtotal"], found["tax_total"], found["total"]) == ("5.70", "0.40", "6.10")
+    assert (found["amount_tendered"], found["change_given"]) == ("20.00", "13.90")
+    assert found["currency"] == "$"
+    assert [item["total_price"] for item in found["items"]] == ["2.50", "3.20"]
+
+
+def test_total_without_the_word() -> None:
+    """Where no row is called total, the sums of the amounts show it."""
+    found = values(
+        priced("Xqwz plm", "12.00"), priced("Vrtk dss", "7.50"), priced("Zzkk", "19.50"), priced("Qpfw", "50.00"), priced("Bbdt", "30.50")
+    )
+    assert found["total"] == "19.50"
+
+
+def test_second_currency_below_the_total() -> None:
+    """A total converted into another currency is not the total."""
+    found = values(
+        priced("Kava", "1,80"),
+        priced("Sok", "2,20"),
+        priced("UKUPNO EUR", "4,00"),
+        priced("Gotovina", "4,00"),
+        priced("Ukupno u HRK tečaj 7,53450", "30,14"),
+    )
+    assert found["total"] == "4,00"
+
+
+def test_rounded_total_is_what_was_owed() -> None:
+    """With a total before and after rounding to coins, the rounding is found, and the total is one of the two."""
+    found = values(
+        priced("NASI LEMAK", "8.20"),
+        priced("TEH TARIK", "2.13"),
+        priced("Total Sales (Inclusive GST)", "10.33"),
+        priced("Rounding Adj", "0.02"),
+        priced("Total Payable", "10.35"),
+        priced("CASH", "50.00"),
+        priced("CHANGE", "39.65"),
+    )
+    assert found["rounding"] == "0.02"
+    assert found["total"] == "10.35"
+
+
+@pytest.mark.parametrize("label", ["TOTAL QTY", "Total items", "Total savings", "Item Count"])
+def test_totals_of_other_things(label: str) -> None:
+    """Counts and savings are no totals, however large."""
+    found = values(priced("A4 PAPER", "12.00"), priced("PEN", "3.00"), priced("TOTAL", "15.00"), priced(label, "99.00"))
+    assert found["total"] == "15.00"
+
+
+def test_refund() -> None:
+    """A refund's total is negative."""
+    found = values(
+        priced("BURGER", "-2.87"), priced("SUBTOTAL", "-2.87"), priced("TAX", "-0.26"), priced("TOTAL", "-3.13"), priced("VISA", "-3.13")
+    )
+    assert (found["subtotal"], found["tax_total"], found["total"]) == ("-2.87", "-0.26", "-3.13")
+
+
+def test_german_tax_table() -> None:
+    """A tax table gives one line a rate with net and tax; their sum is not printed and so not invented."""
+    found = values(
+        priced("SALATBAR", "2,24 B"),
+        priced("KAFFEE", "11,90 A"),
+        priced("SUMME EUR", "14,14"),
+        [(20, "MWSt"), (150, "NETTO"), (300, "MwSt"), (450, "UMSATZ")],
+        priced("A 19%", "10,00", "1,90", "11,90"),
+        priced("B 7%", "2,09", "0,15", "2,24"),
+    )
+    assert [(line["code"], line["rate"], line["net_amount"], line["amount"]) for line in found["tax_lines"]] == [
+        ("A", "19%", "10,00", "1,90"),
+        ("B", "7%", "2,09", "0,15"),
+    ]
+    assert "tax_total" not in found
+
+
+def test_gst_summary() -> None:
+    """The tax is printed as a line and again in a summary: it is one tax."""
+    found = values(
+        priced("RICE", "26.60"),
+        priced("Total Incl. GST@6%", "RM 26.60"),
+        priced("GST @6% included in total", "RM 1.51"),
+        [(20, "GST Summary"), (250, "Amount(RM)"), (450, "Tax(RM)")],
+        priced("SR 6%", "25.09", "1.51"),
+    )
+    assert found["tax_total"] == "1.51"
+    assert len(found["tax_lines"]) == 1
+    assert found["currency"] == "RM"
+
+
+def test_printed_sum_of_taxes() -> None:
+    """Where the sum over the rates is printed it is the tax."""
+    found = values(
+        priced("LATTE", "14,50 A"),
+        priced("SERNIK", "12,90 B"),
+        priced("PTU A 23%", "2,71"),
+        priced("PTU B 8%", "0,96"),
+        priced("SUMA PTU", "3,67"),
+        priced("SUMA PLN", "27,40"),
+    )
+    assert found["tax_total"] == "3,67"
+
+
+def test_printed_zero_tax() -> None:
+    """A tax of 0.00 is a printed tax."""
+    found = values(priced("BOOK", "9.00"), priced("TAX", "0.00"), priced("TOTAL", "9.00"))
+    assert found["tax_total"] == "0.00"
+
+
+def test_tax_whose_label_was_torn_off() -> None:
+    """The amount between subtotal and total is the tax where the receipt names one on a row of its own."""
+    found = values(
+        priced("STEAK", "44.00"),
+        priced("Subtotal", "44.00"),
+        "Tax",
+        [(500, "3.85")],
+        priced("Total", "47.85"),
+    )
+    assert found["tax_total"] == "3.85"
+
+
+def test_net_amount_is_the_subtotal() -> None:
+    """Without a printed subtotal, the net amount that tax leads from to the total is it."""
+    found = values(priced("ADULT", "39.00"), priced("TOTAL ex VAT", "32.50"), priced("VAT", "6.50"), priced("TOTAL", "39.00"))
+    assert found["subtotal"] == "32.50"
+
+
+def test_several_subtotals() -> None:
+    """Of several subtotals, the one that the tax leads from to the total counts."""
+    found = values(
+        priced("MEAL", "6.74"),
+        priced("Food Sub-Total", "6.74"),
+        priced("COUPON", "-0.65"),
+        priced("SUB TOTAL", "6.09"),
+        priced("Sales Tax", "0.56"),
+        priced("TOTAL", "6.65"),
+    )
+    assert found["subtotal"] == "6.09"
+
+
+def test_service_and_tip() -> None:
+    """Service charge and tip are fields of their own and no tax."""
+    found = values(
+        priced("SOUP", "20.00"),
+        priced("SUBTOTAL", "20.00"),
+        priced("Service Charge 10%", "2.00"),
+        priced("Gratuity", "3.00"),
+        priced("TOTAL", "25.00"),
+    )
+    assert (found["service_charge"], found["tip"], found["total"]) == ("2.00", "3.00", "25.00")
+    assert "tax_total" not in found
+
+
+def test_card_payment() -> None:
+    """A card payment carries the last four digits of the card where they are printed."""
+    found = values(priced("SHOES", "59.00"), priced("TOTAL", "59.00"), priced("VISA DEBIT", "59.00"), "XXXXXXXXXXXX2659")
+    assert found["payments"] == [{"method": "VISA DEBIT", "amount": "59.00", "card_last4": "2659"}]
+
+
+def test_whole_number_total() -> None:
+    """A total without decimals is read as a sum although the prices have them."""
+    found = values(
+        priced("UTTAPPA", "54.28"),
+        priced("LASSI", "44.76"),
+        priced("Sub Total", "99.04"),
+        priced("SGST", "2.48"),
+        priced("CGST", "2.48"),
+        priced("Total :", "104"),
+    )
+    assert found["total"] == "104"
+
+
+def test_rupiah() -> None:
+    """Amounts with thousands only keep their print; nothing is taken for decimals."""
+    found = values(
+        priced("KOPI", "25.000"),
+        priced("NASI", "30.000"),
+        priced("TOTAL", "55.000"),
+        priced("TUNAI", "100.000"),
+        priced("KEMBALI", "45.000"),
+    )
+    assert (found["total"], found["change_given"]) == ("55.000", "45.000")
+
+
+def test_evidence_says_where() -> None:
+    """Every value has evidence on its page, and the total's confidence is a probability."""
+    pages = [transcript("SHOP", priced("PEN", "3.00")), transcript(priced("TOTAL", "3.00"), priced("CASH", "3.00"))]
+    part = read_amounts(pages)
+    total = part.evidence["total"]
+    assert (total.text, total.page) == ("3.00", 1)
+    assert total.box is not None
+    assert total.box.right == pytest.approx(RIGHT, abs=1)
+    assert 0.5 < (total.confidence or 0) < 1
+    assert part.evidence["items[0].total_price"].page == 0
+
+
+def test_nothing_is_invented() -> None:
+    """A page without amounts gives no money field at all, and an empty page neither."""
+    assert values("A walk in the woods", "Chapter one") == {}
+    assert dict(read_amounts([Transcript((), 100, 100, "hand")]).values) == {}
