@@ -19,6 +19,9 @@ from schemas.values import FieldEvidence, FieldState, clamped, minor_digits
 CASH_STEP = Decimal("0.05")
 """Largest common cash rounding in currencies with cents (Switzerland, Canada, Malaysia, the Netherlands)."""
 
+SUMS = frozenset({"total_sum", "items_sum", "cash", "payments_sum"})
+"""Checks that prove the total where they pass. Where some fail and none passes, no look is enough: looks share a stroke over a digit."""
+
 OLDEST_YEAR = 1990
 """Thermal receipts with machine-readable dates are younger; an older date is a misread year."""
 
@@ -233,7 +236,7 @@ def _failed(checks: Sequence[Check]) -> list[Issue]:
         field, blocking = {
             "total_sum": ("total", True),
             "items_sum": ("items", False),
-            "cash": ("amount_tendered", False),
+            "cash": ("total", True),
             "payments_sum": ("payments", False),
             "tax_sum": ("tax_total", False),
             "date_plausible": ("transaction_date", True),
@@ -268,15 +271,11 @@ def _unconfirmed(receipt: Receipt, fields: Mapping[str, FieldEvidence], checks: 
 def _is_confirmed(name: str, evidence: FieldEvidence, checks: Sequence[Check]) -> bool:
     """Whether a value may be trusted: its reader is sure, or it is likely and something independent agrees."""
     confidence, trust = evidence.confidence or 0.0, TRUST[name]
-    if confidence >= trust.alone:
+    sums = [check for check in checks if check.name in SUMS] if name == "total" else []
+    is_proven, is_contested = any(check.passed for check in sums), any(not check.passed for check in sums)
+    if confidence >= trust.alone and (is_proven or not is_contested):
         return True
-    is_backed = evidence.looks > 1 or (name == "total" and any(proves_total(check) for check in checks))
-    return is_backed and confidence >= trust.backed
-
-
-def proves_total(check: Check) -> bool:
-    """Whether this check's passing says that the total is right."""
-    return check.passed and check.name in {"total_sum", "items_sum", "cash", "payments_sum"}
+    return (is_proven or (evidence.looks > 1 and not is_contested)) and confidence >= trust.backed
 
 
 def _words(name: str) -> str:

@@ -83,7 +83,7 @@ def test_items_sum_allows_tax_on_top_and_discounts_below() -> None:
 def test_items_that_do_not_add_up_flag_but_do_not_block() -> None:
     """A lost line item must not keep a proven total from being accepted."""
     items = (Item(total_price=amount("4.00")),)
-    assert examine(receipt(items=items, total="10.00"), sure(), today=TODAY).is_acceptable
+    assert examine(receipt(items=items, subtotal="10.00", total="10.00"), sure(), today=TODAY).is_acceptable
 
 
 def test_cash_within_cash_rounding_only_where_the_currency_has_cents() -> None:
@@ -156,6 +156,21 @@ def test_a_likely_value_needs_something_independent() -> None:
     proven = examine(receipt(subtotal="10.00", total="10.00"), likely(), today=TODAY)
     assert "total" not in {issue.field for issue in proven.issues}
     assert examine(receipt(total="10.00"), likely(looks=2), today=TODAY).is_acceptable
+
+
+def test_looks_do_not_outvote_sums() -> None:
+    """A total that no sum supports and one contests needs a person, however many looks agree; one sum that closes settles it."""
+    items = (Item(total_price=amount("4.19")),)
+    seen_twice = likely(looks=2)
+    assert not examine(receipt(items=items, total="194.19"), seen_twice, today=TODAY).is_acceptable
+    paid = (Payment(amount=amount("194.19")),)
+    assert examine(receipt(items=items, total="194.19", payments=paid), seen_twice, today=TODAY).is_acceptable
+
+
+def test_change_that_contradicts_the_total_blocks() -> None:
+    """20.00 handed over and 0.50 back is not a total of 20.00."""
+    examination = examine(receipt(total="20.00", amount_tendered="20.00", change_given="0.50"), sure(), today=TODAY)
+    assert [(issue.field, issue.kind) for issue in examination.issues if issue.blocking][:1] == [("total", "conflict")]
 
 
 def test_an_unlikely_value_is_never_confirmed_by_agreement() -> None:
