@@ -36,7 +36,7 @@ class Speech:
 
     Attributes:
         texts: The text pool that `layers` writes to.
-        hands: Threads that compile grammars while the GPU works.
+        scribes: Threads that compile grammars while the GPU works.
     """
 
     layers: TextLayers
@@ -44,7 +44,7 @@ class Speech:
     prompter: Prompter
     grammars: Grammars
     texts: Pool
-    hands: Executor
+    scribes: Executor
 
 
 class MllamaSight:
@@ -138,7 +138,7 @@ class _Round:
                 break
             placed.append((waiting, span))
             if waiting.row not in self._grammars:
-                self._grammars[waiting.row] = self._speech.hands.submit(self._speech.grammars.row, waiting.ask.schema)
+                self._grammars[waiting.row] = self._speech.scribes.submit(self._speech.grammars.row, waiting.ask.schema)
         return placed
 
     def _give_up(self, waiting: _Waiting) -> None:
