@@ -1,0 +1,77 @@
+"""The command that puts free questions about an image to the vision model."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from extractor.cli.text import safe
+
+if TYPE_CHECKING:
+    from extractor.readers.vision.conversation import Conversation
+
+
+def ask(
+    context: typer.Context,
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image or PDF, of a receipt or of anything else.", show_default=False)],
+    question: Annotated[str | None, typer.Argument(metavar="QUESTION", help="What to ask.", show_default=False)] = None,
+    *,
+    chat: Annotated[bool, typer.Option("--chat", help="Go on with questions from stdin, each about what was said before.")] = False,
+    page: Annotated[int, typer.Option("--page", min=1, help="Page of a PDF.")] = 1,
+) -> None:
+    """Ask the vision model anything about an image. The answer appears while it is given; Ctrl-C ends it."""
+    from extractor.errors import ConfigError, InputError  # noqa: PLC0415  # `--help` answers at once
+    from extractor.pages import PageLimits, load_pages  # noqa: PLC0415
+    from extractor.readers.vision.conversation import Conversation  # noqa: PLC0415
+    from extractor.readers.vision.options import VisionOptions  # noqa: PLC0415
+    from extractor.readers.vision.reader import load_engine  # noqa: PLC0415
+
+    if question is None and not chat:
+        raise ConfigError('What shall be asked? Give a question, as in: receipts ask photo.jpg "What is this?", or --chat.')
+    settings = context.obj.settings()
+    pages = load_pages(image, PageLimits(**settings.limits.model_dump()))
+    if page > len(pages):
+        raise InputError(f"{image} has {len(pages)} pages, so there is no page {page}.")
+    typer.echo(f"Loading {safe(settings.vision.model)} ...", err=True)
+    engine, _ = load_engine(VisionOptions(**settings.vision.model_dump()))
+    conversation = Conversation(engine, pages[page - 1].image, max_tokens=settings.vision.max_tokens)
+    try:
+        for asked in _questions(question, chat=chat):
+            answer(conversation, asked)
+    finally:
+        conversation.close()
+
+
+def answer(conversation: "Conversation", question: str) -> None:
+    """Writes an answer to stdout while it is given; Ctrl-C ends it, and only it."""
+    try:
+        is_whole = conversation.ask(question, _write)
+    except KeyboardInterrupt:
+        is_whole = True  # that it was broken off is no news to whoever did so
+    typer.echo()
+    if not is_whole:
+        typer.echo("The answer reached its limit (vision.max_tokens). With --chat you can ask to go on.", err=True)
+
+
+def _questions(first: str | None, *, chat: bool) -> Iterator[str]:
+    """The question given, then in a chat those typed, until the end of stdin (Ctrl-D)."""
+    if first is not None:
+        yield first
+    while chat:
+        if sys.stdin.isatty():
+            typer.echo("> ", nl=False, err=True)
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            line = ""
+        if not line:
+            return
+        if line.strip():
+            yield line.strip()
+
+
+def _write(text: str) -> None:
+    """Text that a model says goes to a terminal line by line, harmless."""
+    typer.echo("\n".join(safe(line) for line in text.split("\n")), nl=False)
