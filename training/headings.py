@@ -235,8 +235,8 @@ def _emirati(rng: Random) -> tuple[list[str], str]:
     return lines, f"Tel:0{rng.randint(2, 7)}-{rng.randint(2000000, 9999999)}"
 
 
-_PICTURED = 0.1
-"""Share of headings whose name is a picture that OCR does not read."""
+_PICTURED, _GLUED = 0.1, 0.12
+"""Shares of headings whose name is a picture that OCR does not read, and whose address ends in the telephone number."""
 
 
 def with_heading(transcript: Transcript, first_row: int, rng: Random) -> tuple[Transcript, str, str]:
@@ -253,6 +253,8 @@ def with_heading(transcript: Transcript, first_row: int, rng: Random) -> tuple[T
         rows.append(rng.choice(STAFF).format(first=rng.choice(_FIRST), last=rng.choice(_LAST)))
     has_address = rng.random() < 0.85
     rows += addressed if has_address else []
+    if has_address and rng.random() < _GLUED:
+        rows[-1] = f"{rows[-1]} {phone}"
     rows += _around(phone, "".join(named[:1]), rng) or [phone]
     if named and rng.random() < 0.06:
         rows = [row for row in rows if row not in named] + named

@@ -13,12 +13,14 @@ from extractor.readers.ocr.trees import trees
 
 WEIGHTS: Final = "header.json"
 _SURE, _ALONE, _BESIDE, _ABOVE, _COMPLETE = 0.45, 0.8, 0.3, 0.12, 0.6
-"""Probabilities: of a piece that starts an address, and if it does not look like a place; of neighbours, of such above that look like a place, and of such below a complete one."""
+"""Probabilities: of a piece that starts an address, of one that does not even look like a place, of neighbours, of such above that
+look like a place, and of such below an address that is complete."""
 _PLACES = frozenset({"street", "postal", "place", "region", "house"})
-_STAFF = re.compile(
-    r"\b(?:manager|cashier|server|waiter|operator|inv(?:oice|olce)?\.? ?no|order no|bill no|terminal ?(?:id|no|\W)|table ?(?:no|\W))\b"
+_OTHER = re.compile(
+    r"\b(?:manager|cashier|server|waiter|operator|inv(?:oice|olce)?\.? ?no|order no|bill no|terminal ?(?:id|no|\W)|table ?(?:no|\W))"
+    r"|^\W*(?:store|cafe|branch|filiale|outlet) ?(?:number|no|nr|#)?\W{0,3}\d+\W*$|^\w+\W{1,3}\d{3}-\d{4}\b"
+    r"|\b(?:vat|gst|sst|abn|tin|nip)\b.*\d{3}"
 )
-
 _TAIL = re.compile(
     r"[\s,;.|/(-]*\(?\b(?:t[e3]?[l1](?:efon|ephone|no)?|ph(?:one)?|fax|fon|h/?p|mob(?:ile|il)?|hotline|contact|gst|sst|vat|reg|tin|nip|www|e-?mail"
     r"|\bnif|\bcif|st\.?nr)\b\s?(?:no\b)?[\s.:：#()+]*\(?\+?\s?[\dw@(].*$",
@@ -104,12 +106,13 @@ def _next(at: int, step: int, usable: Sequence[int], chances: Mapping[int, float
 
 
 def _is_possible(row: HeaderRow) -> bool:
-    """Whether the piece can be part of an address at all: no web address, number of a register, time, or label of the till."""
+    """Whether the piece can be part of an address at all: no web address, number of a register or shop, company, time, or till's label."""
     is_when = bool(row.classes & {"date", "time"}) and not row.classes & {"street", "house"}
-    if not clean_piece(row.text) or "amount" in row.classes or is_when or _STAFF.search(row.folded):
+    if not clean_piece(row.text) or "amount" in row.classes or is_when or _OTHER.search(row.folded):
         return False
-    is_place = bool(row.classes & _PLACES)
-    return is_place or not row.classes & {"web", "registration", "title", "phone"}
+    if "legal" in row.classes and not row.classes & {"street", "house", "postal"}:
+        return False
+    return bool(row.classes & _PLACES) or not row.classes & {"web", "registration", "title", "phone"}
 
 
 def _worth(run: Sequence[int], chances: Mapping[int, float], merchant: Sequence[HeaderRow]) -> float:

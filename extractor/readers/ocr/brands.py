@@ -21,7 +21,7 @@ _LONG = 6
 """Letters from which a name counts inside a longer row: shorter ones occur in other words."""
 _MUCH = 4
 """A row with more than this many times the name's letters speaks of something else: a card, an offer."""
-_SLOGAN, _SIMILAR = 10, 0.8
+_SLOGAN, _SIMILAR = 12, 0.8
 """A slogan of so many letters is known by this share of them."""
 
 
@@ -34,14 +34,16 @@ def find_brand(rows: Sequence[HeaderRow]) -> BrandMark | None:
 
 
 def _marks(row: HeaderRow, below: HeaderRow | None) -> list[BrandMark]:
-    found = []
+    if row.classes & {"street", "house"}:
+        return []
     both = row.squashed + (below.squashed if below is not None and len(below.squashed) < 3 * _SLOGAN else "")
+    found = []
     for name, aliases in lists("brands").items():
         own = "".join(character for character in name.lower() if character.isalnum())
-        if row.squashed == own or (len(own) >= _LONG and own in row.squashed and row.letters < _MUCH * len(own)):
-            found.append(BrandMark(name, row, is_printed=True))
-        elif any(alias in row.squashed or both == alias or _is_slogan(alias, row.squashed) for alias in aliases):
-            found.append(BrandMark(name, row, is_printed=False))
+        is_alias = any(alias in row.squashed or both == alias or _is_slogan(alias, row.squashed) for alias in aliases)
+        is_name = row.squashed == own or (own in row.squashed and row.letters < _MUCH * len(own) and (len(own) >= _LONG or is_alias))
+        if is_name or is_alias:
+            found.append(BrandMark(name, row, is_printed=is_name and "web" not in row.classes))
     return found
 
 

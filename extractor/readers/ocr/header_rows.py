@@ -121,6 +121,19 @@ def _names_place(folded: str) -> bool:
     return any(phrase in names for phrase in phrases) or any(name in folded for name in unspaced)
 
 
+def is_place_alone(folded: str) -> bool:
+    """Whether every word of a folded text belongs to the name of a town, a region or a country."""
+    words = re.findall(r"[^\W_]+", folded)
+    names, _ = _places()
+    at = 0
+    while at < len(words):
+        taken = next((size for size in (3, 2, 1) if " ".join(words[at : at + size]) in names and at + size <= len(words)), 0)
+        if not taken:
+            return False
+        at += taken
+    return bool(words)
+
+
 def header_rows(transcripts: Sequence[Transcript]) -> tuple[HeaderRow, ...]:
     """All pieces of all rows, in reading order over all pages."""
     found: list[HeaderRow] = []

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Final
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from extractor.printed.months import fold
 from extractor.readers.ocr.brands import BrandMark, find_brand
-from extractor.readers.ocr.header_rows import HeaderRow, is_candidate
+from extractor.readers.ocr.header_rows import HeaderRow, is_candidate, is_place_alone
 from extractor.readers.ocr.names import clean_name, could_name
 from extractor.readers.ocr.trees import trees
 
@@ -24,7 +25,8 @@ _STAFF = re.compile(r"\b(?:manager|cashier|server|served by|waiter|operator|empl
 _LEGAL_WORDS = re.compile(
     r"\b(?:sdn|bhd|berhad|co|company|ltd|limited|llc|inc|corp|plc|pte|pvt|pty|gmbh|kg|ag|srl|sl|sa|sas|m|kl)\b|\([a-z]{1,4}\)"
 )
-_STORE = re.compile(r"^\W*(?:store|shop|branch|filiale|outlet|unit)\b\W*(?:no\.?|nr\.?)?\W*[a-z]{0,3}-?\d")
+_STORE = re.compile(r"\b(?:store|shop|branch|filiale|outlet|unit|space|suite)\b\W*(?:no\.?|nr\.?)?\W*[a-z]{0,3}-?\d+")
+_PRICE = re.compile(r"[$€£]\s?\d")
 _THANKS = re.compile(r"(?:shopping|dining|visiting|choosing|stopping|eating) ?(?:at|with|by)?\b|einkauf bei|achat chez|compra en")
 _UNSURE = 0.3
 """Probability below which other evidence than the heading is asked first."""
@@ -33,6 +35,8 @@ _HEAD, _BRAND = 12, 0.85
 _SHORT = 40
 """Characters from which a row is a sentence."""
 _VARIED = 0.15
+_NEAR, _TWIN, _NAMED, _SIMILAR = 3, 0.15, 5, 0.75
+"""How near below a logo, how probable, how long and how alike the same name in print has to be."""
 _UNSPACED = 0.3
 
 
@@ -63,7 +67,7 @@ def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | N
         fallback = _fallback(rows)
         if fallback is not None or best is None:
             return fallback
-    chosen = _joined(best, rows, chances)
+    chosen = _joined(_printed_twin(best, rows, chances), rows, chances)
     name = " ".join(filter(None, (clean_name(rows[index].text) for index in chosen)))
     return Merchant(tuple(rows[index] for index in chosen), name, float(chances[best]))
 
@@ -93,12 +97,11 @@ def _is_possible(row: HeaderRow, *, is_unspaced: bool) -> bool:
     name = clean_name(row.text)
     if sum(character.isalpha() for character in name) < 2 or not could_name(row.folded) or not row.is_print:
         return False
-    if (
-        row.classes & {"amount", "date", "time"}
-        or ("web" in row.classes and "legal" not in row.classes)
-        or _STAFF.search(row.folded)
-        or _STORE.search(row.folded)
-    ):
+    if row.classes & {"amount", "date", "time"} or ("web" in row.classes and "legal" not in row.classes):
+        return False
+    if _STAFF.search(row.folded) or _PRICE.search(row.text) or not could_name(_STORE.sub(" ", row.folded)):
+        return False
+    if _is_only_place(row):
         return False
     if {"house", "street"} <= row.classes and row.text.lstrip()[:1].isdigit():
         return False
@@ -106,11 +109,31 @@ def _is_possible(row: HeaderRow, *, is_unspaced: bool) -> bool:
     return unspaced * 3 < len(row.text) or is_unspaced
 
 
+def _is_only_place(row: HeaderRow) -> bool:
+    """Whether the piece is a town with its state, or names of places alone."""
+    return ("region" in row.classes and len(row.text.split()) <= 4) or is_place_alone(row.folded)
+
+
 def _is_unspaced(rows: Sequence[HeaderRow]) -> bool:
     """Whether the receipt is in a script without spaces; elsewhere OCR makes such characters of rules, always the same few."""
     found = [character for row in rows for character in row.text if character > "\u2e80"]
     letters = sum(row.letters for row in rows)
     return len(found) > _UNSPACED * letters and len(set(found)) > _VARIED * len(found)
+
+
+def _printed_twin(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> int:
+    """The piece below a logo that prints the same name in ordinary type, which OCR reads better; else the best piece itself."""
+    if "legal" in rows[best].classes:
+        return best
+    for other in range(best + 1, best + 1 + _NEAR):
+        if chances.get(other, 0.0) >= _TWIN and _are_twins(rows[best].squashed, rows[other].squashed):
+            return other
+    return best
+
+
+def _are_twins(logo: str, printed: str) -> bool:
+    is_same_length = abs(len(logo) - len(printed)) * 4 <= len(logo) and len(logo) >= _NAMED
+    return is_same_length and SequenceMatcher(None, logo, printed, autojunk=False).ratio() >= _SIMILAR
 
 
 def _joined(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> tuple[int, ...]:
@@ -135,7 +158,7 @@ def _touch(above: HeaderRow, below: HeaderRow) -> bool:
 
 def _continues(above: HeaderRow, below: HeaderRow) -> bool:
     """Whether two likely pieces are one name: neither repeats the other, and the lower one is not a company with a name of its own."""
-    if above.squashed in below.squashed or below.squashed in above.squashed:
+    if above.squashed in below.squashed or below.squashed in above.squashed or _are_twins(above.squashed, below.squashed):
         return False
-    own = "legal" in below.classes and could_name(_LEGAL_WORDS.sub(" ", below.folded))
+    own = "legal" in below.classes and could_name(_LEGAL_WORDS.sub(" ", below.folded)) and not _TRADE_ROW.search(below.folded)
     return not own or "legal" in above.classes

@@ -3,6 +3,7 @@
 import re
 from functools import cache
 
+from extractor.printed.months import fold
 from extractor.readers.ocr.words import words
 
 _NUMBER = re.compile(
@@ -52,9 +53,15 @@ def _mended(word: str) -> str:
     return word[0].translate(_UPPER) + rest
 
 
+def _first_part(text: str) -> str:
+    """The first part of a row whose parts are set off by stars or bars, if it could name somebody."""
+    parts = [part for part in re.split(r"\s[*|]+\s|\*{2,}", text.strip(" *|")) if part.strip()]
+    return parts[0] if len(parts) > 1 and could_name(fold(parts[0])) else text
+
+
 def clean_name(text: str) -> str:
     """The name alone: without greetings, registration numbers and rules around it, legal forms put right."""
-    name = _GREETING.sub("", text)
+    name = _first_part(_GREETING.sub("", text))
     name = _NUMBER.sub("", _NOTE.sub("", name)) or name
     for _ in range(2):
         name = _EDGE.sub("", name.strip())
