@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from extractor.readers.ocr.header_rows import HeaderRow
-from extractor.readers.ocr.names import could_name
+from extractor.readers.ocr.header_rows import HeaderRow, is_place_alone
+from extractor.readers.ocr.names import clean_name, could_name
 from extractor.readers.ocr.words import patterns
 
 KINDS: Final = (*patterns("rows"), "place", "postal", "region", "house", "amount", "date", "time")
@@ -17,7 +17,7 @@ KINDS: Final = (*patterns("rows"), "place", "postal", "region", "house", "amount
 _ADDRESS = frozenset({"street", "postal", "place", "region", "house"})
 _NO_NAME = frozenset({"title", "till", "greeting", "talk", "web", "date", "time", "phone", "amount"})
 _FAR = 8
-_OWN, _SHAPE, _PLACE = len(KINDS) + 13, 6, 24
+_OWN, _SHAPE, _PLACE = len(KINDS) + 15, 6, 24
 WIDTH: Final = 4 * (_OWN + _SHAPE) + _PLACE
 """How many numbers a piece has."""
 _HOST = re.compile(
@@ -46,15 +46,17 @@ def features(rows: Sequence[HeaderRow]) -> np.ndarray:
 
 def _own(row: HeaderRow) -> list[float]:
     """What its words and characters say."""
-    text = row.text
+    text = clean_name(row.text) or row.text
     length = max(1, len(text.replace(" ", "")))
+    digits = sum(character.isdigit() for character in text)
+    letters = sum(character.isalpha() for character in text)
     return [
         *(float(kind in row.classes) for kind in KINDS),
         float(row.is_print),
-        np.log1p(row.letters),
-        row.digits / length,
-        sum(character.isupper() for character in text) / max(1, row.letters),
-        1 - (row.letters + row.digits) / length,
+        np.log1p(letters),
+        digits / length,
+        sum(character.isupper() for character in text) / max(1, letters),
+        1 - (letters + digits) / length,
         float(len(text.split())),
         row.line.confidence,
         sum(character > "\u2e80" for character in text) / length,
@@ -63,6 +65,8 @@ def _own(row: HeaderRow) -> list[float]:
         len(set(row.squashed)) / max(1, min(20, len(row.squashed))),
         float(bool(_LEADS_ON.search(row.folded))),
         float(bool(_STORE_NUMBER.search(row.folded))),
+        1 - len(text) / len(row.text),
+        float(is_place_alone(row.folded)),
     ]
 
 
