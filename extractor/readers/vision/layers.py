@@ -96,20 +96,20 @@ class TextLayers:
         self._head = model.lm_head
         self._shape = Shape.of(model)
         self._groups = model.config.text_config.num_attention_heads // self._shape.heads
-        self._own, self._image = text_pool, image_pool
+        self.text_pool, self.image_pool = text_pool, image_pool
 
     def step(self, rows: RowPlaces) -> torch.Tensor:
         """Logits (rows, vocabulary) after each row's newest token, whose keys and values are stored in the text pool."""
         slots, lengths = rows.text + rows.position, rows.position + 1
 
         def own(layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-            keys, values = self._own.keys[layer], self._own.values[layer]
+            keys, values = self.text_pool.keys[layer], self.text_pool.values[layer]
             keys.index_copy_(0, slots, key[:, 0])
             values.index_copy_(0, slots, value[:, 0])
             return attend(query[:, 0], keys, values, rows.text, lengths)[:, None]
 
         def image(layer: int, query: torch.Tensor) -> torch.Tensor:
-            return attend(query[:, 0], self._image.keys[layer], self._image.values[layer], rows.image, rows.image_size)[:, None]
+            return attend(query[:, 0], self.image_pool.keys[layer], self.image_pool.values[layer], rows.image, rows.image_size)[:, None]
 
         hidden = self._through(rows.token[:, None], rows.position[:, None], own, image)
         return self._logits(hidden[:, 0])
@@ -136,7 +136,7 @@ class TextLayers:
         depth = {layer: index for index, layer in enumerate(self._shape.text_layers)}
 
         def own(layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-            keys, values = self._own.keys[layer], self._own.values[layer]
+            keys, values = self.text_pool.keys[layer], self.text_pool.values[layer]
             known_keys, known_values = prefix[:, depth[layer]].unbind(1)
             keys[known_slots], values[known_slots] = known_keys, known_values
             keys[slots], values[slots] = key[is_token], value[is_token]
@@ -145,7 +145,7 @@ class TextLayers:
             return _attention(query, all_keys, all_values, is_seen)
 
         def image(layer: int, query: torch.Tensor) -> torch.Tensor:
-            keys, values = self._image.keys[layer], self._image.values[layer]
+            keys, values = self.image_pool.keys[layer], self.image_pool.values[layer]
             drawn = [
                 _attention(query[row : row + 1], keys[None, span.start : end], values[None, span.start : end], None)
                 for row, span in enumerate(images)
