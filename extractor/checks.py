@@ -1,83 +1,32 @@
-"""Values become checks and issues: arithmetic, plausibility, confirmation. Pure.
+"""Values become checks: the receipt's own arithmetic, and plausibility. Pure.
 
 A receipt shows its arithmetic in several consistent ways (tax inside or on top, discounts above or below the subtotal, cash rounding), so a
 check passes if any of them closes. A check that fails flags; it never blocks filing and never drops a value.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from itertools import product
 
-from extractor.readers.interface import Issue
-from schemas.answer import DocumentType
 from schemas.receipt import Receipt, TaxLine
 from schemas.record import Check
-from schemas.values import FieldEvidence, FieldState, clamped, minor_digits
+from schemas.values import clamped, minor_digits
 
 CASH_STEP = Decimal("0.05")
 """Largest common cash rounding in currencies with cents (Switzerland, Canada, Malaysia, the Netherlands)."""
-
-SUMS = frozenset({"total_sum", "items_sum", "cash", "payments_sum"})
-"""Checks that prove the total where they pass. Where some fail and none passes, no look is enough: looks share a stroke over a digit."""
 
 OLDEST_YEAR = 1990
 """Thermal receipts with machine-readable dates are younger; an older date is a misread year."""
 
 
-@dataclass(frozen=True)
-class Trust:
-    """How sure a reader must be of a field before it is believed; calibrated confidence from 0 to 1.
-
-    Attributes:
-        alone: From here on nothing else is needed.
-        backed: From here on it is believed if a second look or, for the total, arithmetic agrees; below, two looks may share a mistake.
-    """
-
-    alone: float
-    backed: float
-
-
-TRUST = {
-    "merchant_name": Trust(0.9, 0.6),
-    "transaction_date": Trust(0.995, 0.8),
-    "currency_code": Trust(0.9, 0.8),
-    "total": Trust(0.999, 0.9),
-}
-"""Of the required fields. Chosen on labelled receipts (`receipts eval`) so that less than one accepted record in a hundred is wrong."""
-
-REQUIRED = tuple(TRUST)
-"""A record without one of these is never accepted."""
-
-
-@dataclass(frozen=True)
-class Examination:
-    """What the checks found.
-
-    Attributes:
-        checks: Every check that could be made, passed or not.
-        issues: What is missing or wrong; the record is acceptable where none of them blocks.
-    """
-
-    checks: tuple[Check, ...]
-    issues: tuple[Issue, ...]
-
-    @property
-    def is_acceptable(self) -> bool:
-        return not any(issue.blocking for issue in self.issues)
-
-
-def examine(receipt: Receipt, fields: Mapping[str, FieldEvidence], *, today: date) -> Examination:
-    """Every check that the receipt allows, and the issues that follow from them and from how well each value is confirmed.
+def run_checks(receipt: Receipt, *, today: date) -> tuple[Check, ...]:
+    """Every check that the receipt allows, passed or not.
 
     Args:
-        fields: Evidence by path; of the required fields, confidence, looks and state decide.
         today: Date of the reading, in local time; a receipt cannot be younger (one day is left for time zones).
     """
-    checks = (*_arithmetic(receipt), *_plausibility(receipt, today))
-    issues = (*_kind_issues(receipt), *_missing(receipt, fields), *_failed(checks), *_unconfirmed(receipt, fields, checks))
-    return Examination(checks, issues)
+    return (*_arithmetic(receipt), *_plausibility(receipt, today))
 
 
 def tolerance_of(receipt: Receipt) -> Decimal:
@@ -207,76 +156,3 @@ def _plausibility(receipt: Receipt, today: date) -> list[Check]:
     return [
         Check(name="date_plausible", expected=f"not after {today.isoformat()}", actual=receipt.transaction_date.isoformat(), passed=passed)
     ]
-
-
-def _kind_issues(receipt: Receipt) -> list[Issue]:
-    if receipt.document_type is DocumentType.NOT_A_RECEIPT:
-        return [Issue("*", "not_a_receipt", "This does not look like a receipt. If it is one, take the photo again, closer and straight.")]
-    return []
-
-
-def _missing(receipt: Receipt, fields: Mapping[str, FieldEvidence]) -> list[Issue]:
-    issues = [
-        Issue(name, "missing", f"No {_words(name)} was found. Look at the original and enter it.")
-        for name in REQUIRED
-        if getattr(receipt, name) is None and not (name == "transaction_date" and receipt.date_ambiguous)
-    ]
-    time = fields.get("transaction_time")
-    if receipt.transaction_time is None and (time is None or time.state is not FieldState.NOT_PRINTED):
-        issues.append(Issue("transaction_time", "missing", "No time was found; many receipts print none.", blocking=False))
-    return issues
-
-
-def _failed(checks: Sequence[Check]) -> list[Issue]:
-    """An issue for every check that fails; those that say something about the total block."""
-    issues = []
-    for check in checks:
-        if check.passed:
-            continue
-        field, blocking = {
-            "total_sum": ("total", True),
-            "items_sum": ("items", False),
-            "cash": ("total", True),
-            "payments_sum": ("payments", False),
-            "tax_sum": ("tax_total", False),
-            "date_plausible": ("transaction_date", True),
-        }.get(check.name, (check.name, False))
-        kind = "implausible" if check.name == "date_plausible" else "conflict"
-        message = f"Check {check.name} fails: expected {check.expected}, found {check.actual}."
-        issues.append(Issue(field, kind, message, blocking=blocking))
-    return issues
-
-
-def _unconfirmed(receipt: Receipt, fields: Mapping[str, FieldEvidence], checks: Sequence[Check]) -> list[Issue]:
-    issues = []
-    if receipt.date_ambiguous:
-        candidates = " or ".join(day.isoformat() for day in receipt.date_candidates)
-        message = f"The date may be {candidates}; the receipt does not say which. Set [locale] date_order, or correct it."
-        issues.append(Issue("transaction_date", "ambiguous", message))
-    for name in REQUIRED:
-        evidence = fields.get(name)
-        if getattr(receipt, name) is None or evidence is None:
-            continue
-        if evidence.state is FieldState.CONFLICT:
-            issues.append(
-                Issue(name, "conflict", f"Two looks disagree about the {_words(name)}; {evidence.raw_text!r} is the likelier one.")
-            )
-        elif not _is_confirmed(name, evidence, checks):
-            issues.append(
-                Issue(name, "unconfirmed", f"The {_words(name)} {evidence.raw_text!r} is not confirmed by a second reading or by sums.")
-            )
-    return issues
-
-
-def _is_confirmed(name: str, evidence: FieldEvidence, checks: Sequence[Check]) -> bool:
-    """Whether a value may be trusted: its reader is sure, or it is likely and something independent agrees."""
-    confidence, trust = evidence.confidence or 0.0, TRUST[name]
-    sums = [check for check in checks if check.name in SUMS] if name == "total" else []
-    is_proven, is_contested = any(check.passed for check in sums), any(not check.passed for check in sums)
-    if confidence >= trust.alone and (is_proven or not is_contested):
-        return True
-    return (is_proven or (evidence.looks > 1 and not is_contested)) and confidence >= trust.backed
-
-
-def _words(name: str) -> str:
-    return {"merchant_name": "merchant", "transaction_date": "date", "currency_code": "currency"}.get(name, name.replace("_", " "))

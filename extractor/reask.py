@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import SequenceMatcher
 
-from extractor.checks import Examination, examine
+from extractor.checks import run_checks
 from extractor.errors import BadAnswer, ExtractorError, Remedy
 from extractor.normalise import AMOUNT_FIELDS, MAGNITUDE_FIELDS, Normalised, normalise
 from extractor.parse import ParsedAnswer, parse_answer
@@ -24,6 +24,7 @@ from extractor.printed.times import find_times
 from extractor.questions import ALL_FIELDS, FIRST, again, asked_fields
 from extractor.readers.interface import Answer, Document, Evidence, Issue, Look, Question, Reader, ReaderError, Reading, root_of
 from extractor.settings import LocaleSettings
+from extractor.trust import Examination, examine
 from schemas.answer import ReceiptAnswer
 from schemas.record import Attempt
 from schemas.values import FieldEvidence, FieldState, Origin
@@ -143,7 +144,7 @@ class _Row:
     ) -> tuple[Normalised, Examination]:
         normalised = normalise(answer, evidence, self.document.transcripts, origin=self.origin, preferences=self.policy.preferences)
         fields = {path: self._with_looks(path, seen) for path, seen in normalised.fields.items()}
-        examination = examine(normalised.receipt, fields, today=self.policy.today())
+        examination = examine(normalised.receipt, fields, run_checks(normalised.receipt, today=self.policy.today()))
         issues = (*normalised.issues, *examination.issues, *(parsed.issues if parsed else ()))
         return replace(normalised, fields=fields), replace(examination, issues=issues)
 
