@@ -26,7 +26,7 @@ _NOT_MONEY: Final = re.compile(
     | \d{1,4}\s?[./\-]\s?\d{1,2}\s?[./\-]\s?(?:20|19)?\d{2}(?!\d)       # dates: 03/10/68, 3.10.2018, 2018-10-03
     | (?<!\d)\d{4}[./\-]\d{1,2}[./\-]\d{1,2}(?!\d)
     | \d{1,2}[:：]\d{2}(?:[:：]\d{2})?\s?(?:[ap]\.?m\b)?                 # times
-    | \+?\d[\d()]*(?:[-\s][\d()]{2,}){2,}(?![.,]\d)                      # telephone numbers and other groups of digits
+    | (?<![\d.,])\+?\d[\d()]*(?:[-\ ][\d()]{2,}){2,}(?![.,]\d)                      # telephone numbers and other groups of digits
     | \d*[.,]?\d+\s?[%％‰]                                             # percentages
     | (?<!\d)\d[\d.,]*\s?(?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|gal)\b(?!\s*$)  # measures; at a row's end perhaps a misread mark
     | (?<![\d.,])\d+(?:[.,]\d{3})?\s?

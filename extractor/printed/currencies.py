@@ -170,7 +170,9 @@ def _alternatives(marks: Mapping[str, object]) -> str:
 
 _LETTER: Final = r"[^\W\d_]"
 _BEFORE_ONLY: Final = "r"
-_NAMES: Final = "|".join((_alternatives({word: None for word in WORDS if word != _BEFORE_ONLY}), *sorted(CODES)))
+_CODES: Final = "|".join(rf"(?<!SDN\s)(?<!SDN\.){code}" if code == "BHD" else code for code in sorted(CODES))
+"""Codes count in capitals only; BHD behind SDN is a Malaysian company."""
+_NAMES: Final = f"{_alternatives({word: None for word in WORDS if word != _BEFORE_ONLY})}|(?-i:{_CODES})"
 _SIGNS: Final = re.escape("".join(SYMBOLS))
 _ANY: Final = rf"(?:(?<!{_LETTER})(?:{_NAMES})(?!{_LETTER})\.?|(?:us|ca|au|nz|hk|nt|mx)?[{_SIGNS}])"
 _RAND: Final = rf"(?<!{_LETTER})R"

@@ -2,20 +2,29 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final
 
 from extractor.ocr.interface import Transcript
 from extractor.printed.amounts import DecimalMark
 from extractor.printed.currencies import find_marks
 from extractor.readers.interface import Evidence
 from extractor.readers.ocr.charges import Charges, find_charges
+from extractor.readers.ocr.fuel import find_fuel
 from extractor.readers.ocr.items import FoundItem, find_items
 from extractor.readers.ocr.part import Part
 from extractor.readers.ocr.payments import Payments, find_payments
+from extractor.readers.ocr.repair import repair_items, repair_subtotal
 from extractor.readers.ocr.rows import Entry, Rows, read_rows
 from extractor.readers.ocr.sums import Sums
 from extractor.readers.ocr.taxes import Taxes, find_taxes
 from extractor.readers.ocr.totals import choose_total
+
+
+FEW: Final = 3
+"""Below this, items that do not add up may be a misunderstood pump receipt."""
 
 
 def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = None) -> Part:
@@ -24,22 +33,56 @@ def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = N
     Args:
         mark: The decimal mark, where it is known from elsewhere.
     """
-    rows = read_rows(transcripts, mark)
+    money = _read_money(read_rows(transcripts, mark))
+    part = _Builder()
+    if money.total is not None:
+        part.put("total", money.total, confidence=money.confidence)
+    _put_charges(part, money.charges)
+    _put_taxes(part, money.taxes)
+    _put_items(part, money.items)
+    _put_payments(part, money.payments)
+    _put_currency(part, money.rows, money.total)
+    return Part(part.values, part.evidence)
+
+
+@dataclass(frozen=True)
+class _Money:
+    rows: Rows
+    total: Entry | None
+    confidence: float
+    taxes: Taxes
+    charges: Charges
+    items: Sequence[FoundItem]
+    payments: Payments
+
+
+def _read_money(rows: Rows) -> _Money:
+    """The total first, since all else is judged by whether it leads to it; then taxes, charges, items and payments."""
     sums = Sums(rows)
     choices = choose_total(rows, sums)
     total = choices[0].candidate.best if choices else None
-    taxes = find_taxes(rows, sums, total.value if total else None)
+    confidence = choices[0].confidence if choices else 0.0
+    value = total.value if total is not None else None
+    taxes = find_taxes(rows, sums, value)
     charges = find_charges(rows, sums, total, taxes)
-    payments = find_payments(rows, total.value if total else None, total.row if total else None)
-    part = _Builder()
-    if total is not None:
-        part.put("total", total, confidence=choices[0].confidence)
-    _put_charges(part, charges)
-    _put_taxes(part, taxes)
-    _put_items(part, find_items(rows, [entry for entry in (charges.subtotal, total) if entry is not None]))
-    _put_payments(part, payments)
-    _put_currency(part, rows, total)
-    return Part(part.values, part.evidence)
+    items = _items(rows, [entry for entry in (charges.subtotal, total) if entry is not None])
+    proven: list[Decimal] = []
+    if value is not None and charges.subtotal is not None:
+        leads = partial(sums.leads, total=value, tax=taxes.total or Decimal(0))
+        charges = replace(charges, subtotal=repair_subtotal(charges.subtotal, items, leads, rows.mark))
+        proven += [charges.subtotal.value] if charges.subtotal is not None and leads(charges.subtotal.value) else []
+    if value is not None and value in sums.paid_surely | sums.taxed:
+        proven.append(value)
+    items = repair_items(items, proven, rows.mark)
+    payments = find_payments(rows, value, total.row if total is not None else None)
+    return _Money(rows, total, confidence, taxes, charges, items, payments)
+
+
+def _items(rows: Rows, known: Sequence[Entry]) -> Sequence[FoundItem]:
+    items = find_items(rows, known)
+    is_closed = sum((item.total.value for item in items), Decimal(0)) in {entry.value for entry in known}
+    fuel = find_fuel(rows, known) if len(items) < FEW and not is_closed else None
+    return (fuel,) if fuel is not None else items
 
 
 class _Builder:
@@ -56,7 +99,7 @@ class _Builder:
 
     def note(self, path: str, entry: Entry, confidence: float | None = None) -> None:
         sure = entry.confidence if confidence is None else confidence
-        self.evidence[path] = Evidence(entry.printed.text, entry.page, entry.box, round(min(1.0, max(0.0, sure)), 4))
+        self.evidence[path] = Evidence(entry.seen or entry.printed.text, entry.page, entry.box, round(min(1.0, max(0.0, sure)), 4))
 
 
 def _put_charges(part: _Builder, charges: Charges) -> None:

@@ -14,14 +14,19 @@ from extractor.readers.ocr.descriptions import QUANTITY, WEIGHT, describe, says_
 from extractor.readers.ocr.rows import Entry, Row, Rows
 
 _ENDS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.CASH, Role.CHANGE})
-_NEVER: Final = frozenset({Role.NOISE, Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.GRAND})
-_DOUBTFUL: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.COUNT, Role.NET, Role.CASH, Role.CARD, Role.SERVICE, Role.TIP, Role.ROUNDING})
+_NEVER: Final = frozenset({Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.GRAND})
+_DOUBTFUL: Final = frozenset(
+    {Role.NOISE, Role.SUBTOTAL, Role.TOTAL, Role.COUNT, Role.NET, Role.CASH, Role.CARD, Role.SERVICE, Role.TIP, Role.ROUNDING}
+)
+"""Labels of rows that are items only where the sum needs them."""
 _FACTS: Final = re.compile(r"[:：#№]\s*\d|\d[./-]\d{1,2}[./-]\d|\d[:：]\d\d|www\.|@\w")
 """Numbers with a name, dates, times and addresses of the net: what no item is called."""
 _BETWEEN: Final = re.compile(
     rf"[\W\dxX]*(?:{'|'.join(currencies.CODES)}|[^\W\d]{{2,3}}\.?|(?:[^\W\d]{{1,3}}\.?)?/\w+)?[\W\dxX]*", re.IGNORECASE
 )
 """What may stand between a unit price and the price."""
+_BARCODE: Final = 8
+"""Digits of the shortest barcode."""
 _NEAR: Final = Decimal("0.02")
 _REACH: Final = 3
 """Rows between a name and its price at most."""
@@ -62,7 +67,7 @@ def find_items(rows: Rows, sums: Iterable[Entry]) -> tuple[FoundItem, ...]:
     """
     known = tuple(sums)
     targets = {entry.value for entry in known}
-    first = next((row.index for row in rows if row.last is not None and not row.last.roles & _NEVER), None)
+    first = next((row.index for row in rows if row.last is not None and not row.last.roles & (_NEVER | {Role.NOISE})), None)
     if first is None or any(entry.row < first for entry in known):
         return ()
     labelled = [row.index for row in rows if row.last is not None and row.index > first and _is_end(row.last)]
@@ -120,11 +125,18 @@ def _names_stand_below(region: Sequence[Row], edge: float) -> bool:
     above = below = before_first = 0
     for place, row in enumerate(region):
         before_first += row.last is None and not any(other.entries for other in region[:place])
-        if row.last is None or row.last.box.right < edge or _is_factor_row(row, edge) or says_something(_before_price(row)):
+        if row.last is None or row.last.box.right < edge or _is_factor_row(row, edge) or not _is_nameless(row):
             continue
         above += place > 0 and _is_name(region[place - 1])
         below += place + 1 < len(region) and _is_name(region[place + 1])
     return below > above or (below == above > 0 and before_first > 3)
+
+
+def _is_nameless(row: Row) -> bool:
+    """True where a row's own text is nothing, or a barcode and a short name for the till."""
+    own = describe(_before_price(row))
+    is_for_till = own.code is not None and len(own.code) >= _BARCODE and len(own.name.split()) <= 2 and any(c.isdigit() for c in own.name)
+    return is_for_till or not says_something(own.name)
 
 
 def _is_name(row: Row) -> bool:
@@ -167,7 +179,7 @@ def _item(row: Row, price: Entry, pending: _Pending, below: Sequence[Row]) -> Fo
     own = describe(_before_price(row))
     boxes = [row.box]
     name, code = own.name, own.code
-    if not says_something(name):
+    if not says_something(name) or (below and _is_nameless(row)):
         named = [other for other in below if _is_name(other)] or _names_above(row, pending)
         if named:
             other = describe(named[0].text)

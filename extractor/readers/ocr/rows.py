@@ -1,5 +1,6 @@
 """The amounts of a receipt, each with the label that belongs to it and where it stands: what all money fields are found in."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -27,6 +28,7 @@ class Entry:
         label: The text that names it: left of it on its row, else right of it, else a row of text alone just above or below.
         roles: What the label says.
         is_last: True where no further amount stands to its right.
+        seen: What OCR saw, where a misread digit was put right; empty otherwise.
     """
 
     index: int
@@ -40,10 +42,11 @@ class Entry:
     is_adjacent: bool
     is_last: bool
     confidence: float
+    seen: str = ""
 
     @property
     def evidence(self) -> Evidence:
-        return Evidence(self.printed.text, self.page, self.box, round(self.confidence, 3))
+        return Evidence(self.seen or self.printed.text, self.page, self.box, round(self.confidence, 3))
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,8 @@ def _label(
 
 def _names_one_amount(label: str) -> bool:
     """True where a row of text can be the label of the amount beside it, and is no heading of columns."""
+    if re.search(r"\d\s?[.,]", label):
+        return False  # its own amount was misread
     return bool(roles_of(label) - {Role.HEADING, Role.UNIT, Role.COUNT, Role.NOISE}) and Role.HEADING not in roles_of(label)
 
 

@@ -163,6 +163,10 @@ class Sums:
         ]
         return tuple(sorted(fitting, key=_base_rank))
 
+    def leads(self, base: Decimal, total: Decimal, tax: Decimal) -> bool:
+        """True where the tax and any of the other printed charges lead from a base to the total."""
+        return any(offset and abs(base + offset - total) <= self.slack for offset in _reachable(tax, self.extras) | {tax})
+
     @cached_property
     def slack(self) -> Decimal:
         """What a sum may miss: a cent, or what rounding takes where the receipt says that it rounds."""

@@ -1,0 +1,84 @@
+"""Repairs by arithmetic: made where the sums prove them, and nowhere else."""
+
+from extractor.readers.ocr.amounts import read_amounts
+from tests.transcripts import transcript
+from tests.unit.readers.test_amounts import priced
+
+
+def test_misread_digit_in_the_subtotal() -> None:
+    """Items, tax and total prove what a misread subtotal must be; what OCR saw stays in the evidence."""
+    part = read_amounts(
+        [
+            transcript(
+                priced("CHIPS", "16.95"),
+                priced("JUICE", "12.95"),
+                priced("Subtotal", "29.80"),
+                priced("Sales Tax", "1.79"),
+                priced("TOTAL", "31.69"),
+                priced("VISA", "31.69"),
+            )
+        ]
+    )
+    assert part.values["subtotal"] == "29.90"
+    assert part.evidence["subtotal"].text == "29.80"
+
+
+def test_misread_digit_in_an_item() -> None:
+    """A subtotal proven by tax and total proves the one price that does not fit."""
+    part = read_amounts(
+        [
+            transcript(
+                priced("CHIPS", "16.95"),
+                priced("JUICE", "12.35"),
+                priced("TEA", "2.22"),
+                priced("Subtotal", "32.12"),
+                priced("Sales Tax", "1.93"),
+                priced("TOTAL", "34.05"),
+            )
+        ]
+    )
+    assert [item["total_price"] for item in part.values["items"]] == ["16.95", "12.95", "2.22"]
+
+
+def test_lost_minus_of_a_discount() -> None:
+    """A discount printed without its minus gets it back where only then the items make the proven total."""
+    part = read_amounts(
+        [
+            transcript(
+                priced("Gurken", "1,90"),
+                priced("Preisvorteil", "0,40"),
+                priced("Zaziki", "1,79"),
+                priced("zu zahlen", "3,29"),
+                priced("Bar", "5,00"),
+                priced("Rückgeld", "1,71"),
+            )
+        ]
+    )
+    assert [item["total_price"] for item in part.values["items"]] == ["1,90", "-0,40", "1,79"]
+    assert part.evidence["items[1].total_price"].text == "0,40"
+
+
+def test_nothing_is_repaired_without_proof() -> None:
+    """A subtotal that does not fit stays as printed where the difference is no likely misreading."""
+    part = read_amounts(
+        [transcript(priced("CHIPS", "16.95"), priced("JUICE", "12.95"), priced("Subtotal", "47.11"), priced("TOTAL", "31.69"))]
+    )
+    assert part.values["subtotal"] == "47.11"
+
+
+def test_fuel() -> None:
+    """The item of a pump receipt is the grade whose volume and price make the total, wherever they are printed."""
+    part = read_amounts(
+        [
+            transcript(
+                "PUMP# 16",
+                "SUPER 20.032G",
+                priced("PRICE/GAL", "$3.599"),
+                priced("FUEL TOTAL", "$ 72.10"),
+                priced("Total", "$ 72.10"),
+                priced("CREDIT", "$72.10"),
+            )
+        ]
+    )
+    (item,) = part.values["items"]
+    assert (item["description"], item["quantity"], item["total_price"]) == ("SUPER", "20.032", "72.10")
