@@ -9,11 +9,13 @@ about half an hour, 45 GB of GPU memory, and 25 GB of disk for the checkpoint (i
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -277,6 +279,7 @@ def valid() -> Iterator[Row]:
     reader = VisionReader(engine, model="random", max_tokens=512)
     faulty = whole = 0
     memory: list[int] = []
+    resident: list[int] = []
     halves = [documents(BATCH), documents(BATCH, first=BATCH)]
     with clock() as seconds:
         for batch in range(32):
@@ -286,11 +289,14 @@ def valid() -> Iterator[Row]:
                 whole += isinstance(answer, Answer) and not answer.is_cut_off
                 faulty += not isinstance(answer, Answer) or bool(parse_answer(answer.text).issues)
             memory.append(torch.cuda.memory_reserved())
+            resident.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         taken = seconds()
     yield Row(f"{32 * BATCH} receipts in a row: answers that do not fit the schema", f"{faulty} ({whole} ended by themselves)", "0")
-    grown = (memory[-1] - memory[3]) / 1e6
+    grown, host = (memory[-1] - memory[3]) / 1e6, (resident[-1] - resident[3]) / 1e3
     yield Row(
-        f"{32 * BATCH} receipts in a row: memory", f"{memory[-1] / GIB:.1f} GiB, {grown:+.0f} MB since batch 4, {taken:.0f} s", "flat"
+        f"{32 * BATCH} receipts in a row: memory",
+        f"{memory[-1] / GIB:.1f} GiB, {grown:+.0f} MB since batch 4 (peak of the host {host:+.0f} MB), {taken:.0f} s",
+        "flat",
     )
 
 
@@ -340,6 +346,40 @@ def article() -> Iterator[Row]:
         )
 
 
+def watch() -> Iterator[Row]:
+    """The whole way of a file: inbox, witness, the model in its own process, checks, outbox. Random values are confirmed by nothing."""
+    from extractor.job import JobState  # noqa: PLC0415 - the other phases do without a database
+    from extractor.service import build, prepare  # noqa: PLC0415 - as above
+    from extractor.settings import InboxSettings, ReaderSettings, Settings, VisionSettings, WorkSettings  # noqa: PLC0415 - as above
+
+    on_cuda = torch.cuda.is_available()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        settings = Settings(
+            inbox_dir=folder / "inbox",
+            outbox_dir=folder / "outbox",
+            database=folder / "receipts.db",
+            inbox=InboxSettings(settle_seconds=0),
+            reader=ReaderSettings(name="vision"),
+            vision=VisionSettings(model=str(checkpoint()), device="cuda" if on_cuda else "cpu", max_tokens=TOKENS, offline=True),
+            work=WorkSettings(batch_size=BATCH, lease_seconds=3600),
+        )
+        prepare(settings)
+        for number in range(BATCH):
+            receipt_image(number).save(settings.inbox_dir / f"{number}.png")
+        service = build(settings)
+        began = time.perf_counter()
+        service.run_once()
+        taken, states = time.perf_counter() - began, service.archive.ledger.counts()
+        service.archive.close()
+        statuses = Counter(json.loads(path.read_text(encoding="utf-8"))["status"] for path in settings.outbox_dir.rglob("*.json"))
+    yield Row(
+        f"{BATCH} files through the whole pipeline, the model's start included",
+        f"{states[JobState.DONE]} filed in {taken:.0f} s: {', '.join(f'{count} {status}' for status, count in statuses.items())}",
+        f"{BATCH} needs_review",
+    )
+
+
 def checkpoint() -> Path:
     """The folder of the random checkpoint, made if it is not there."""
     folder = Path(os.environ.get("BENCH_CHECKPOINT", Path(tempfile.gettempdir()) / "random-11b"))
@@ -356,6 +396,7 @@ PHASES: dict[str, Callable[[], Iterator[Row]]] = {
     "exact": exact,
     "valid": valid,
     "article": article,
+    "watch": watch,
 }
 
 
@@ -380,7 +421,8 @@ def main() -> int:
                     rows.append(Row(**json.loads(line.removeprefix("ROW "))))
         if process.returncode:
             failed.append(phase)
-    print(f"\n{torch.cuda.get_device_name(0)}, torch {torch.__version__}\n")
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU"
+    print(f"\n{device}, torch {torch.__version__}\n")
     print("| what | measured | wanted |\n|---|---|---|")
     for row in rows:
         print(f"| {row.what} | {row.measured} | {row.wanted} |")

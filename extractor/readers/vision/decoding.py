@@ -93,7 +93,8 @@ class GraphSteps:
                 self._eager.run(rows)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._memory):
+        # Thread-local: other threads may pin memory for images meanwhile.
+        with torch.cuda.graph(graph, pool=self._memory, capture_error_mode="thread_local"):
             self._eager.run(rows)
         return graph
 

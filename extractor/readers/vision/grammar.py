@@ -19,7 +19,7 @@ MAX_THREADS = 16
 """Threads for masks at most, of those that the machine has."""
 
 MAX_MATCHERS = 256
-"""Matchers kept for later: a few schemas' worth for a full batch, at about a megabyte each."""
+"""Matchers kept for later: a few schemas' worth for a full batch, at about two megabytes each."""
 
 
 class Row:
