@@ -77,10 +77,15 @@ def _taxes_on_top(receipt: Receipt) -> list[Decimal]:
 
 
 def _total_sum(receipt: Receipt) -> Check | None:
-    """`subtotal + tax + tip + service + rounding - discount = total`, each extra inside the subtotal or on top of it."""
+    """`subtotal + tax + tip + service + rounding - discount = total`, each extra inside the subtotal or on top of it.
+
+    Cash is rounded in some countries without a word on the receipt.
+    """
     if receipt.total is None or receipt.subtotal is None:
         return None
     sums = [receipt.subtotal + extra for extra in _extras(receipt)]
+    if receipt.amount_tendered is not None and receipt.rounding is None and minor_digits(receipt.currency_code) == 2:
+        sums += [(amount / CASH_STEP).quantize(Decimal(1)) * CASH_STEP for amount in sums]
     return _closest("total_sum", receipt.total, sums, tolerance_of(receipt))
 
 

@@ -19,18 +19,20 @@ class Trust:
         alone: From here on nothing else is needed.
         backed: From here on it is believed if a second look or, for the total, arithmetic agrees; below, two looks may share a mistake.
         proven: From here on a total is believed if a second look agrees and it closes with what was bought and with what was paid.
+        despite_items: From here on a total is believed if a second look agrees although the items give another sum: one may be lost.
     """
 
     alone: float
     backed: float
     proven: float = 1.0
+    despite_items: float = 1.0
 
 
 TRUST = {
     "merchant_name": Trust(0.9, 0.6),
     "transaction_date": Trust(0.995, 0.8),
     "currency_code": Trust(0.8, 0.8),
-    "total": Trust(0.999, 0.9, 0.6),
+    "total": Trust(0.999, 0.9, proven=0.6, despite_items=0.99),
 }
 """Of the required fields. Chosen on labelled receipts (`receipts eval`) so that less than one accepted record in a hundred is wrong."""
 
@@ -132,10 +134,12 @@ class Support:
     Attributes:
         proofs: Independent sides on which it closes: what was bought, and what was paid; 0 to 2.
         is_contested: True where a sum that should give the total gives another amount.
+        is_doubted: True where only the items do.
     """
 
     proofs: int
     is_contested: bool
+    is_doubted: bool
 
 
 BOTH_SIDES = 2
@@ -147,9 +151,11 @@ def support_of(receipt: Receipt, checks: Sequence[Check]) -> Support:
     Items prove the total only where no subtotal stands between them; where one does, they prove that.
     """
     passed = {check.name: check.passed for check in checks}
-    bought = passed.get("total_sum", passed.get("items_sum") if receipt.subtotal is None else None)
-    sides = [bought, passed.get("cash"), passed.get("payments_sum")]
-    return Support(proofs=(bought is True) + (True in sides[1:]), is_contested=False in sides)
+    items = passed.get("items_sum") if receipt.subtotal is None else None
+    bought, paid = [passed.get("total_sum"), items], [passed.get("cash"), passed.get("payments_sum")]
+    return Support(
+        proofs=(True in bought) + (True in paid), is_contested=False in (bought[0], *paid), is_doubted=items is False and True not in paid
+    )
 
 
 def _is_confirmed(name: str, evidence: FieldEvidence, support: Support) -> bool:
@@ -161,7 +167,10 @@ def _is_confirmed(name: str, evidence: FieldEvidence, support: Support) -> bool:
         return evidence.looks > 1 and confidence >= trust.proven
     if support.proofs:
         return confidence >= trust.backed
-    return not support.is_contested and (confidence >= trust.alone or (evidence.looks > 1 and confidence >= trust.backed))
+    if support.is_contested:
+        return False
+    backed = trust.despite_items if support.is_doubted else trust.backed
+    return confidence >= trust.alone or (evidence.looks > 1 and confidence >= backed)
 
 
 def _words(name: str) -> str:

@@ -62,6 +62,12 @@ def test_cash_within_cash_rounding_only_where_the_currency_has_cents() -> None:
     assert check("cash", receipt(total="980", amount_tendered="1000", change_given="20", currency_code="JPY")).passed
 
 
+def test_cash_rounding_without_a_word_closes_the_total_where_cash_was_paid() -> None:
+    """72.93 paid as 72.95 in cash closes; by card it does not."""
+    assert check("total_sum", receipt(subtotal="72.93", total="72.95", amount_tendered="100.00", change_given="27.05")).passed
+    assert not check("total_sum", receipt(subtotal="72.93", total="72.95")).passed
+
+
 def test_payments_may_contain_tip_and_change() -> None:
     """A card payment of total plus tip is in order; so is cash that was given back in part."""
     assert check("payments_sum", receipt(total="10.00", tip="2.00", payments=(Payment(amount=amount("12.00")),))).passed
