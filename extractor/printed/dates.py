@@ -203,16 +203,18 @@ _DAMAGED = re.compile(
     r"|(?P<b4>[01]\d)[-/](?P<c2>20[0-4]\d)|[-/](?P<b5>[01]\d)(?P<c3>20[0-4]\d))"
 )
 _GLUED_NUMBER = re.compile(r"(?<=\d\d)(?P<a>[0-3]\d)(?P<s>[-/.])(?P<b>[01]\d)(?P=s)(?P<c>20[0-4]\d)")
+_NUMBER_AFTER = re.compile(r"(?<![\d/])(?P<a>[0-3]?\d)(?P<s>/)(?P<b>[0-3]?\d)(?P=s)(?P<c>20[0-4]\d)(?=\d{4})")
 
 
 def _find_damaged(plain: str) -> Iterator[PrintedDate]:
     yield from _scan(_DAMAGED, plain, _damaged)
     yield from _scan(_GLUED_NUMBER, plain, _glued)
+    yield from _scan(_NUMBER_AFTER, plain, _glued)
 
 
 def _glued(match: re.Match[str]) -> PrintedDate | None:
     readings = _numeric_readings(match["a"], match["b"], match["c"])
-    if not readings or not _ends_well(match.string, match.end()):
+    if not readings or (match.re is not _NUMBER_AFTER and not _ends_well(match.string, match.end())):
         return None
     return PrintedDate(match.group(), match.start(), match.end(), readings, is_repaired=True, is_weak=True)
 
@@ -269,8 +271,7 @@ def _named(match: re.Match[str], plain: str, order: Order) -> PrintedDate | None
     folded = match.string
     possible, is_repaired = months.months_of(match["m"])
     day, year = match["d"].translate(_AS_DIGIT), match["y"].translate(_AS_DIGIT)
-    gaps = match["g"] + match["h"]
-    is_spaced = gaps.isspace() and match["m"] in months.ALSO_WORDS
+    is_spaced = match["g"].isspace() and match["h"].isspace() and match["m"] in months.ALSO_WORDS
     is_word = sum(character.isalpha() for character in match["m"]) >= 2
     if not is_word or not re.search(r"\d", match["d"]) or (len(year) == 2 and (is_spaced or (order == "MDY" and match["h"] == "."))):
         return None

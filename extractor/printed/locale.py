@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from extractor.printed.amounts import decimal_mark, find_amounts
 from extractor.printed.countries import Country, countries, language_words
-from extractor.printed.currencies import candidates_of, find_marks
+from extractor.printed.currencies import CurrencyMark, candidates_of, find_marks
 from extractor.printed.dates import Order, PrintedDate, find_dates
 from extractor.printed.months import fold
 from extractor.printed.weekdays import weekdays_in
@@ -109,6 +109,7 @@ OTHER_AREA_CODES = frozenset(
     "800 833 844 855 866 877 888 900 242 246 264 268 284 345 441 473 649 658 664 721 758 767 784 809 829 849 868 869 876".split()
 )
 """Area codes that tell neither: free of charge, and the Caribbean's."""
+_CODES = frozenset({"SR", "SVC"})
 _IN_BRACKETS = re.compile(r"[(\[]\s?([^()\[\]\d\s]{1,4})\s?[)\]]")
 _WITHOUT_FRACTIONS = frozenset("IDR VND JPY KRW CLP COP PYG ISK HUF".split())
 
@@ -266,6 +267,11 @@ def _spoken(country: Country, language: str | None, words: Mapping[str, int]) ->
         yield _FOREIGN * 4, f"mostly words of {language}"
 
 
+def _is_code(text: str, mark: CurrencyMark) -> bool:
+    """Whether a mark is more likely something else: `SR` behind an amount is a tax code of Malaysia, `SVC` the service charge."""
+    return mark.text.upper() == "SVC" or (mark.text.upper() == "SR" and text[: mark.start].rstrip()[-1:].isdigit())
+
+
 @dataclass(frozen=True)
 class _Money:
     """What a receipt's amounts say of its currency."""
@@ -281,12 +287,12 @@ class _Money:
         marks: Counter[tuple[str, ...]] = Counter()
         whole = broken = 0
         for text in texts:
-            marks.update(found.candidates for found in find_marks(text))
+            marks.update(found.candidates for found in find_marks(text) if not _is_code(text, found))
             marks.update(filter(None, (candidates_of(heading) for heading in _IN_BRACKETS.findall(text))))
             for amount in find_amounts(text):
                 broken += amount.decimals in (1, 2)
                 whole += bool(re.search(r"\d{2}[.,]\d00\b", amount.text))
-        return _Money(marks, candidates_of(mark) if mark else (), whole, broken)
+        return _Money(marks, candidates_of(mark) if mark and mark.strip().upper() not in _CODES else (), whole, broken)
 
     def clues(self, currency: str) -> Iterable[tuple[float, str]]:
         total = sum(self.marks.values())

@@ -83,7 +83,7 @@ for _month, _lines in _NAMES.items():
         _index[_name.replace("_", " ")] = (*_index.get(_name.replace("_", " "), ()), _month)
 MONTHS = MappingProxyType(_index)
 
-ALSO_WORDS = frozenset("ara bal bre des dis kas mac maj mar out pro set stu tra uno".split())
+ALSO_WORDS = frozenset("ara bal bre des dis kas mac maj out pro set stu tra uno".split())
 """Names that are ordinary words elsewhere; a date with one of them needs a year of four digits or separators other than spaces."""
 
 _SINGLE = {"ς": "σ", "ı": "i", "ł": "l", "đ": "d", "ø": "o"}
