@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,6 +25,9 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from extractor.ocr.interface import Transcript
+from extractor.ocr.registry import build_ladder
+from extractor.ocr.witness import Witness
+from extractor.pages import PageLimits, load_pages
 from extractor.readers.ocr.address import clean_piece
 from extractor.readers.ocr.header_features import features
 from extractor.readers.ocr.header_rows import HeaderRow, header_rows, is_candidate
@@ -99,11 +103,13 @@ def scans(folder: Path, cached: Path | None) -> Iterator[tuple[tuple[Transcript,
 
 
 def read(path: Path) -> tuple[Transcript, ...]:
-    from extractor.ocr.witness import make_witness  # noqa: PLC0415  # only where no transcripts are given
-    from extractor.pages import PageLimits, load_pages  # noqa: PLC0415
+    """What the witness sees on the pages of a file, with ordinary effort."""
+    return tuple(_witness().read(page)[1] for page in load_pages(path, PageLimits()))
 
-    witness = make_witness()
-    return tuple(witness.read(page)[1] for page in load_pages(path, PageLimits()))
+
+@cache
+def _witness() -> Witness:
+    return Witness(build_ladder("auto", threads=0))
 
 
 def rendered(count: int) -> Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]:

@@ -29,8 +29,8 @@ def is_right(found: Found, truth: dict[str, Any]) -> bool | None:
     if not wanted:
         return None
     if isinstance(printed, PrintedDate):
-        return any(reading.day.isoformat() == wanted for reading in printed.readings)
-    return printed.value.isoformat()[:5] == wanted[:5]
+        return any(reading.day.isoformat() == str(wanted) for reading in printed.readings)
+    return printed.value.isoformat()[:5] == str(wanted)[:5]
 
 
 def calibrate(pairs: Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]) -> dict[str, dict[str, float]]:

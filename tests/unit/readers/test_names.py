@@ -1,0 +1,69 @@
+"""Names and addresses as text: slips mended, what stands beside them cut off, words that name nobody known."""
+
+import pytest
+
+from extractor.readers.ocr.address import clean_piece
+from extractor.readers.ocr.brands import find_brand
+from extractor.readers.ocr.header_rows import header_rows
+from extractor.readers.ocr.names import clean_name, could_name, mend_words
+from tests.transcripts import transcript
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("MAJU JAYA SDN BHD (867388-U)", "MAJU JAYA SDN BHD"),
+        ("LINDNER 5DN BID 139386 X)", "LINDNER SDN BHD"),
+        ("WELCOME TO LINDNER!", "LINDNER!"),
+        ("* LINDNER * CH Galeria", "LINDNER"),
+        ("KONOBA plusd.0.0. 01B 83938812619", "KONOBA plus d.o.o."),
+        ("Corner Shop #103", "Corner Shop #103"),
+        ("STORE 1320", "STORE 1320"),
+    ],
+)
+def test_names_stand_alone(text: str, name: str) -> None:
+    """Greetings, registration numbers and branches are cut off; legal forms are put right; numbers of shops stay."""
+    assert clean_name(text) == name
+
+
+@pytest.mark.parametrize(("text", "mended"), [("Luna Gril1 0xnard", "Luna Grill Oxnard"), ("SEAF00D HALL", "SEAFOOD HALL"), ("R1VER", "RIVER")])
+def test_digits_in_words_become_letters(text: str, mended: str) -> None:
+    """Digits that OCR read for letters inside a word are turned back."""
+    assert mend_words(text) == mended
+
+
+@pytest.mark.parametrize("text", ["Cafe1771", "Level1", "Studio54", "N1 CENTRE", "LOT10", "MP3 Shop", "7-Eleven", "81100 JOHOR"])
+def test_numbers_stay_numbers(text: str) -> None:
+    """A number at the end of a word, or on its own, is left alone."""
+    assert mend_words(text) == text
+
+
+@pytest.mark.parametrize("text", ["welcome to", "custoner receipt", "your guest num3er is", "dine in", "tax invoice"])
+def test_words_of_every_receipt_name_nobody(text: str) -> None:
+    """Greetings and titles are not names, also where a letter is misread."""
+    assert not could_name(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "piece"),
+    [
+        ("NO.59 JALAN PERMAS 9/5 Tel:03-42601064", "NO.59 JALAN PERMAS 9/5"),
+        ("1 Ocean Drive (609)385-0101", "1 Ocean Drive"),
+        ("Address: 12 Hill Road,", "12 Hill Road"),
+        ("Hotel Street 12", "Hotel Street 12"),
+    ],
+)
+def test_addresses_stand_alone(text: str, piece: str) -> None:
+    """Labels, telephone and fax are cut off an address; words that only begin like them are not."""
+    assert clean_piece(text) == piece
+
+
+def test_a_slogan_over_two_rows_gives_the_chain_away() -> None:
+    """A slogan counts where it is broken over two rows, or a few letters are misread."""
+    for rows in (("How doers", "get more done"), ("DRESS F0R LES5", "SAN DIEGO, CA")):
+        assert find_brand(header_rows([transcript(*rows)])) is not None
+
+
+def test_two_chains_give_nothing_away() -> None:
+    """A receipt that speaks of two chains names neither."""
+    assert find_brand(header_rows([transcript("www.costco.com", "www.kohls.com")])) is None
