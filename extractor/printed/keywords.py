@@ -184,8 +184,13 @@ def _near_keys(piece: str) -> set[str]:
     near: set[str] = set()
     for length in range(len(piece) - 1, len(piece) + 2):
         keys = {*_FUZZY.get((length, piece[0]), ()), *_FUZZY.get((length, piece[-1].upper()), ())}
-        near |= {key for key in keys - near if _distance(piece, key, allowed) <= allowed}
+        near |= {key for key in keys - near if _shares_letters(piece, key, allowed) and _distance(piece, key, allowed) <= allowed}
     return near
+
+
+def _shares_letters(piece: str, key: str, allowed: int) -> bool:
+    """False where so many letters differ that the distance must exceed `allowed`: much cheaper than the distance."""
+    return len(set(piece).difference(key)) <= allowed and len(set(key).difference(piece)) <= allowed
 
 
 def _distance(left: str, right: str, limit: int) -> int:

@@ -22,7 +22,6 @@ from extractor.readers.ocr.sums import Sums
 from extractor.readers.ocr.taxes import Taxes, find_taxes
 from extractor.readers.ocr.totals import choose_total
 
-
 FEW: Final = 3
 """Below this, items that do not add up may be a misunderstood pump receipt."""
 
