@@ -14,7 +14,7 @@ def printed(text: str) -> PrintedDate:
 
 
 RECEIPTS = {
-    "MY": ("MYR", ["KEDAI BUKU MAJU SDN BHD", "12 JALAN SAGU 18, TAMAN DAYA", "81100 JOHOR BAHRU", "GST ID: 000181747712", "TOTAL RM 12.50"]),
+    "MY": ("MYR", ["KEDAI BUKU MAJU SDN BHD", "12 JALAN SAGU, TAMAN DAYA", "81100 JOHOR BAHRU", "GST ID: 000181747712", "TOTAL RM 12.50"]),
     "US": ("USD", ["Diner", "120 Main St", "Springfield, IL 62701", "(217) 555-0123", "Sales Tax 1.20", "TOTAL $15.40"]),
     "CA": ("CAD", ["Diner", "120 Main St", "Vancouver BC V6B 1A1", "(604) 555-0123", "GST 0.70", "PST 0.98", "TOTAL $15.68"]),
     "AU": ("AUD", ["Corner Cafe", "9 Bulla Rd", "Strathmore VIC 3041", "ABN 53 004 085 616", "GST included 1.40", "TOTAL $15.40"]),
