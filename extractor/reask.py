@@ -262,6 +262,8 @@ def _replaced(evidence: Mapping[str, Evidence], name: str, by: Mapping[str, Evid
 
 def agree(name: str, one: str, other: str) -> bool:
     """Whether two printed texts say the same about a field: the same digits of an amount, a common day, the same minute, a like name."""
+    if one == other:
+        return True
     if name in AMOUNT_FIELDS or name in MAGNITUDE_FIELDS:
         return re.sub(r"\D", "", one) == re.sub(r"\D", "", other)
     if name == "transaction_date":

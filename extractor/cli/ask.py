@@ -22,11 +22,11 @@ def ask(
     page: Annotated[int, typer.Option("--page", min=1, help="Page of a PDF.")] = 1,
 ) -> None:
     """Ask the vision model anything about an image. The answer appears while it is given; Ctrl-C ends it."""
-    from extractor.errors import ConfigError, InputError  # noqa: PLC0415  # `--help` answers at once
-    from extractor.pages import PageLimits, load_pages  # noqa: PLC0415
-    from extractor.readers.vision.conversation import Conversation  # noqa: PLC0415
-    from extractor.readers.vision.options import VisionOptions  # noqa: PLC0415
-    from extractor.readers.vision.reader import load_engine  # noqa: PLC0415
+    from extractor.errors import ConfigError, InputError  # `--help` answers at once
+    from extractor.pages import PageLimits, load_pages
+    from extractor.readers.vision.conversation import Conversation
+    from extractor.readers.vision.options import VisionOptions
+    from extractor.readers.vision.reader import load_engine
 
     if question is None and not chat:
         raise ConfigError('What shall be asked? Give a question, as in: receipts ask photo.jpg "What is this?", or --chat.')
