@@ -56,11 +56,11 @@ class Recipe:
 
 
 def group_of(transcripts: Sequence[Transcript], total: Decimal, tolerance: Decimal, weight: float) -> Group | None:
-    """The candidates of a labelled receipt; `None` where its total is not among them."""
+    """The candidates of a labelled receipt; `None` where it prints no amount. Where OCR lost the total, none of them is it."""
     rows = read_rows(transcripts)
     candidates = find_candidates(rows)
     is_total = np.array([abs(candidate.value - total) <= tolerance for candidate in candidates], dtype=float)
-    if not is_total.any():
+    if not candidates:
         return None
     return Group(features(rows, Sums(rows), candidates), is_total, weight)
 
@@ -104,10 +104,11 @@ def rendered_groups(count: int) -> Iterator[Group]:
 
 
 def fit(groups: Sequence[Group], recipe: Recipe) -> Model:
-    """The network that gives the totals of these receipts the highest probabilities.
+    """The network that gives the totals of these receipts the highest probabilities; receipts without their total teach nothing.
 
     Adam on the mean cross-entropy of each receipt's softmax, with weight decay.
     """
+    groups = [group for group in groups if group.is_total.any()]
     rng = np.random.default_rng(recipe.seed)
     matrix = np.vstack([group.matrix for group in groups])
     mean, scale = matrix.mean(axis=0), np.maximum(matrix.std(axis=0), 0.1)
@@ -182,8 +183,9 @@ def calibrate(judged: Sequence[tuple[float, bool]]) -> np.ndarray:
             last, before = pooled.pop(), pooled.pop()
             pooled.append((before[0] + last[0], before[1] + last[1], before[2] + last[2]))
     # One imagined miss and one imagined hit keep a short run of luck from being certain.
-    points = [[total / count, (right + 1) / (count + 2)] for total, right, count in pooled]
-    return np.array([[0.0, 0.0], *points, [1.0, max(0.0, points[-1][1])]])
+    probabilities = [0.0, *(total / count for total, _, count in pooled), 1.0]
+    rates = [(right + 1) / (count + 2) for _, right, count in pooled]
+    return np.column_stack([probabilities, np.maximum.accumulate([0.0, *rates, rates[-1]])])
 
 
 def report(judged: Sequence[tuple[float, bool]]) -> str:
