@@ -25,7 +25,7 @@ WITNESS = Witness([NoEngine()])  # type: ignore[list-item]
 
 
 def named(settings: Settings, name: str, **vision: object) -> Settings:
-    return settings.model_copy(update={"reader": ReaderSettings(name=name), "vision": VisionSettings(**vision)})  # type: ignore[arg-type]
+    return settings.model_copy(update={"reader": ReaderSettings(name=name), "vision": VisionSettings(**vision)})
 
 
 @pytest.mark.parametrize("name", ["ocr", "vision"])
