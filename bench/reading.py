@@ -1,4 +1,4 @@
-"""Seconds and memory that one receipt costs until its text is known, models loaded: `python bench/reading.py FOLDER [--count 20]`."""
+"""Seconds and memory that one receipt costs until its text and its record are known: `python -m bench.reading FOLDER [--count 20]`."""
 
 import argparse
 import os
@@ -11,9 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from extractor.errors import InputError
+from extractor.extraction import Extraction
 from extractor.ocr.registry import build_ladder
 from extractor.ocr.witness import LOOKS, Witness
 from extractor.pages import PageLimits, check_complete, load_pages
+from extractor.read import read_files
+from extractor.settings import ReaderSettings, Settings
 
 LIMITS = PageLimits()
 
@@ -38,6 +41,9 @@ def main() -> int:
         page_seconds, text_seconds = zip(*(read(witness, path, effort) for path in paths), strict=True)
         report("pages", page_seconds)
         report(f"text, effort {effort}", text_seconds)
+    settings = Settings(reader=ReaderSettings(name="ocr", ocr_engine=arguments.engine, threads=arguments.threads))
+    extraction = Extraction.from_settings(settings)
+    report("record", [seconds_to_record(extraction, path, settings) for path in (paths[0], *paths)][1:])
     return 0
 
 
@@ -61,6 +67,14 @@ def read(witness: Witness, path: Path, effort: int) -> tuple[float, float]:
     for page in pages:
         witness.read(page, effort)
     return loaded - started, time.perf_counter() - loaded
+
+
+def seconds_to_record(extraction: Extraction, path: Path, settings: Settings) -> float:
+    """Seconds from a file to its record, with all that is asked again."""
+    started = time.perf_counter()
+    for _ in read_files([path], settings, extract=extraction.read):
+        pass
+    return time.perf_counter() - started
 
 
 def report(what: str, seconds: Sequence[float]) -> None:
