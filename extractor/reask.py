@@ -36,6 +36,9 @@ LIKE_NAMES = frozenset({"merchant_name", "merchant_address"})
 ALIKE = 0.85
 """Names and addresses of two looks agree from this similarity on: looks differ in spaces, accents and a letter."""
 
+WORTH_ONE_LOOK = frozenset({"missing", "unreadable", "invalid"})
+"""Kinds of issue that are asked about once although they do not block."""
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -113,9 +116,13 @@ class _Row:
         if self.outcome is None:
             is_askable = self.error is not None and self.error.remedy is Remedy.REASK
             return (Issue("*", "invalid", str(self.error)),) if is_askable else ()
-        issues = tuple(issue for issue in self.outcome[1].issues if issue.kind in ASKABLE)
-        # What does not block, such as a missing time, is worth one more look and not three.
-        return issues if any(issue.blocking for issue in issues) or len(self.attempts) == 1 else ()
+        issues = [issue for issue in self.outcome[1].issues if issue.kind in ASKABLE]
+        blocking = tuple(issue for issue in issues if issue.blocking)
+        if any(issue.kind != "unconfirmed" for issue in blocking):
+            return tuple(issues)
+        # Confirming is cheap, since it is known where to look; what does not block is worth one look if it is missing, else none.
+        missing = (issue for issue in issues if not issue.blocking and issue.kind in WORTH_ONE_LOOK and len(self.attempts) == 1)
+        return (*blocking, *missing)
 
     def take(self, rung: str, question: Question, answer: Answer | ReaderError) -> None:
         """Merge an answer, or note the error; an error of a later question leaves what is known as it is."""

@@ -121,8 +121,15 @@ def test_looks_that_disagree_are_a_conflict_until_one_value_leads() -> None:
 def test_a_later_list_is_taken_only_if_it_leaves_less_to_complain_about() -> None:
     """Items that add up replace items that do not, and never the other way round."""
     wrong, right = [{"description": "Tee", "total_price": "3,00 EUR"}], WHOLE["items"]
-    better, _ = read(said(items=wrong), partly(items=right), partly(items=wrong))
+    better, _ = read(said(items=wrong, transaction_date=None), partly(items=right), partly(items=wrong))
     assert [item.total_price for item in better.normalised.receipt.items] == [Decimal("4.00")]
+
+
+def test_confirming_asks_for_nothing_else() -> None:
+    """A likely value costs a look at its place; items that do not add up are not read again for it, nor on their own."""
+    wrong = [{"description": "Tee", "total_price": "3,00 EUR"}]
+    assert read(said(0.95, items=wrong), partly())[1].asked[1][1].fields == ("transaction_date", "total")
+    assert len(read(said(items=wrong), partly())[1].asked) == 1
 
 
 def test_a_broken_first_answer_asks_everything_again() -> None:

@@ -23,6 +23,9 @@ FIELD_MODELS_VERSION = "1"
 LEGIBLE = 0.8
 """Median confidence of the lines from which a page counts as read, so that what was looked for twice is not printed."""
 
+BESIDE = {"transaction_time": "transaction_date"}
+"""Fields that are printed beside another one."""
+
 MAX_LENGTHS = {"merchant_address": 300, "description": 120, "merchant_name": 120, "method": 120}
 """Bounds of `ReceiptAnswer`; everything else is short."""
 
@@ -90,14 +93,19 @@ class OcrReading:
         return tuple(self._witness.read(page, self._efforts[row])[1] for page in document.pages)
 
     def _closer(self, document: Document, number: int, first: Part, names: Sequence[str]) -> Transcript:
-        places = [seen for path, seen in first.evidence.items() if root_of(path) in names and seen.page == number and seen.box is not None]
-        boxes = [seen.box for seen in places if seen.box is not None]
+        roots = {_whereabouts(first, name) for name in names}
+        boxes = [seen.box for path, seen in first.evidence.items() if root_of(path) in roots and seen.page == number and seen.box]
         return look_closer(self._witness, document.pages[number], document.transcripts[number], boxes, effort=1)
 
 
+def _whereabouts(part: Part, name: str) -> str:
+    """The field where to look for this one: itself, or for a time that was not found the date, since the two are printed together."""
+    return BESIDE.get(name, name) if name not in part.evidence else name
+
+
 def _is_seen(part: Part, name: str) -> bool:
-    """Whether the part knows where on the page the field stands."""
-    seen = part.evidence.get(name)
+    """Whether the part knows where on the page the field stands, or should stand."""
+    seen = part.evidence.get(_whereabouts(part, name))
     return seen is not None and seen.box is not None
 
 
