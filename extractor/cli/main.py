@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from extractor.cli import about, evaluate, filing, records
+from extractor.cli import about, ask, evaluate, filing, records
 from extractor.cli.options import Invocation
 from extractor.cli.text import tell
 from extractor.errors import ExtractorError, StorageError
@@ -33,6 +33,7 @@ app.command("retry")(filing.retry)
 app.command("doctor")(about.doctor)
 app.command("schema")(about.schema)
 app.command("eval")(evaluate.evaluate)
+app.command("ask")(ask.ask)
 
 
 @app.callback()
