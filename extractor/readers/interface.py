@@ -108,7 +108,6 @@ class Answer:
     Attributes:
         text: JSON of a (partial) `ReceiptAnswer`, not yet validated.
         evidence: By field path, where the reader knows it.
-        transcripts: The text that a reader saw when it looked again, a further witness; empty where it did not read text.
         seconds: Wall-clock time spent on this answer.
         tokens: Tokens generated, for models.
         is_cut_off: True where the reader hit its length limit before the end.
@@ -116,7 +115,6 @@ class Answer:
 
     text: str
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
-    transcripts: tuple[Transcript, ...] = ()
     seconds: float = 0.0
     tokens: int | None = None
     is_cut_off: bool = False

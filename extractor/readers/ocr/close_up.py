@@ -37,9 +37,9 @@ def look_closer(witness: Looker, page: Page, transcript: Transcript, boxes: Iter
     kept = list(transcript.fragments)
     for strip in _strips(transcript.lines, boxes):
         found = witness.read(page, effort, crop=_with_margin(strip, transcript))[1]
-        seen = [fragment for fragment in found.fragments if _is_on(fragment, strip)]
-        if seen:
-            kept = [*(fragment for fragment in kept if not _is_on(fragment, strip)), *seen]
+        # Also where nothing is seen: what was read before must not stand again as a second reading.
+        kept = [fragment for fragment in kept if not _is_on(fragment, strip)]
+        kept += [fragment for fragment in found.fragments if _is_on(fragment, strip)]
     return replace(transcript, lines=to_lines(kept))
 
 

@@ -77,9 +77,7 @@ class OcrReading:
         if not question.is_first and _is_legible(transcripts):
             absent = [name for name in names if values.get(name) in (None, [], ())]
             values["missing"] = [{"field": name, "reason": "not_printed"} for name in absent]
-        further = () if question.look.effort == 0 else transcripts
-        text = json.dumps(values, ensure_ascii=False)
-        return Answer(text, part.evidence, transcripts=further, seconds=time.perf_counter() - started)
+        return Answer(json.dumps(values, ensure_ascii=False), part.evidence, seconds=time.perf_counter() - started)
 
     def _look(self, row: int, names: Sequence[str], look: Look) -> tuple[Transcript, ...]:
         """The pages' text, from the cheapest look that promises something new: closer at known places, then the whole page again."""
