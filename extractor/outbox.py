@@ -26,9 +26,11 @@ from extractor.files import (
     safe_stem,
     safe_suffix,
     storage_errors,
+    sync_folder,
     write_whole,
 )
 from extractor.job import Job, JobState
+from extractor.steps import AtStep, Step, go_on
 from schemas.record import Record
 
 FAILED, DUPLICATES, WORK = "failed", "duplicates", ".work"
@@ -39,9 +41,10 @@ SHORT_ID_LENGTH = 8
 class Outbox:
     """The outbox, and the way of files out of the inbox."""
 
-    def __init__(self, root: Path, inbox_dir: Path) -> None:
+    def __init__(self, root: Path, inbox_dir: Path, *, at_step: AtStep = go_on) -> None:
         self.root = root
         self.inbox_dir = inbox_dir
+        self._at_step = at_step
 
     # A private copy to read
 
@@ -68,6 +71,7 @@ class Outbox:
         with storage_errors(folder):
             if folder.exists():
                 shutil.rmtree(folder)
+                self._at_step(Step.COPY_DROPPED)
 
     def tidy(self, open_ids: Iterable[str]) -> None:
         """Removes the private copies of jobs that are not open, which a crash has left behind."""
@@ -129,7 +133,9 @@ class Outbox:
             make_folder(original.parent)
             if not holds(original, record.source_sha256):
                 self._put(job, original)
+                self._at_step(Step.ORIGINAL_PLACED)
             write_whole(self.record_path(job.filed_as or ""), record_json(record))
+            self._at_step(Step.RECORD_WRITTEN)
             self._take_from_inbox(job)
         self.drop_copy(job)
 
@@ -147,6 +153,7 @@ class Outbox:
             is_there = job.sha256 is None or self._move_from_inbox(job, target)
             if is_there:
                 write_whole(self.notice_path(job.filed_as or ""), _json(_notice(job, first)))
+                self._at_step(Step.NOTICE_WRITTEN)
         self.drop_copy(job)
         return is_there
 
@@ -161,8 +168,11 @@ class Outbox:
         with storage_errors(source):
             make_folder(folder)
             target = _free_name(folder / job.path.name, job.receipt_id)
-            move(source, target)
             self.notice_path(job.filed_as or "").unlink(missing_ok=True)
+            sync_folder(source.parent)
+            self._at_step(Step.NOTICE_REMOVED)
+            move(source, target)
+            self._at_step(Step.BROUGHT_BACK)
         return target.relative_to(self.inbox_dir)
 
     def _planned(self, job: Job) -> Path:
@@ -184,6 +194,7 @@ class Outbox:
         """Removes the job's file from the inbox, and only that: a file that has replaced it there stays."""
         if self._set_aside(job):
             self._aside(job).unlink()
+            self._at_step(Step.REMOVED)
 
     def _move_from_inbox(self, job: Job, target: Path) -> bool:
         """Whether the job's file lies at `target` now."""
@@ -194,6 +205,7 @@ class Outbox:
         if not self._set_aside(job):
             return False
         move(self._aside(job), target)
+        self._at_step(Step.MOVED)
         return True
 
     def _set_aside(self, job: Job) -> bool:
@@ -206,9 +218,11 @@ class Outbox:
             if not is_regular(source):
                 return False
             source.rename(aside)
+            self._at_step(Step.SET_ASIDE)
         if holds(aside, job.sha256 or ""):
             return True
         aside.rename(_free_name(source, job.receipt_id))
+        self._at_step(Step.GIVEN_BACK)
         return False
 
     def _aside(self, job: Job) -> Path:

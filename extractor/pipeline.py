@@ -9,6 +9,7 @@ from extractor.job import Job, JobState
 from extractor.ledger import Ledger
 from extractor.outbox import Outbox
 from extractor.source import Source
+from extractor.steps import AtStep, Step, go_on
 from extractor.store import Store
 from schemas.record import Record
 
@@ -28,18 +29,22 @@ class Outcome:
 class Pipeline:
     """Takes jobs as far as they go. Every step may run twice."""
 
-    def __init__(self, database: Database, ledger: Ledger, store: Store, outbox: Outbox, extract: Extract) -> None:
+    def __init__(
+        self, database: Database, ledger: Ledger, store: Store, outbox: Outbox, extract: Extract, *, at_step: AtStep = go_on
+    ) -> None:
         self._database = database
         self._ledger = ledger
         self._store = store
         self._outbox = outbox
         self._extract = extract
+        self._at_step = at_step
 
     def read(self, jobs: Sequence[Job]) -> list[Outcome]:
         """What became of each claimed job; one that fails fails alone."""
         taken = [self._take(job) for job in jobs]
         sources = [source for source in taken if isinstance(source, Source)]
         results = iter(self._extract(sources) if sources else ())
+        self._at_step(Step.READ)
         return [
             self._conclude(job, next(results) if isinstance(source, Source) else source) for job, source in zip(jobs, taken, strict=True)
         ]
@@ -59,9 +64,11 @@ class Pipeline:
             copy = self._outbox.take_copy(job)
             if copy is None:
                 self._ledger.withdraw(job)
+                self._at_step(Step.WITHDRAWN)
                 return None
         except StorageError as error:
             return error
+        self._at_step(Step.COPIED)
         return Source(copy, job.name, job.sha256 or "", job.receipt_id, job.received_at, job.tags)
 
     def _conclude(self, job: Job, result: Record | ExtractorError | None) -> Outcome:
@@ -77,6 +84,7 @@ class Pipeline:
         with self._database.write(durable=True) as connection:  # its file leaves the inbox soon
             saved = self._store.save(connection, record)
             self._ledger.stored(connection, job, self._outbox.place_for_record(job, saved))
+        self._at_step(Step.STORED)
         return saved
 
     def _file_record(self, job: Job) -> Job:
@@ -84,13 +92,20 @@ class Pipeline:
         if record is None:
             raise StorageError(f"{job.name} is marked as stored, but the database has no record of it. Restore the database from a backup.")
         self._outbox.file_record(job, record)
-        return self._ledger.filed(job)
+        return self._close(job)
 
     def _file_other(self, job: Job) -> Job | None:
         if job.filed_as is None or self._outbox.is_taken(job):
             job = self._ledger.plan(job, self._outbox.place_for_other(job))
+            self._at_step(Step.PLANNED)
         first = self._ledger.job(job.duplicate_of) if job.duplicate_of else None
         if self._outbox.file_other(job, first):
-            return self._ledger.filed(job)
+            return self._close(job)
         self._ledger.vanished(job)
+        self._at_step(Step.WITHDRAWN)
         return None
+
+    def _close(self, job: Job) -> Job:
+        closed = self._ledger.filed(job)
+        self._at_step(Step.FILED)
+        return closed

@@ -23,6 +23,7 @@ from extractor.outbox import Outbox
 from extractor.pages import PageLimits, check_complete
 from extractor.pipeline import Extract, Pipeline
 from extractor.settings import Settings
+from extractor.steps import AtStep, Step, go_on
 from extractor.store import Store
 from extractor.worker import LONGEST_WAIT_SECONDS, Worker
 
@@ -47,6 +48,7 @@ class Archive:
     ledger: Ledger
     store: Store
     outbox: Outbox
+    at_step: AtStep = go_on
 
     def retry(self, names: Collection[str] = ()) -> tuple[Job, ...]:
         """The failed jobs that are queued again, their files being back in the inbox.
@@ -61,7 +63,12 @@ class Archive:
             for job in self.ledger.jobs(JobState.FAILED)
             if job.filed_at and job.sha256 and (not names or {job.receipt_id, job.name, Path(job.filed_as or "").name} & set(names))
         ]
-        return tuple(self.ledger.requeue(job, self.outbox.bring_back(job)) for job in wanted)
+        return tuple(self._retry(job) for job in wanted)
+
+    def _retry(self, job: Job) -> Job:
+        queued = self.ledger.requeue(job, self.outbox.bring_back(job))
+        self.at_step(Step.REQUEUED)
+        return queued
 
     def close(self) -> None:
         """Closes the database."""
@@ -82,30 +89,39 @@ def prepare(settings: Settings) -> tuple[Path, ...]:
     return tuple(made)
 
 
-def open_archive(settings: Settings, *, clock: Clock | None = None) -> Archive:
+def open_archive(settings: Settings, *, clock: Clock | None = None, at_step: AtStep = go_on) -> Archive:
     """The archive of this installation; folders and database are made where they are missing."""
     prepare(settings)
     database = Database(settings.database)
     ledger = Ledger(database, clock or SystemClock(), settings.work)
-    return Archive(settings, database, ledger, Store(database), Outbox(settings.outbox_dir, settings.inbox_dir))
+    outbox = Outbox(settings.outbox_dir, settings.inbox_dir, at_step=at_step)
+    return Archive(settings, database, ledger, Store(database), outbox, at_step)
 
 
-def build(settings: Settings, *, extract: Extract | None = None, check: Check | None = None, clock: Clock | None = None) -> "Service":
+def build(
+    settings: Settings,
+    *,
+    extract: Extract | None = None,
+    check: Check | None = None,
+    clock: Clock | None = None,
+    at_step: AtStep = go_on,
+) -> "Service":
     """The service that the settings ask for, not yet running.
 
     Args:
         extract: Instead of the reader that the settings name.
         check: Instead of decoding each file to its end.
         clock: Instead of the machine's own.
+        at_step: Called after each named step, from the thread that has done it.
     Raises:
         ConfigError: The reader cannot work here.
         StorageError: The folders or the database cannot be used.
     """
     clock = clock or SystemClock()
-    archive = open_archive(settings, clock=clock)
+    archive = open_archive(settings, clock=clock, at_step=at_step)
     inbox = Inbox(settings.inbox_dir, settings.inbox, check or _check(settings), clock)
-    pipeline = Pipeline(archive.database, archive.ledger, archive.store, archive.outbox, extract or _extraction(settings))
-    worker = Worker(archive.ledger, pipeline, clock, batch_size=settings.work.batch_size)
+    pipeline = Pipeline(archive.database, archive.ledger, archive.store, archive.outbox, extract or _extraction(settings), at_step=at_step)
+    worker = Worker(archive.ledger, pipeline, clock, batch_size=settings.work.batch_size, at_step=at_step)
     return Service(archive, inbox, worker, clock)
 
 
@@ -155,7 +171,9 @@ class Service:
         """Runs the tasks until an order comes, one of them ends or breaks; then gives them time to finish."""
         with InstanceLock(self.archive.settings.database), self._signals():
             self.archive.ledger.reclaim(from_the_dead=True)
+            self.archive.at_step(Step.RECLAIMED)
             self.archive.outbox.tidy(self.archive.ledger.open_ids())
+            self.archive.at_step(Step.TIDIED)
             threads = [threading.Thread(target=self._report, args=(task,), daemon=True) for task in tasks]
             for thread in threads:
                 thread.start()
@@ -227,6 +245,7 @@ class Service:
             job = ledger.enqueue(arrival) if error is None else ledger.reject(arrival, error)
             if job is None:
                 continue
+            self.archive.at_step(Step.TAKEN)
             count += 1
             fields = {"receipt_id": job.receipt_id, "file": job.name, "state": job.state.value}
             logger.info("file_taken", extra=fields | ({"error": str(error)} if error else {}))

@@ -11,6 +11,7 @@ from extractor.errors import ExtractorError, ReaderUnavailable, Remedy, StorageE
 from extractor.job import Job, JobState
 from extractor.ledger import LeaseLost, Ledger
 from extractor.pipeline import Outcome, Pipeline
+from extractor.steps import AtStep, Step, go_on
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +28,14 @@ class Worker:
         wake: Set it when there is something new to do.
     """
 
-    def __init__(self, ledger: Ledger, pipeline: Pipeline, clock: Clock, *, batch_size: int) -> None:
+    def __init__(self, ledger: Ledger, pipeline: Pipeline, clock: Clock, *, batch_size: int, at_step: AtStep = go_on) -> None:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.wake = threading.Event()
         self._ledger = ledger
         self._pipeline = pipeline
         self._clock = clock
         self._batch_size = batch_size
+        self._at_step = at_step
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set; then the batch in hand is finished. Storage errors are waited for."""
@@ -56,7 +58,7 @@ class Worker:
         self._ledger.release(self.name)  # what a storage error has left in this worker's hands
         worked = self._file_due()
         while not stop.is_set():
-            jobs = self._ledger.claim(self.name, self._batch_size)
+            jobs = self._claim()
             for outcome in self._attempt(jobs) if jobs else ():
                 self._settle(outcome)
             step = len(jobs) + self._file_due()
@@ -64,6 +66,12 @@ class Worker:
                 break
             worked += step
         return worked
+
+    def _claim(self) -> tuple[Job, ...]:
+        jobs = self._ledger.claim(self.name, self._batch_size)
+        if jobs:
+            self._at_step(Step.CLAIMED)
+        return jobs
 
     def _attempt(self, jobs: Sequence[Job]) -> list[Outcome]:
         """What became of the jobs. Nothing that reading one of them raises ends the worker or harms the others."""
@@ -88,7 +96,9 @@ class Worker:
             logger.warning("lease_lost", extra=fields)
         else:
             after = self._ledger.fail(job, error) if error.remedy is Remedy.REPORT else self._ledger.try_again(job, error)
-            event = "receipt_failed" if after.state is JobState.FAILED else "receipt_delayed"
+            has_failed = after.state is JobState.FAILED
+            self._at_step(Step.FAILED if has_failed else Step.DELAYED)
+            event = "receipt_failed" if has_failed else "receipt_delayed"
             logger.warning(event, extra=fields | {"error": str(error), "kind": type(error).__name__, "attempts": after.attempts})
 
     def _file_due(self) -> int:
