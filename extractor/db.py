@@ -1,17 +1,26 @@
 """One SQLite file: how it is opened, brought to the newest schema, read and written. Knows no table."""
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
+from extractor.clock import SystemClock
 from extractor.errors import ConfigError, StorageError
+from extractor.snapshot import snapshot
 
-HEAD = "0001"
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+logger = logging.getLogger(__name__)
+
+HEAD = "0002"
 """Newest migration; a test compares it with the files. Keeps Alembic from being imported when there is nothing to do."""
 
 _HERE = Path(__file__).parent
@@ -92,13 +101,15 @@ def _begin(connection: Connection) -> None:
 
 
 def _migrate(connection: Connection, path: Path) -> None:
-    """Brings the schema to HEAD in one transaction; processes that start together wait for the first."""
+    """Brings the schema to HEAD in one transaction; processes that start together wait for the first.
+
+    A database of an older schema is copied beside itself before anything is changed; the copy is kept.
+    """
     is_new = connection.scalar(text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")) == 0
     version = None if is_new else connection.scalar(text("SELECT version_num FROM alembic_version"))
     if version == HEAD:
         return
-    from alembic import command  # noqa: PLC0415 -- slow to import and rarely needed
-    from alembic.config import Config  # noqa: PLC0415 -- as above
+    from alembic.config import Config  # noqa: PLC0415 -- slow to import and rarely needed
     from alembic.script import ScriptDirectory  # noqa: PLC0415 -- as above
 
     config = Config()
@@ -107,6 +118,23 @@ def _migrate(connection: Connection, path: Path) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise ConfigError(f"{path} has schema {version}, made by a newer version of this program. Install that version.")
+    if version is None:
+        _upgrade(connection, config)
+        return
+    backup = path.with_name(f"{path.name}.schema-{version}.{SystemClock().now():%Y%m%dT%H%M%S.%fZ}.backup")
+    logger.info("database_upgrade", extra={"database": str(path), "schema": version, "to": HEAD, "backup": str(backup)})
+    snapshot(path, backup)  # the transaction's lock keeps all others from writing meanwhile
+    try:
+        _upgrade(connection, config)
+    except BaseException:
+        backup.unlink()  # nothing was changed; a service that is started again and again must not fill the disk
+        raise
+
+
+def _upgrade(connection: Connection, config: "Config") -> None:
+    """Runs the migrations that are missing and makes the views anew."""
+    from alembic import command  # noqa: PLC0415 -- slow to import and rarely needed
+
     for view in connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'view'")).all():
         connection.exec_driver_sql(f'DROP VIEW "{view}"')
     command.upgrade(config, HEAD)

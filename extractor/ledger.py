@@ -20,10 +20,10 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from extractor.clock import Clock
 from extractor.db import Database
 from extractor.errors import ExtractorError, StorageError
-from extractor.job import Arrival, Job, JobState, Refused
+from extractor.job import Arrival, Job, JobState
 from extractor.settings import WorkSettings
 from extractor.source import new_receipt_id
-from extractor.tables import LIVING, JobRow
+from extractor.tables import LIVING, REFUSED, JobRow
 
 LONGEST_STORAGE_WAIT = 60.0
 """Seconds between tries while a disk is full or a folder cannot be written: once that is cured, work goes on within a minute."""
@@ -117,7 +117,7 @@ class Ledger:
     def refused_paths(self) -> frozenset[Path]:
         """Paths that were refused by name; what has them is still in the inbox unless somebody removed it."""
         with self._database.read() as connection:
-            return frozenset(connection.scalars(select(JobRow.path).where(JobRow.error_kind == Refused.__name__)))
+            return frozenset(connection.scalars(select(JobRow.path).where(text(REFUSED))))
 
     # Claims
 

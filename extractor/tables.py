@@ -63,6 +63,9 @@ class Base(DeclarativeBase):
 LIVING = "state in ('queued', 'reading', 'stored', 'done')"
 """Jobs that have a content for themselves, as SQL: SQLite uses a partial index only for a condition that it finds in the query."""
 
+REFUSED = "error_kind = 'Refused'"
+"""What was refused by name, as SQL: for its partial index, as above."""
+
 
 class JobRow(Base):
     """One file's way from inbox to outbox; see `extractor.ledger`."""
@@ -77,7 +80,10 @@ class JobRow(Base):
             unique=True,
             sqlite_where=text("state in ('queued', 'reading', 'stored', 'done') and sha256 is not null"),
         ),
-        Index("jobs_due", "next_attempt_at", "id", sqlite_where=text("filed_at is null")),
+        Index("jobs_due", "state", "next_attempt_at", "id", sqlite_where=text("filed_at is null")),
+        Index("jobs_state", "state"),
+        Index("jobs_filed", "filed_as"),
+        Index("jobs_refused", "path", sqlite_where=text(REFUSED)),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -106,7 +112,10 @@ class ReceiptRow(Base):
     """One record: the columns that queries want, and the whole of it as JSON."""
 
     __tablename__ = "receipts"
-    __table_args__ = (Index("receipts_twins", "merchant_key", "transaction_date", "total_minor"),)
+    __table_args__ = (
+        Index("receipts_twins", "merchant_key", "transaction_date", "total_minor"),
+        Index("receipts_status", "status", "receipt_id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     receipt_id: Mapped[str] = mapped_column(unique=True)
@@ -114,7 +123,7 @@ class ReceiptRow(Base):
     original_filename: Mapped[str]
     tags: Mapped[tuple[str, ...]]
     received_at: Mapped[datetime]
-    status: Mapped[str] = mapped_column(index=True)
+    status: Mapped[str]
     duplicate_of: Mapped[str | None]
     document_type: Mapped[str | None]
     merchant_name: Mapped[str | None]

@@ -127,7 +127,8 @@ def _cell(value: object) -> str:
         case date() | datetime() | time():
             return value.isoformat()
         case str():
-            text = value.encode("utf-8", "backslashreplace").decode("utf-8")
+            # A lone carriage return would not be quoted, and what follows it would begin a new row.
+            text = value.encode("utf-8", "backslashreplace").decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
             return "'" + text if text.lstrip(" ").startswith(_FORMULA_MARKS) else text
         case _:
             return str(value)

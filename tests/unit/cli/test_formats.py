@@ -60,7 +60,7 @@ def test_json_is_one_array_whatever_the_number(count: int) -> None:
     assert len(json.loads(out.getvalue())) == count
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+49 30 1234", "-2", "@SUM(A1)", "\t=1", "  =1", "＝1"])
+@pytest.mark.parametrize("text", ["=1+1", "+49 30 1234", "-2", "@SUM(A1)", "\t=1", "\n=1", "  =1", "＝1"])
 def test_csv_runs_nothing(text: str) -> None:
     """A shop cannot put a formula into its customers' spreadsheets."""
     out = io.StringIO()
@@ -69,6 +69,20 @@ def test_csv_runs_nothing(text: str) -> None:
 
     row = next(csv.DictReader(io.StringIO(out.getvalue())))
     assert row["merchant_name"] == "'" + text
+
+
+@pytest.mark.parametrize("text", ["\r=1+1", "Kopi\r=1+1", "Kopi\r\n=1+1", "Kopi\n=1+1", 'Kopi",=1+1', "Kopi;=1+1"])
+def test_csv_text_stays_in_its_cell(text: str) -> None:
+    """Line ends, commas and quotation marks within a text begin no row and no cell, in which a formula could stand."""
+    out = io.StringIO()
+
+    write_csv([({}, _record(merchant_name=text))], out)
+
+    [_, row] = csv.reader(io.StringIO(out.getvalue(), newline=""))
+    cells = [cell for cell in row if "=" in cell]
+    assert len(cells) == 1
+    assert cells[0].lstrip("'").replace("\n", "") == text.replace("\r", "").replace("\n", "")
+    assert not cells[0].startswith(("=", "\r", "\n"))
 
 
 def test_csv_keeps_numbers_as_numbers() -> None:

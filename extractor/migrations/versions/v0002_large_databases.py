@@ -1,0 +1,23 @@
+"""Indexes for years of receipts: what the service asks at every step, and what people list, no longer read all rows."""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+# Expressions and conditions are written as SQLAlchemy writes them in queries: SQLite compares their text.
+STATEMENTS = (
+    "DROP INDEX jobs_due",
+    "CREATE INDEX jobs_due ON jobs (state, next_attempt_at, id) WHERE filed_at is null",
+    "CREATE INDEX jobs_state ON jobs (state)",
+    "CREATE INDEX jobs_refused ON jobs (path) WHERE error_kind = 'Refused'",
+    "CREATE INDEX jobs_filed ON jobs (filed_as)",
+    "DROP INDEX ix_receipts_status",
+    "CREATE INDEX receipts_status ON receipts (status, receipt_id)",
+)
+
+
+def upgrade() -> None:
+    """Makes them, and takes away those that they replace."""
+    for statement in STATEMENTS:
+        op.execute(statement)
