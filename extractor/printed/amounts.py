@@ -210,10 +210,12 @@ def decimal_mark(texts: Iterable[str]) -> DecimalMark | None:
 
     Each printed number votes: `1.234,50` surely, `12,50` for its comma, `1.234.500` against its dot, `0,846` for its comma. Three digits
     behind a mark are decimals where a mark of a currency with three digits is printed, else thousands, and many of them outvote a few
-    others. Where a mark of a currency without decimals is printed, they need as many others against them.
+    others. Where a mark of a currency without decimals is printed, they need as many others against them, and so they do where they are
+    round and end their rows, as prices do and quantities do not.
     """
     votes: Counter[str] = Counter()
     currencies_seen: Counter[str] = Counter()
+    whole = 0
     for text in texts:
         plain = clean_digits(text)
         for weight in re.finditer(r"(?<![\d.,])\d{1,2}([.,])\d{3}(?=\s?(?:kg|KG|Kg|l\b|L\b))", plain):
@@ -221,17 +223,22 @@ def decimal_mark(texts: Iterable[str]) -> DecimalMark | None:
         for amount in find_amounts(text):
             _vote(amount, votes)
             currencies_seen.update(currencies.candidates_of(amount.mark)[:1])
+        whole += bool(_WHOLE.search(plain))
     is_three = bool(set(currencies_seen) & _THREE_DIGITS)
     if is_three and votes["groups"]:
         votes[max((".", ","), key=lambda mark: votes[f"groups{mark}"])] += votes["groups"]
         votes["groups"] = 0
     dot, comma = votes["."], votes[","]
+    if not is_three and whole > max(1, dot, comma):
+        return None
     limit = 1 if set(currencies_seen) & _NO_DIGITS else 3
     if max(dot, comma) <= 0 or votes["groups"] > limit * (dot + comma):
         return None
     return "." if dot >= comma else ","
 
 
+_WHOLE: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:[.,]\d{3})*[.,]\d00\s?\D{0,2}$")
+"""A round amount of thousands at the end of a row."""
 _THREE_DIGITS: Final = frozenset({"KWD", "BHD", "OMR", "JOD", "TND", "IQD", "LYD"})
 _NO_DIGITS: Final = frozenset({"IDR", "JPY", "KRW", "VND", "CLP", "PYG", "ISK", "UGX", "XOF"})
 """Currencies whose receipts print no decimals; the rupiah has them only in law."""
