@@ -166,6 +166,8 @@ class _Work:
         if self.locale.currency:
             self._note("currency_code", self.answer.currency or self.locale.currency, answer_path="currency")
             self.fields["currency_code"] = self.fields["currency_code"].model_copy(update={"confidence": self.locale.currency_confidence})
+            if not self.locale.is_currency_decided:
+                self.issues.append(Issue("currency_code", "ambiguous", _likely_currency(self.locale)))
         return {"currency_code": self.locale.currency, "merchant_country": self.locale.country, "locale": self.locale.tag}
 
     def _item(self, index: int, row: ItemAnswer) -> Item:
@@ -212,6 +214,12 @@ class _Work:
             path = "currency_code" if absence.field == "currency" else absence.field
             if path not in self.fields:
                 self.fields[path] = FieldEvidence(origin=self.origin, state=FieldState(absence.reason))
+
+
+def _likely_currency(locale: LocaleGuess) -> str:
+    others = [code for code in locale.currencies if code != locale.currency][:3]
+    doubt = f"may be {' or '.join([str(locale.currency), *others])}" if others else f"is probably {locale.currency}"
+    return f"The currency {doubt}; the receipt does not decide it. Set [locale] currency, or correct it."
 
 
 def _magnitude(amount: Decimal | None) -> Decimal | None:

@@ -38,7 +38,7 @@ class LocaleGuess:
         currency_confidence: Probability of `currency`, or of the likeliest candidate where there is none.
         is_currency_decided: False where `currency` is only the likeliest, or missing: a person should look.
         currencies: Candidates, likeliest first.
-        decimal_mark: From the amounts themselves, else the country's.
+        decimal_mark: From the amounts themselves, else the country's where its prices have decimals.
         date_order: Order of its numeric dates, where decided.
         orders: Probability of each order, by place and language; what `likeliest_day` leans on.
         language: ISO 639-1, where its words tell.
@@ -109,6 +109,7 @@ OTHER_AREA_CODES = frozenset(
     "800 833 844 855 866 877 888 900 242 246 264 268 284 345 441 473 649 658 664 721 758 767 784 809 829 849 868 869 876".split()
 )
 """Area codes that tell neither: free of charge, and the Caribbean's."""
+_SETTINGS = ("country", "currency", "date_order")
 _CODES = frozenset({"SR", "SVC"})
 _IN_BRACKETS = re.compile(r"[(\[]\s?([^()\[\]\d\s]{1,4})\s?[)\]]")
 _WITHOUT_FRACTIONS = frozenset("IDR VND JPY KRW CLP COP PYG ISK HUF".split())
@@ -157,6 +158,7 @@ def _decide(
         usual: Sequence[Order] = [order] if (order := countries()[code].order) else ("MDY", "MDY", "DMY", "YMD")
         for order in usual:
             orders[order] += chance / len(usual)
+    home = countries()[country] if country else None
     order = _printed_order(texts, dates, is_year_first=orders["YMD"] > 0.5) or next(
         (o for o, chance in orders.items() if chance >= _DECIDED_ORDER), None
     )
@@ -166,7 +168,7 @@ def _decide(
         currency_confidence=round(best_chance, 4),
         is_currency_decided=currency is not None and best_chance >= _DECIDED,
         currencies=tuple(name for name in ranked if by_currency[name] >= _CANDIDATE),
-        decimal_mark=decimal_mark(texts) or (countries()[country].decimal if country else None),
+        decimal_mark=decimal_mark(texts) or (home.decimal if home and home.currency not in _WITHOUT_FRACTIONS else None),
         date_order=order,
         orders=orders,
     )
@@ -180,10 +182,10 @@ def _settle(guess: LocaleGuess, chances: Mapping[str, float], preferences: Prefe
     home = countries().get(found.get("country", ""))
     wanted = preferences.currency or (home.currency if home else None)
     if not guess.is_currency_decided and wanted and (guess.currency is None or wanted in guess.currencies):
-        found |= {"currency": wanted, "is_currency_decided": True}
+        found |= {"currency": wanted, "is_currency_decided": True, "currency_confidence": max(guess.currency_confidence, _DECIDED)}
     if guess.date_order is None and preferences.date_order:
         found["date_order"] = preferences.date_order
-    return replace(guess, **found, settled=tuple(name for name in found if not name.startswith("is_")))
+    return replace(guess, **found, settled=tuple(name for name in _SETTINGS if name in found))
 
 
 def _softmax(scores: Mapping[str, float]) -> dict[str, float]:

@@ -13,6 +13,7 @@ from extractor.normalise import Normalised, normalise
 from extractor.ocr.interface import Box, Fragment, Line, Transcript
 from extractor.readers.interface import Evidence
 from extractor.settings import LocaleSettings
+from extractor.trust import TRUST
 from extractor.trust import examine
 from schemas.answer import DocumentType, ReceiptAnswer
 from schemas.receipt import ItemKind
@@ -81,6 +82,29 @@ def test_no_currency_is_assumed() -> None:
     assert meant(total="12.00").receipt.currency_code is None
     assert meant(total="12.00", preferences=LocaleSettings(currency="SGD")).receipt.currency_code == "SGD"
     assert meant("USt-IdNr. DE123456789", "Summe EUR 12,00", total="12,00", currency="EUR").receipt.currency_code == "EUR"
+
+
+def test_a_currency_that_is_only_the_likeliest_is_kept_and_said_to_be_so() -> None:
+    """A dollar sign with one weak clue gives a likely currency and a reason that blocks; evidence or a setting takes the reason away."""
+    rows = ("CORNER CAFE", "Sales Tax 8.25% 0.17", "Total $2.17", "$")
+    guess = meant(*rows, total="$2.17", currency="$")
+    assert guess.receipt.currency_code == "USD"
+    [issue] = [issue for issue in guess.issues if issue.field == "currency_code"]
+    assert (issue.kind, issue.blocking) == ("ambiguous", True)
+    assert "USD or" in issue.message
+    settled = meant(*rows, total="$2.17", currency="$", preferences=LocaleSettings(currency="USD"))
+    assert not settled.issues
+    assert (settled.fields["currency_code"].confidence or 0) >= TRUST["currency_code"].alone
+    decided = meant("USt-IdNr. DE123456789", "Summe EUR 12,00", total="12,00", currency="EUR")
+    assert not [issue for issue in decided.issues if issue.field == "currency_code"]
+
+
+def test_thousands_stay_thousands_in_a_country_without_decimals() -> None:
+    """Indonesia's decimal mark is the comma, but its prices have no decimals: `75,000` is seventy-five thousand."""
+    rows = ("Jakarta Selatan, Indonesia", "Nasi Goreng 75,000", "Es Teh 12,500", "Total Rp 87,500", "Tunai 100,000", "Kembalian 12,500")
+    receipt = meant(*rows, total="87,500", items=[{"description": "Nasi Goreng", "total_price": "75,000"}]).receipt
+    assert (receipt.currency_code, receipt.total) == ("IDR", Decimal(87500))
+    assert receipt.items[0].total_price == Decimal(75000)
 
 
 def test_taxes_by_rate_add_up_to_the_tax_total_where_none_is_printed() -> None:
