@@ -13,8 +13,7 @@ from extractor.normalise import Normalised, normalise
 from extractor.ocr.interface import Box, Fragment, Line, Transcript
 from extractor.readers.interface import Evidence
 from extractor.settings import LocaleSettings
-from extractor.trust import TRUST
-from extractor.trust import examine
+from extractor.trust import TRUST, examine
 from schemas.answer import DocumentType, ReceiptAnswer
 from schemas.receipt import ItemKind
 from schemas.values import FieldState, Origin
