@@ -115,6 +115,12 @@ class Inbox:
         for vanished in self._watched.keys() - (seen - set(open_paths)):
             del self._watched[vanished]
 
+    def files(self) -> Iterator[tuple[Path, float]]:
+        """Every file in the folder, settled or not, relative to it, with the time in seconds since 1970 at which it came or changed."""
+        for relative, status in self._list(self.root):
+            if stat.S_ISREG(status.st_mode):
+                yield relative, status.st_ctime
+
     def next_look(self) -> float | None:
         """Monotonic time at which the next file may settle; `None` where none is settling."""
         return min((watched.look_at for watched in self._watched.values()), default=None)

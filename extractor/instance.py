@@ -2,12 +2,16 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from extractor.errors import ConfigError
 from extractor.files import storage_errors
+
+LOOKS_SECONDS = (0.01, 0.05, 0.2)
+"""Waits between tries to take the lock: together many times longer than a look at it takes."""
 
 
 class InstanceLock:
@@ -25,12 +29,13 @@ class InstanceLock:
         with storage_errors(self._path):
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         try:
-            _lock(descriptor)
+            _lock_soon(descriptor)
         except OSError as error:
-            holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
+            holder = _written(descriptor)
             os.close(descriptor)
             way_out = "Stop it first; files dropped in the inbox are taken by it."
             raise ConfigError(f"Another service works on this database (process {holder}, lock {self._path}). {way_out}") from error
+        os.lseek(descriptor, 0, os.SEEK_SET)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
@@ -40,10 +45,48 @@ class InstanceLock:
         os.close(self._descriptor)
 
 
+def holder(database: Path) -> str | None:
+    """The process that works on this database, as it has written itself down; `None` where none does.
+
+    Raises:
+        StorageError: The lock cannot be looked at.
+    """
+    path = database.with_name(database.name + ".lock")
+    with storage_errors(path):
+        if not path.exists():
+            return None
+        descriptor = os.open(path, (os.O_RDWR if sys.platform == "win32" else os.O_RDONLY) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        _lock(descriptor, only_look=True)
+    except OSError:
+        return _written(descriptor)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _written(descriptor: int) -> str:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return os.read(descriptor, 20).decode("ascii", "replace").strip()
+
+
+def _lock_soon(descriptor: int) -> None:
+    """Takes the lock; whoever only looks whether it is held holds it for a moment, and is waited for."""
+    for wait in LOOKS_SECONDS:
+        try:
+            _lock(descriptor)
+        except OSError:
+            time.sleep(wait)
+        else:
+            return
+    _lock(descriptor)
+
+
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(descriptor: int) -> None:
+    def _lock(descriptor: int, *, only_look: bool = False) -> None:  # noqa: ARG001 -- Windows has but one kind of lock
         # Far behind the text, because Windows lets nobody read locked bytes.
         os.lseek(descriptor, 1 << 20, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -52,5 +95,5 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def _lock(descriptor: int, *, only_look: bool = False) -> None:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if only_look else fcntl.LOCK_EX) | fcntl.LOCK_NB)

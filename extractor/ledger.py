@@ -10,6 +10,7 @@ At most one open job has a path, and at most one living job has a content (SHA-2
 import dataclasses
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,24 @@ class Ledger:
         due = func.coalesce(JobRow.lease_until, JobRow.next_attempt_at)
         with self._database.read() as connection:
             return connection.scalar(select(func.min(due)).where(JobRow.filed_at.is_(None)))
+
+    def open_counts(self) -> dict[JobState, int]:
+        """How many open jobs are in each state that has any."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(JobRow.state, func.count()).where(JobRow.filed_at.is_(None)).group_by(JobRow.state)).all()
+        return {JobState(state): count for state, count in rows}
+
+    def oldest_open(self) -> datetime | None:
+        """When the open job that waits longest was received."""
+        with self._database.read() as connection:
+            return connection.scalar(select(func.min(JobRow.received_at)).where(JobRow.filed_at.is_(None)))
+
+    def last_filed(self, *states: JobState, limit: int) -> tuple[Job, ...]:
+        """Jobs in these states, the last filed one first; those still to be filed go before."""
+        order = (JobRow.filed_at.desc().nulls_first(), JobRow.id.desc())
+        with self._database.read() as connection:
+            rows = connection.execute(select(*_COLUMNS).where(JobRow.state.in_(states)).order_by(*order).limit(limit))
+            return tuple(_from_row(row) for row in rows)
 
     def _select(self, *conditions: ColumnElement[bool], limit: int | None) -> tuple[Job, ...]:
         statement = select(*_COLUMNS).where(*conditions).order_by(*_ORDER).limit(limit)

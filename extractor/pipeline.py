@@ -11,6 +11,7 @@ from extractor.outbox import Outbox
 from extractor.source import Source
 from extractor.steps import AtStep, Step, go_on
 from extractor.store import Store
+from extractor.telemetry import Telemetry
 from schemas.record import Record
 
 Extract = Callable[[Sequence[Source]], list[Record | ExtractorError]]
@@ -30,7 +31,15 @@ class Pipeline:
     """Takes jobs as far as they go. Every step may run twice."""
 
     def __init__(
-        self, database: Database, ledger: Ledger, store: Store, outbox: Outbox, extract: Extract, *, at_step: AtStep = go_on
+        self,
+        database: Database,
+        ledger: Ledger,
+        store: Store,
+        outbox: Outbox,
+        extract: Extract,
+        *,
+        at_step: AtStep = go_on,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._database = database
         self._ledger = ledger
@@ -38,12 +47,13 @@ class Pipeline:
         self._outbox = outbox
         self._extract = extract
         self._at_step = at_step
+        self._telemetry = telemetry or Telemetry()
 
     def read(self, jobs: Sequence[Job]) -> list[Outcome]:
         """What became of each claimed job; one that fails fails alone."""
         taken = [self._take(job) for job in jobs]
         sources = [source for source in taken if isinstance(source, Source)]
-        results = iter(self._extract(sources) if sources else ())
+        results = iter(self._read(sources) if sources else ())
         self._at_step(Step.READ)
         return [
             self._conclude(job, next(results) if isinstance(source, Source) else source) for job, source in zip(jobs, taken, strict=True)
@@ -55,9 +65,8 @@ class Pipeline:
         Raises:
             StorageError: Something cannot be written now; run it again.
         """
-        if job.state is JobState.STORED:
-            return self._file_record(job)
-        return self._file_other(job)
+        with self._telemetry.stage("file"):
+            return self._file_record(job) if job.state is JobState.STORED else self._file_other(job)
 
     def _take(self, job: Job) -> Source | ExtractorError | None:
         try:
@@ -71,6 +80,10 @@ class Pipeline:
         self._at_step(Step.COPIED)
         return Source(copy, job.name, job.sha256 or "", job.receipt_id, job.received_at, job.tags)
 
+    def _read(self, sources: Sequence[Source]) -> list[Record | ExtractorError]:
+        with self._telemetry.stage("read", len(sources)):
+            return self._extract(sources)
+
     def _conclude(self, job: Job, result: Record | ExtractorError | None) -> Outcome:
         if not isinstance(result, Record):
             return Outcome(job, error=result)
@@ -81,7 +94,7 @@ class Pipeline:
 
     def _store_record(self, job: Job, record: Record) -> Record:
         """Saves the record and marks its job in one transaction: both or neither."""
-        with self._database.write(durable=True) as connection:  # its file leaves the inbox soon
+        with self._telemetry.stage("store"), self._database.write(durable=True) as connection:  # its file leaves the inbox soon
             saved = self._store.save(connection, record)
             self._ledger.stored(connection, job, self._outbox.place_for_record(job, saved))
         self._at_step(Step.STORED)

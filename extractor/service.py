@@ -1,18 +1,15 @@
 """All concrete things, built from Settings, and the service: it watches the inbox and works until it is told to stop."""
 
 import logging
-import queue
-import signal
 import threading
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from extractor.clock import Clock, SystemClock
 from extractor.db import Database
-from extractor.errors import StorageError
+from extractor.errors import ConfigError, StorageError
 from extractor.events import FolderEvents
 from extractor.files import storage_errors
 from extractor.inbox import Check, Inbox
@@ -22,15 +19,21 @@ from extractor.ledger import Ledger
 from extractor.outbox import Outbox
 from extractor.pages import PageLimits, check_complete
 from extractor.pipeline import Extract, Pipeline
+from extractor.pulse import Pulse
 from extractor.settings import Settings
 from extractor.steps import AtStep, Step, go_on
 from extractor.store import Store
+from extractor.supervisor import Crew, Supervisor
+from extractor.telemetry import Telemetry
 from extractor.worker import LONGEST_WAIT_SECONDS, Worker
 
 logger = logging.getLogger(__name__)
 
-STOP_SECONDS = 10.0
-"""Time that a receipt in hand has to finish after a request to stop; then it goes back into the queue."""
+INBOX = "inbox"
+"""Name of the watching thread among the signs of life."""
+
+FIXED = ("inbox_dir", "outbox_dir", "database")
+"""Settings that a running service keeps: what it has filed, locked and opened is named by them."""
 
 ONCE_PATIENCE_SETTLES = 4
 """`run_once` gives up on an incomplete file after so many settle times, or after the patience if that is shorter."""
@@ -105,6 +108,7 @@ def build(
     check: Check | None = None,
     clock: Clock | None = None,
     at_step: AtStep = go_on,
+    telemetry: Telemetry | None = None,
 ) -> "Service":
     """The service that the settings ask for, not yet running.
 
@@ -113,21 +117,42 @@ def build(
         check: Instead of decoding each file to its end.
         clock: Instead of the machine's own.
         at_step: Called after each named step, from the thread that has done it.
+        telemetry: Goes on counting where another service has stopped.
     Raises:
         ConfigError: The reader cannot work here.
         StorageError: The folders or the database cannot be used.
     """
-    clock = clock or SystemClock()
+    clock, telemetry = clock or SystemClock(), telemetry or Telemetry()
+    pulse = Pulse(clock.monotonic, hung_seconds=settings.work.hung_seconds)
     archive = open_archive(settings, clock=clock, at_step=at_step)
-    inbox = Inbox(settings.inbox_dir, settings.inbox, check or _check(settings), clock)
-    pipeline = Pipeline(archive.database, archive.ledger, archive.store, archive.outbox, extract or _extraction(settings), at_step=at_step)
-    worker = Worker(archive.ledger, pipeline, clock, batch_size=settings.work.batch_size, at_step=at_step)
-    return Service(archive, inbox, worker, clock)
+    inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check or _check(settings), telemetry, pulse), clock)
+    steps = (archive.database, archive.ledger, archive.store, archive.outbox, extract or _extraction(settings))
+    pipeline = Pipeline(*steps, at_step=at_step, telemetry=telemetry)
+    batch = settings.work.batch_size
+    worker = Worker(archive.ledger, pipeline, clock, batch_size=batch, at_step=at_step, pulse=pulse, telemetry=telemetry)
+    return Service(
+        archive,
+        inbox,
+        worker,
+        clock,
+        pulse=pulse,
+        telemetry=telemetry,
+        build_again=lambda changed: build(changed, extract=extract, check=check, clock=clock, at_step=at_step, telemetry=telemetry),
+    )
 
 
 def _check(settings: Settings) -> Check:
     limits = PageLimits(**settings.limits.model_dump())
     return lambda path: check_complete(path, limits)
+
+
+def _timed(check: Check, telemetry: Telemetry, pulse: Pulse) -> Check:
+    def timed(path: Path) -> None:
+        pulse.beat(INBOX)
+        with telemetry.stage("check"):
+            check(path)
+
+    return timed
 
 
 def _extraction(settings: Settings) -> Extract:
@@ -137,17 +162,34 @@ def _extraction(settings: Settings) -> Extract:
 
 
 class Service:
-    """Inbox and worker, each in its thread; the caller's thread waits for orders."""
+    """Inbox and worker, each in its thread; the caller's thread waits for orders.
 
-    def __init__(self, archive: Archive, inbox: Inbox, worker: Worker, clock: Clock) -> None:
+    Attributes:
+        pulse: Whether its threads go on.
+        telemetry: What they have done.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        inbox: Inbox,
+        worker: Worker,
+        clock: Clock,
+        *,
+        pulse: Pulse,
+        telemetry: Telemetry,
+        build_again: Callable[[Settings], "Service"],
+    ) -> None:
         self.archive = archive
+        self.pulse = pulse
+        self.telemetry = telemetry
         self._inbox = inbox
         self._worker = worker
         self._clock = clock
+        self._build_again = build_again
         self._stop = threading.Event()
         self._wake = threading.Event()
-        # Not an Event: a signal handler that sets one may meet this thread holding its lock. SimpleQueue is made for this.
-        self._orders: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._supervisor = Supervisor()
 
     def run(self) -> None:
         """Watches and works until SIGTERM, SIGINT or `stop()`.
@@ -155,60 +197,63 @@ class Service:
         Raises:
             ConfigError: Another service works on this database.
         """
-        logger.info("service_started", extra={"inbox": str(self._inbox.root), "outbox": str(self.archive.outbox.root)})
-        self._supervise((self._watch, lambda: self._worker.run(self._stop)))
-        logger.info("service_stopped")
+        with self.at_work() as supervisor:
+            supervisor.run(self.crew())
 
     def run_once(self) -> None:
         """Works off what is in the inbox and returns; what has to be tried again later waits in the queue for the next run."""
-        self._supervise((self._once,))
+        with self.at_work() as supervisor:
+            supervisor.run(Crew((self._once,), self._ask_to_stop, self._hand_back))
 
     def stop(self) -> None:
         """Tells the service to stop; may be called from any thread and from signal handlers."""
-        self._orders.put(None)
+        self._supervisor.stop()
 
-    def _supervise(self, tasks: Sequence[Callable[[], None]]) -> None:
-        """Runs the tasks until an order comes, one of them ends or breaks; then gives them time to finish."""
-        with InstanceLock(self.archive.settings.database), self._signals():
+    @contextmanager
+    def at_work(self, *, can_reload: bool = False) -> Iterator[Supervisor]:
+        """This service's supervisor: signals are orders to it now, and nobody else works on the database.
+
+        Args:
+            can_reload: SIGHUP is an order to reload, and not to stop.
+        Raises:
+            ConfigError: Another service works on this database.
+        """
+        with InstanceLock(self.archive.settings.database), self._supervisor.signals(can_reload=can_reload):
             self.archive.ledger.reclaim(from_the_dead=True)
             self.archive.at_step(Step.RECLAIMED)
             self.archive.outbox.tidy(self.archive.ledger.open_ids())
             self.archive.at_step(Step.TIDIED)
-            threads = [threading.Thread(target=self._report, args=(task,), daemon=True) for task in tasks]
-            for thread in threads:
-                thread.start()
-            error = self._orders.get()
-            for event in (self._stop, self._wake, self._worker.wake):
-                event.set()
-            deadline = time.monotonic() + STOP_SECONDS
-            for thread in threads:
-                thread.join(max(0.0, deadline - time.monotonic()))
-            if any(thread.is_alive() for thread in threads):
-                released = self.archive.ledger.release(self._worker.name)
-                logger.warning("stopped_while_reading", extra={"receipts_back_in_queue": released})
-        if error is not None:
-            raise error
+            logger.info("service_started", extra={"inbox": str(self._inbox.root), "outbox": str(self.archive.outbox.root)})
+            yield self._supervisor
+            logger.info("service_stopped")
 
-    def _report(self, task: Callable[[], None]) -> None:
+    def crew(self, begin: Callable[[], None] = lambda: None) -> Crew:
+        """The two threads' work; `begin` is called just before they start."""
+        return Crew((self._watch, lambda: self._worker.run(self._stop)), self._ask_to_stop, self._hand_back, begin)
+
+    def successor(self, settings: Settings) -> "Service":
+        """The service for other settings, which can take over when this one has stopped; what it does is counted further.
+
+        Raises:
+            ConfigError: It cannot work here, or a setting is changed that only a new start can change.
+        """
+        for name in FIXED:
+            if getattr(settings, name) != getattr(self.archive.settings, name):
+                raise ConfigError(f"{name} cannot change while the service runs. Stop it, move what lies there, and start it again.")
+        return self._build_again(settings)
+
+    def _ask_to_stop(self) -> None:
+        for event in (self._stop, self._wake, self._worker.wake):
+            event.set()
+
+    def _hand_back(self, in_time: bool) -> None:  # noqa: FBT001 -- the signature of Crew.hand_back
         try:
-            task()
-        except Exception as error:  # noqa: BLE001 -- raised again in the thread that waits: a service without a thread must not look alive
-            self._orders.put(error)
-        else:
-            self._orders.put(None)
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT are orders to stop; only the main thread can have it so."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
+            released = self.archive.ledger.release(self._worker.name)
+        except StorageError as error:
+            logger.warning("not_handed_back", extra={"error": str(error)})  # the next start does it
             return
-        before = {number: signal.signal(number, lambda *_: self.stop()) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        if not in_time:
+            logger.warning("stopped_while_reading", extra={"receipts_back_in_queue": released})
 
     def _watch(self) -> None:
         """Watches the inbox, and begins anew when it could not be listed: events of a share that was away come no more."""
@@ -219,19 +264,26 @@ class Service:
                     self._scan_until_stopped()
                 except StorageError as error:
                     logger.warning("scan_failed", extra={"error": str(error)})
+                    self.pulse.trouble(INBOX, "cannot be listed now")
             self._stop.wait(min(settings.rescan_seconds, LONGEST_WAIT_SECONDS))
+        self.pulse.end(INBOX)
 
     def _scan_until_stopped(self) -> None:
         """Scans after events, when a file may have settled, and now and then in any case."""
         while not self._stop.is_set():
             self._wake.clear()
+            self.pulse.beat(INBOX)
             began = self._clock.monotonic()
             self._scan()
+            self.pulse.trouble(INBOX)
             self._worker.wake.set()
-            now = self._clock.monotonic()
-            self._stop.wait(max(0.05, SCAN_SHARE * (now - began)))
+            rest = max(0.05, SCAN_SHARE * (self._clock.monotonic() - began))
+            self.pulse.beat(INBOX, waits_seconds=rest)
+            self._stop.wait(rest)
             look, rescan = self._inbox.next_look(), self.archive.settings.inbox.rescan_seconds
-            self._wake.wait(rescan if look is None else min(rescan, max(0.0, look - self._clock.monotonic())))
+            wait = rescan if look is None else min(rescan, max(0.0, look - self._clock.monotonic()))
+            self.pulse.beat(INBOX, waits_seconds=wait)
+            self._wake.wait(wait)
 
     def _on_touch(self, path: Path) -> None:
         if self._inbox.touch(path):
@@ -249,6 +301,7 @@ class Service:
             count += 1
             fields = {"receipt_id": job.receipt_id, "file": job.name, "state": job.state.value}
             logger.info("file_taken", extra=fields | ({"error": str(error)} if error else {}))
+            self.pulse.beat(INBOX)
             self._worker.wake.set()  # not only after the scan: looking at many large files takes time
         return count
 

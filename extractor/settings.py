@@ -88,6 +88,18 @@ class WorkSettings(_Section):
     max_attempts: int = Field(default=5, gt=0, description="Attempts before a receipt fails.")
     backoff_seconds: float = Field(default=10.0, ge=0, description="Wait after the first failed attempt; doubles each time.")
     max_backoff_seconds: float = Field(default=3600.0, ge=0, description="Longest wait between attempts.")
+    hung_seconds: float = Field(
+        default=1800.0, gt=0, description="Time for one step, as reading a batch, after which the service counts as hung."
+    )
+
+
+class MetricsSettings(_Section):
+    """`[metrics]`: what monitoring may ask a running service."""
+
+    port: int | None = Field(
+        default=None, ge=0, le=65535, examples=[9464], description="Serves /healthz and /metrics there; 0 for any free port."
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address that it listens at; the default is this machine alone.")
 
 
 class LogSettings(_Section):
@@ -109,6 +121,7 @@ class Settings(_Section):
     vision: VisionSettings = VisionSettings()
     locale: LocaleSettings = LocaleSettings()
     work: WorkSettings = WorkSettings()
+    metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

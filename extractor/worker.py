@@ -11,9 +11,17 @@ from extractor.errors import ExtractorError, ReaderUnavailable, Remedy, StorageE
 from extractor.job import Job, JobState
 from extractor.ledger import LeaseLost, Ledger
 from extractor.pipeline import Outcome, Pipeline
+from extractor.pulse import Pulse
 from extractor.steps import AtStep, Step, go_on
+from extractor.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
+
+PART = "worker"
+"""Its name among the signs of life."""
+
+TROUBLE = "results cannot be stored or filed now"
+"""For strangers, who may not see the paths in the error; the log has them."""
 
 SHORTEST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 5.0
@@ -28,7 +36,17 @@ class Worker:
         wake: Set it when there is something new to do.
     """
 
-    def __init__(self, ledger: Ledger, pipeline: Pipeline, clock: Clock, *, batch_size: int, at_step: AtStep = go_on) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        pipeline: Pipeline,
+        clock: Clock,
+        *,
+        batch_size: int,
+        at_step: AtStep = go_on,
+        pulse: Pulse | None = None,
+        telemetry: Telemetry | None = None,
+    ) -> None:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.wake = threading.Event()
         self._ledger = ledger
@@ -36,6 +54,8 @@ class Worker:
         self._clock = clock
         self._batch_size = batch_size
         self._at_step = at_step
+        self._pulse = pulse or Pulse(clock.monotonic)
+        self._telemetry = telemetry or Telemetry()
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set; then the batch in hand is finished. Storage errors are waited for."""
@@ -46,8 +66,11 @@ class Worker:
                 wait = self._wait_seconds()
             except StorageError as error:
                 logger.warning("storage_unavailable", extra={"error": str(error)})
+                self._pulse.trouble(PART, TROUBLE)
                 wait = LONGEST_WAIT_SECONDS
+            self._pulse.beat(PART, waits_seconds=wait)
             self.wake.wait(wait)
+        self._pulse.end(PART)
 
     def run_once(self, stop: threading.Event) -> int:
         """How many jobs were read or filed: all that are due, until none is left or `stop` is set.
@@ -58,6 +81,7 @@ class Worker:
         self._ledger.release(self.name)  # what a storage error has left in this worker's hands
         worked = self._file_due()
         while not stop.is_set():
+            self._pulse.beat(PART)
             jobs = self._claim()
             for outcome in self._attempt(jobs) if jobs else ():
                 self._settle(outcome)
@@ -75,6 +99,7 @@ class Worker:
 
     def _attempt(self, jobs: Sequence[Job]) -> list[Outcome]:
         """What became of the jobs. Nothing that reading one of them raises ends the worker or harms the others."""
+        self._pulse.beat(PART)
         try:
             return self._pipeline.read(jobs)
         except StorageError:
@@ -89,12 +114,17 @@ class Worker:
         job, error = outcome.job, outcome.error
         fields = {"receipt_id": job.receipt_id, "file": job.name}
         if outcome.record is not None:
+            self._telemetry.stored(outcome.record)
+            self._pulse.trouble(PART)
             logger.info("receipt_stored", extra=fields | {"status": outcome.record.status.value})
         elif error is None:
             logger.info("file_withdrawn", extra=fields)
         elif isinstance(error, LeaseLost):
             logger.warning("lease_lost", extra=fields)
         else:
+            self._telemetry.failed(error)
+            if isinstance(error, StorageError):
+                self._pulse.trouble(PART, TROUBLE)
             after = self._ledger.fail(job, error) if error.remedy is Remedy.REPORT else self._ledger.try_again(job, error)
             has_failed = after.state is JobState.FAILED
             self._at_step(Step.FAILED if has_failed else Step.DELAYED)
@@ -106,6 +136,7 @@ class Worker:
         filed = 0
         while jobs := self._ledger.to_file(self._batch_size):
             for job in jobs:
+                self._pulse.beat(PART)
                 filed += self._file(job)
         return filed
 
@@ -115,16 +146,20 @@ class Worker:
             closed = self._pipeline.file(job)
         except StorageError as error:
             logger.warning("filing_delayed", extra=fields | {"error": str(error)})
+            self._pulse.trouble(PART, TROUBLE)
         except Exception:
             logger.exception("filing_crashed", extra=fields)
         else:
             logger.info("file_filed", extra=fields | {"state": closed.state.value, "filed_as": closed.filed_as} if closed else fields)
+            self._pulse.trouble(PART)
             return True
         self._ledger.postpone(job)
         return False
 
     def _wait_seconds(self) -> float:
         due = self._ledger.next_due()
+        if due is None:
+            self._pulse.trouble(PART)  # what could not be stored is gone, or filed by somebody else
         wait = LONGEST_WAIT_SECONDS if due is None else due - self._clock.now().timestamp()
         return min(max(wait, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
 

@@ -27,12 +27,18 @@ def watch(
     poll: Annotated[bool, typer.Option("--poll", help="Look instead of waiting for events: for network shares.")] = False,
     reader: ReaderOption = None,
 ) -> None:
-    """Take what is dropped into the inbox, read it and file it, until stopped with Ctrl-C or SIGTERM."""
+    """Take what is dropped into the inbox, read it and file it, until stopped with Ctrl-C or SIGTERM; SIGHUP reads the settings anew."""
     from extractor.log import configure
+    from extractor.notify import Notifier
     from extractor.service import build
 
-    settings = context.obj.settings(inbox={"poll": True} if poll else None, reader={"name": reader} if reader else None)
+    def load() -> "Settings":
+        settings: Settings = context.obj.settings(inbox={"poll": True} if poll else None, reader={"name": reader} if reader else None)
+        return settings
+
+    settings = load()
     configure(settings.log)
+    notifier = Notifier.from_environment()  # before anything can start a process that would inherit it
     service = build(settings)
     try:
         if once:
@@ -40,8 +46,11 @@ def watch(
             service.run_once()
             typer.echo(_summary(before, _counts(service.archive), settings), err=True)
         else:
+            from extractor.daemon import Daemon
+
             typer.echo(f"Watching {safe(settings.inbox_dir)}. Results go to {safe(settings.outbox_dir)}. Stop with Ctrl-C.", err=True)
-            service.run()
+            # Whoever closes the terminal of a service means to end it; without a terminal, SIGHUP asks to read the settings anew.
+            Daemon(service, load=None if sys.stdin.isatty() else load, notifier=notifier).run()
     finally:
         service.archive.close()
 

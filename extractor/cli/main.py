@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from extractor.cli import about, ask, evaluate, filing, records
+from extractor.cli import about, ask, evaluate, filing, records, status
 from extractor.cli.options import Invocation
 from extractor.cli.text import tell
 from extractor.errors import ExtractorError, StorageError
@@ -30,6 +30,7 @@ app.command("show")(records.show)
 app.command("search")(records.search)
 app.command("export")(records.export)
 app.command("retry")(filing.retry)
+app.command("status")(status.status)
 app.command("doctor")(about.doctor)
 app.command("schema")(about.schema)
 app.command("eval")(evaluate.evaluate)

@@ -15,6 +15,7 @@ from extractor.cli.formats import Row
 from extractor.cli.text import safe
 from extractor.evaluation import Score
 from extractor.job import Job
+from extractor.status import Status
 from schemas.receipt import Item, Receipt
 from schemas.record import Record, RecordStatus
 
@@ -98,6 +99,36 @@ def job_table(jobs: Iterable[Job]) -> Table:
         why = f"same bytes as {job.duplicate_of}" if job.duplicate_of else job.error_message or ""
         table.add_row(safe(job.name), job.state.value, safe(job.filed_as or ""), safe(why), job.receipt_id)
     return table
+
+
+def status_page(seen: Status) -> Group:
+    """How the work stands, one line a question, then the last failures."""
+    numbers = seen.numbers
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    service = Text("none runs", style="yellow") if seen.process is None else Text(f"process {seen.process}", style="green")
+    table.add_row("service", service)
+    untaken = "cannot be listed" if seen.untaken is None else f"{seen.untaken} files not taken yet" + _since(seen.oldest_untaken_seconds)
+    table.add_row("inbox", untaken)
+    waiting = ", ".join(f"{count} {state.value}" for state, count in sorted(numbers.waiting.items())) or "empty"
+    table.add_row("queue", waiting + _since(numbers.oldest_seconds))
+    table.add_row("files", ", ".join(f"{count} {state.value}" for state, count in sorted(numbers.files.items())) or "none")
+    table.add_row("records", ", ".join(f"{count} {status.value}" for status, count in sorted(numbers.records.items())) or "none")
+    if (last := numbers.last) and last.filed_at:
+        table.add_row("last filed", f"{last.filed_at:%Y-%m-%d %H:%M:%S %Z} {safe(last.filed_as or last.name)}")
+    free = (f"{place} {'not there' if size is None else f'{size / 1e9:.1f} GB'}" for place, size in seen.free_bytes.items())
+    table.add_row("disk free", ", ".join(free))
+    failures = [Text(f"failed {safe(job.name)}: {safe(job.error_message or '')}", style="red") for job in seen.failures]
+    return Group(table, *failures)
+
+
+def _since(seconds: float | None) -> str:
+    """How long the oldest has waited, in the largest unit that leaves a whole number."""
+    if seconds is None:
+        return ""
+    size, unit = next((size, unit) for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")) if seconds >= size or size == 1)
+    return f", the oldest for {seconds / size:.0f} {unit}"
 
 
 def record_page(record: Record) -> Group:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from watchdog.observers.api import BaseObserver
 
-from extractor import events, service
+from extractor import events, supervisor
 from extractor.errors import ConfigError, StorageError, Unreadable
 from extractor.events import FolderEvents
 from extractor.instance import InstanceLock
@@ -161,7 +161,7 @@ def test_a_receipt_in_hand_goes_back_when_it_takes_too_long_to_stop(
     settings: Settings, draw: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the time for a clean stop the service returns, and what was being read is in the queue as if never claimed."""
-    monkeypatch.setattr(service, "STOP_SECONDS", 0.2)
+    monkeypatch.setattr(supervisor, "STOP_SECONDS", 0.2)
     began, may_end = threading.Event(), threading.Event()
 
     def slow(_: Source) -> None:
