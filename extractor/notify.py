@@ -9,6 +9,8 @@ from typing import Self
 logger = logging.getLogger(__name__)
 
 LONGEST_STATUS = 200
+PATIENCE_SECONDS = 1.0
+"""A manager that does not listen must not keep the service from following orders."""
 
 
 class Notifier:
@@ -63,6 +65,7 @@ class Notifier:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+                connection.settimeout(PATIENCE_SECONDS)
                 connection.sendto(message.encode(), self._address)
         except OSError as error:
             logger.warning("manager_not_told", extra={"message_to_manager": message, "error": str(error)})

@@ -209,6 +209,10 @@ class Service:
         """Tells the service to stop; may be called from any thread and from signal handlers."""
         self._supervisor.stop()
 
+    def reload(self) -> None:
+        """Tells whoever runs this service to read the settings anew, as SIGHUP does."""
+        self._supervisor.reload()
+
     @contextmanager
     def at_work(self, *, can_reload: bool = False) -> Iterator[Supervisor]:
         """This service's supervisor: signals are orders to it now, and nobody else works on the database.
