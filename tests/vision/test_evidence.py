@@ -36,6 +36,14 @@ def test_confidence_is_that_of_the_values_own_tokens() -> None:
     assert found["total"].confidence == pytest.approx(math.exp(-(9.0 + 1.0 + 2.0 + 9.0) / 4))
 
 
+def test_what_the_grammar_forced_says_nothing_about_a_value() -> None:
+    """A value is as sure as its chosen tokens; one without any has no confidence."""
+    pieces = [b'{"total":"', b"1", b"2", b'","kind":"', b"fee", b'"}']
+    found = evidence_of(pieces, [None, -1.0, None, None, None, None], page=0)
+    assert found["total"].confidence == pytest.approx(math.exp(-1.0))
+    assert found["kind"].confidence is None
+
+
 @given(st.integers(0, len(ANSWER) - 1))
 def test_an_answer_that_was_cut_off_gives_what_was_complete(size: int) -> None:
     """And never fails."""

@@ -35,6 +35,28 @@ def test_an_answer_is_compact_and_then_only_ends(grammars: Grammars, loaded_mlla
     assert allowed(grammars, row, len(tokenizer)) == allowed(grammars, row, len(tokenizer)) == loaded_mllama.ends
 
 
+def test_what_must_come_next_is_known(grammars: Grammars, loaded_mllama: "Loaded") -> None:
+    """In the tokenizer's own tokens, up to where a choice begins; once the answer is complete, nothing more."""
+    choice = {"type": "object", "properties": {"total": {"enum": ["12", None]}}, "required": ["total"], "additionalProperties": False}
+    row, tokenizer = grammars.row(choice), loaded_mllama.processor.tokenizer
+    whole = tokenizer('{"total":null}', add_special_tokens=False)["input_ids"]
+    forced = row.forced()
+    assert forced
+    assert forced == whole[: len(forced)]
+    assert tokenizer.decode(forced).startswith('{"total')
+    for token in [*forced, *whole[len(forced) :]]:
+        row.accept(token)
+    assert row.is_finished
+    assert row.forced() == []
+
+
+def test_free_text_is_never_forced(grammars: Grammars) -> None:
+    """A row without a grammar, or one that has left it, has a choice and no end of its own."""
+    free, failed = grammars.row(None), grammars.row(SCHEMA)
+    failed.accept(0)
+    assert (free.forced(), free.is_finished, failed.forced(), failed.is_finished) == ([], False, [], False)
+
+
 def test_a_token_off_the_grammar_frees_its_row(grammars: Grammars, loaded_mllama: "Loaded") -> None:
     """The row says what went wrong; its mask allows everything, so that nothing breaks before it is taken out."""
     row, tokenizer = grammars.row(SCHEMA), loaded_mllama.processor.tokenizer

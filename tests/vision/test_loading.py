@@ -182,7 +182,7 @@ def test_memory_is_shared_out() -> None:
     from extractor.readers.vision.mllama import share_out  # noqa: PLC0415 - as above
 
     images = tuple(range(3, 40, 5))
-    shape = Shape(tuple(index for index in range(40) if index not in images), images, 8, 128, 1601, 4, 128256)
+    shape = Shape(tuple(index for index in range(40) if index not in images), images, 8, 128, 1601, 4)
     options = VisionOptions(max_tokens=512)
     roomy, small = (share_out(shape, torch.bfloat16, free * loading.GIB, options) for free in (57, 4))
     assert (roomy.rows, roomy.chunk) == (64, 8)

@@ -12,11 +12,14 @@ torch = pytest.importorskip("torch", reason="the vision extra is not installed")
 
 from extractor.errors import ReaderUnavailable  # noqa: E402 - not without torch
 from extractor.readers.vision.album import Album  # noqa: E402 - as above
+from extractor.readers.vision.decoding import Decoder  # noqa: E402 - as above
 from extractor.readers.vision.engine import Ask, Said  # noqa: E402 - as above
 from extractor.readers.vision.sight import MllamaSight  # noqa: E402 - as above
+from extractor.readers.vision.steps import EagerSteps  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from extractor.readers.vision.mllama import MllamaEngine
+    from extractor.readers.vision.steps import Steps
 
 MakeEngine = Callable[..., "MllamaEngine"]
 
@@ -40,6 +43,15 @@ class Cramped:
             return call(items, *rest)
 
         return checked
+
+
+def with_steps(engine: "MllamaEngine", wrap: Callable[["Steps"], "Steps"], *, max_run: int = 8) -> MllamaSight:
+    """A batch of the engine's whose answers take the steps that `wrap` makes of the engine's own."""
+    speech = engine.speech
+    like = speech.texts.keys[0]
+    steps = wrap(EagerSteps(speech.layers, speech.decoder.max_rows, like=like, max_run=max_run))
+    decoder = Decoder(steps, speech.grammars, engine.ends, on_cuda=False)
+    return MllamaSight(engine.open()._album, dataclasses.replace(speech, decoder=decoder))
 
 
 def asks(rows: int) -> dict[int, Ask]:

@@ -1,10 +1,11 @@
-"""One new token a row attends to that row's part of a pool: a Triton kernel on CUDA, plain torch elsewhere.
+"""A few new tokens a row attend to that row's part of a pool: a Triton kernel on CUDA, plain torch elsewhere.
 
-Rows may have any length and need no mask, so receipts of one and of four tiles are answered side by side. At one token a row attention is
-bound by memory: the kernel reads each key and value once for the whole group of queries that share it, and splits long rows over the chip.
+Rows may have any length and need no mask, so receipts of one and of four tiles are answered side by side. At a few tokens a row attention
+is bound by memory: the kernel reads each key and value once for all queries of a row that share it, and splits long rows over the chip.
 """
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -24,35 +25,74 @@ TARGET_PROGRAMS = 512
 MAX_SPLITS = 64
 
 
-def attend(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, start: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
-    """What each row's query draws from that row's part of a pool.
+@dataclass(frozen=True)
+class Runs:
+    """Which queries belong to which row: each row has a run of new tokens, one after another.
+
+    Attributes:
+        first: (rows), int64: the row's first query.
+        count: (rows), int64: how many it has; 0 for an idle row. Queries that belong to no row draw nothing of sense.
+        most: How many a row has at most.
+    """
+
+    first: torch.Tensor
+    count: torch.Tensor
+    most: int
+
+
+def attend(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    runs: Runs,
+    start: torch.Tensor,
+    length: torch.Tensor,
+    *,
+    is_causal: bool,
+) -> torch.Tensor:
+    """What each query draws from its row's part of a pool.
 
     Args:
-        query: (rows, query heads, head size).
+        query: (queries, query heads, head size).
         keys: (tokens, heads, head size), contiguous; query heads are a multiple of heads.
         values: As `keys`.
         start: (rows), int64: the first token of each row.
-        length: (rows), int64: tokens of each row, at least 1.
+        length: (rows), int64: tokens of each row, at least as many as it has queries.
+        is_causal: The keys of a run's own tokens are the last of its row, and each of its queries sees none after its own.
     Returns:
-        (rows, query heads, head size).
+        (queries, query heads, head size).
     """
     if query.is_cuda:
-        return _attend_triton(query, keys, values, start, length)
-    return _attend_torch(query, keys, values, start, length)
+        return _attend_triton(query, keys, values, runs, start, length, is_causal=is_causal)
+    return _attend_torch(query, keys, values, runs, start, length, is_causal=is_causal)
 
 
-def _attend_torch(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, start: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+def _attend_torch(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    runs: Runs,
+    start: torch.Tensor,
+    length: torch.Tensor,
+    *,
+    is_causal: bool,
+) -> torch.Tensor:
+    in_run = torch.arange(runs.most, device=query.device)
+    is_query = in_run < runs.count[:, None]
+    queries = torch.where(is_query, runs.first[:, None] + in_run, 0)
     offsets = torch.arange(int(length.max()), device=query.device)
-    present = offsets < length[:, None]
-    tokens = torch.where(present, start[:, None] + offsets, start[:, None])
+    tokens = torch.where(offsets < length[:, None], start[:, None] + offsets, start[:, None])
+    last = length[:, None] - runs.count[:, None] + in_run if is_causal else (length[:, None] - 1).expand_as(queries)
     drawn = functional.scaled_dot_product_attention(
-        query[:, :, None],
+        query[queries].transpose(1, 2),
         keys[tokens].transpose(1, 2),
         values[tokens].transpose(1, 2),
-        attn_mask=present[:, None, None],
+        attn_mask=(offsets <= last[..., None])[:, None],
         enable_gqa=True,
     )
-    return drawn[:, :, 0]
+    result = torch.zeros_like(query)
+    result[queries[is_query]] = drawn.transpose(1, 2)[is_query]
+    return result
 
 
 def _splits(programs: int) -> int:
@@ -72,23 +112,30 @@ def _kernels() -> tuple[ModuleType, Any, Any]:
 
 
 def _attend_triton(
-    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, start: torch.Tensor, length: torch.Tensor
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    runs: Runs,
+    start: torch.Tensor,
+    length: torch.Tensor,
+    *,
+    is_causal: bool,
 ) -> torch.Tensor:
     triton, partial, joined = _kernels()
-    rows, query_heads, head_size = query.shape
-    heads = keys.shape[1]
+    queries, query_heads, head_size = query.shape
+    rows, heads = len(start), keys.shape[1]
     group = query_heads // heads
     splits = _splits(rows * heads)
     query, start, length = query.contiguous(), start.contiguous(), length.contiguous()
-    drawn = torch.empty(rows, query_heads, splits, head_size, dtype=torch.float32, device=query.device)
-    weight = torch.empty(rows, query_heads, splits, dtype=torch.float32, device=query.device)
+    drawn = torch.empty(queries, query_heads, splits, head_size, dtype=torch.float32, device=query.device)
+    weight = torch.empty(queries, query_heads, splits, dtype=torch.float32, device=query.device)
     partial[(rows, heads, splits)](
-        query, keys, values, start, length, drawn, weight, 1 / math.sqrt(head_size),
-        HEADS=heads, GROUP=group, PADDED=max(MIN_GROUP, triton.next_power_of_2(group)), SIZE=head_size, BLOCK=BLOCK, SPLITS=splits,
-        num_warps=4, num_stages=2,
+        query, keys, values, runs.first, runs.count, start, length, drawn, weight, 1 / math.sqrt(head_size),
+        HEADS=heads, GROUP=group, PADDED=max(MIN_GROUP, triton.next_power_of_2(group * runs.most)), SIZE=head_size, BLOCK=BLOCK,
+        SPLITS=splits, CAUSAL=is_causal, num_warps=4, num_stages=2,
     )  # fmt: skip
     if splits == 1:
         return drawn[:, :, 0].to(query.dtype)
     result = torch.empty_like(query)
-    joined[(rows * query_heads,)](drawn, weight, result, SIZE=head_size, SPLITS=splits, num_warps=4)
+    joined[(queries * query_heads,)](drawn, weight, result, SIZE=head_size, SPLITS=splits, num_warps=4)
     return result

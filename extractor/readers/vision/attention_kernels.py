@@ -7,6 +7,8 @@ def partial(  # noqa: PLR0913, PLR0917 - a kernel has no objects to pass
     query: tl.tensor,
     keys: tl.tensor,
     values: tl.tensor,
+    first: tl.tensor,
+    count: tl.tensor,
     start: tl.tensor,
     length: tl.tensor,
     drawn: tl.tensor,
@@ -18,21 +20,28 @@ def partial(  # noqa: PLR0913, PLR0917 - a kernel has no objects to pass
     SIZE: tl.constexpr,  # noqa: N803
     BLOCK: tl.constexpr,  # noqa: N803
     SPLITS: tl.constexpr,  # noqa: N803
+    CAUSAL: tl.constexpr,  # noqa: N803
 ) -> None:
-    """One row, one key head and one split of its keys: the softmax-weighted values so far, and the logarithm of the weights' sum."""
+    """One row, one key head and one split of its keys: the softmax-weighted values so far, and the logarithm of the weights' sum.
+
+    The queries of a row's run are those of its tokens times those that share the key head.
+    """
     row = tl.program_id(0)
     head = tl.program_id(1)
     split = tl.program_id(2)
-    first = tl.load(start + row)
+    begin = tl.load(start + row)
     tokens = tl.load(length + row).to(tl.int32)
+    run = tl.load(count + row).to(tl.int32)
     share = tl.cdiv(tl.cdiv(tokens, SPLITS), BLOCK) * BLOCK
     low = split * share
     high = tl.minimum(low + share, tokens)
 
     in_group = tl.arange(0, PADDED)
     in_head = tl.arange(0, SIZE)
-    is_query = in_group < GROUP
-    query_row = row * HEADS * GROUP + head * GROUP + in_group
+    in_run = in_group // GROUP
+    is_query = in_run < run
+    query_row = (tl.load(first + row) + in_run) * HEADS * GROUP + head * GROUP + in_group % GROUP
+    visible = tokens - run + 1 + in_run if CAUSAL else tokens + 0 * in_run
     q = tl.load(query + query_row[:, None] * SIZE + in_head[None, :], mask=is_query[:, None], other=0.0)
 
     highest = tl.full([PADDED], float("-inf"), tl.float32)
@@ -41,13 +50,14 @@ def partial(  # noqa: PLR0913, PLR0917 - a kernel has no objects to pass
     for at in range(low, high, BLOCK):
         token = at + tl.arange(0, BLOCK)
         is_token = token < high
-        address = ((first + token) * HEADS + head) * SIZE
+        address = ((begin + token) * HEADS + head) * SIZE
         key = tl.load(keys + address[None, :] + in_head[:, None], mask=is_token[None, :], other=0.0)
         score = tl.dot(q, key, input_precision="ieee") * scale
-        score = tl.where(is_token[None, :], score, float("-inf"))
+        score = tl.where(is_token[None, :] & (token[None, :] < visible[:, None]), score, float("-inf"))
         now_highest = tl.maximum(highest, tl.max(score, 1))
-        fading = tl.exp(highest - now_highest)
-        share_of = tl.exp(score - now_highest[:, None])
+        level = tl.where(now_highest == float("-inf"), 0.0, now_highest)  # a query that has seen no token yet
+        fading = tl.exp(highest - level)
+        share_of = tl.exp(score - level[:, None])
         value = tl.load(values + address[:, None] + in_head[None, :], mask=is_token[:, None], other=0.0)
         total = total * fading + tl.sum(share_of, 1)
         sums = sums * fading[:, None] + tl.dot(share_of.to(value.dtype), value, input_precision="ieee")

@@ -35,14 +35,15 @@ class Said:
     Attributes:
         tokens: Token ids without the end token.
         pieces: Each token's bytes; together they are the text.
-        logprobs: Natural logarithm of each token's probability before the grammar's mask was applied.
+        logprobs: Natural logarithm of each token's probability before the grammar's mask was applied; `None` where the grammar left no
+            choice.
         is_cut_off: True where the answer ended at its limit.
         seconds: From the row's first look at the question to its last token.
     """
 
     tokens: tuple[int, ...]
     pieces: tuple[bytes, ...]
-    logprobs: tuple[float, ...]
+    logprobs: tuple[float | None, ...]
     is_cut_off: bool
     seconds: float
 

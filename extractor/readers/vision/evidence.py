@@ -10,7 +10,7 @@ NUMBERS_AND_WORDS = frozenset("+-.0123456789aeflnrstuE")
 """Characters of JSON values that are no strings."""
 
 
-def evidence_of(pieces: Sequence[bytes], logprobs: Sequence[float], *, page: int) -> dict[str, Evidence]:
+def evidence_of(pieces: Sequence[bytes], logprobs: Sequence[float | None], *, page: int) -> dict[str, Evidence]:
     """Every value of a JSON answer, by field path: its text, the page, and the probability of its tokens (their geometric mean).
 
     The model's own probability is a weak sign of a wrong value; it ranks values, and is not calibrated. Nulls have no evidence, nor has
@@ -18,7 +18,7 @@ def evidence_of(pieces: Sequence[bytes], logprobs: Sequence[float], *, page: int
 
     Args:
         pieces: Bytes of each token; together they are the answer.
-        logprobs: Natural logarithm of each token's probability.
+        logprobs: Natural logarithm of each token's probability; `None` for one that was no choice, which says nothing.
     """
     text = b"".join(pieces)
     ends = _ends(pieces)
@@ -26,8 +26,9 @@ def evidence_of(pieces: Sequence[bytes], logprobs: Sequence[float], *, page: int
     for path, start, end in _values(text):
         value = _decoded(text[start:end])
         if value is not None:
-            spoken = [logprob for logprob, (first, last) in zip(logprobs, ends, strict=True) if first < end and last > start]
-            found[path] = Evidence(value, page=page, confidence=math.exp(sum(spoken) / len(spoken)))
+            own = [logprob for logprob, (first, last) in zip(logprobs, ends, strict=True) if first < end and last > start]
+            chosen = [logprob for logprob in own if logprob is not None]
+            found[path] = Evidence(value, page=page, confidence=math.exp(sum(chosen) / len(chosen)) if chosen else None)
     return found
 
 

@@ -93,30 +93,38 @@ class GeneratingSight:
 
 
 class _Guide:
-    """A logits processor: keeps each row to its grammar, ends it at its limit, and notes what was said. Never raises for one row."""
+    """A logits processor: keeps each row to its grammar, ends it at its limit, and notes what was said. Never raises for one row.
+
+    `generate` takes one token a row and step, so what a grammar forces is handed to it token by token.
+    """
 
     def __init__(self, grammars: Grammars, asks: Mapping[int, Ask], ends: frozenset[int], on_text: OnText | None) -> None:
         self._grammars, self._ends, self._stream = grammars, ends, Stream(on_text)
         self._speakers = [Speaker(row, grammars.row(ask.schema), ask.max_tokens) for row, ask in asks.items()]
         self._masks = grammars.blank(len(asks))
         self._logprobs: list[float] = []
+        self._steps = 0
+        for speaker in self._speakers:
+            self._stream.say(speaker.row, speaker.begin(grammars), is_last=speaker.is_done)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        if self._logprobs:
+        if self._steps:
             self._listen(input_ids[:, -1].tolist())
         self._grammars.fill([speaker.grammar for speaker in self._speakers], self._masks)
         allowed = masked(scores, self._masks.to(scores.device))
         for index, speaker in enumerate(self._speakers):
-            if speaker.is_done:
+            token = speaker.tokens[self._steps] if len(speaker.tokens) > self._steps else min(self._ends) if speaker.is_done else None
+            if token is not None:
                 allowed[index] = float("-inf")
-                allowed[index, min(self._ends)] = 0.0
+                allowed[index, token] = 0.0
         best = allowed.argmax(dim=-1)
         self._logprobs = (scores.gather(1, best[:, None])[:, 0] - scores.logsumexp(dim=-1)).tolist()
+        self._steps += 1
         return allowed
 
     def _listen(self, picked: Sequence[int]) -> None:
         for speaker, token, logprob in zip(self._speakers, picked, self._logprobs, strict=True):
-            if not speaker.is_done:
+            if not speaker.is_done and len(speaker.tokens) < self._steps:
                 piece = speaker.hear(token, logprob, self._grammars, self._ends)
                 self._stream.say(speaker.row, piece, is_last=speaker.is_done)
 

@@ -33,6 +33,18 @@ class Row:
     def is_constrained(self) -> bool:
         return self.matcher is not None and self.error is None
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the answer is complete, and nothing may follow."""
+        return self.matcher is not None and self.error is None and self.matcher.is_stopped()
+
+    def forced(self) -> list[int]:
+        """The tokens that must come next, as the tokenizer writes them; none where the row has a choice.
+
+        A token that could be longer, were it joined to what may follow, is not among them: the model picks the longer one where it fits.
+        """
+        return self.matcher.compute_ff_tokens() if self.matcher is not None and self.error is None else []
+
     def accept(self, token: int) -> None:
         """Moves on by one token. A token that the grammar does not allow sets `error` and frees the row of its grammar."""
         if self.matcher is not None and self.error is None and not self.matcher.consume_token(token):

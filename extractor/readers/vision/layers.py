@@ -1,4 +1,4 @@
-"""Mllama's text layers over pools of keys and values: a whole question at once, or one new token of each row.
+"""Mllama's text layers over pools of keys and values: a whole question at once, or a few new tokens of each row.
 
 Transformers runs the vision tower and everything up to the image token; from there on these steps do the same arithmetic with memory that
 does not move, which is what a CUDA graph needs, and without the masks and copies that cost `generate` most of its time.
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from extractor.readers.vision.attention import attend
+from extractor.readers.vision.attention import Runs, attend
 from extractor.readers.vision.memory import Pool, Span
 
 OwnAttention = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -32,7 +32,6 @@ class Shape:
         head_size: Numbers in a head.
         tile_tokens: Image tokens of one tile.
         max_tiles: Tiles of an image at most.
-        vocabulary: Logits of a step.
     """
 
     text_layers: tuple[int, ...]
@@ -41,7 +40,6 @@ class Shape:
     head_size: int
     tile_tokens: int
     max_tiles: int
-    vocabulary: int
 
     @classmethod
     def of(cls, model: Any) -> "Shape":
@@ -55,37 +53,32 @@ class Shape:
             head_size=text.hidden_size // text.num_attention_heads,
             tile_tokens=(vision.image_size // vision.patch_size) ** 2 + 1,
             max_tiles=vision.max_num_tiles,
-            vocabulary=text.vocab_size,
         )
 
 
 @dataclass(frozen=True)
-class RowPlaces:
-    """Where the rows of a step are and what they say, as tensors of one length.
+class Feed:
+    """What a step works on: the new tokens of all rows, one row after another, and where the rows are; int64 tensors.
 
     Attributes:
-        token: The newest token of each row.
-        position: Its place in the row's text, counted from 0.
-        text: First token of the row's text in the text pool.
-        image: First token of the row's image in the image pool.
-        image_size: Tokens of the row's image.
+        token: (tokens) Token ids.
+        position: (tokens) Places in their rows' texts, counted from 0.
+        slot: (tokens) Places in the text pool; 0, which is kept free, for a token that belongs to no row.
+        runs: Which tokens belong to which row.
+        text: (rows) First token of the row's text in the text pool.
+        length: (rows) Tokens of the row's text, the new ones included; 0 for an idle row.
+        image: (rows) First token of the row's image in the image pool.
+        image_size: (rows) Tokens of the row's image; 0 for an idle row.
     """
 
     token: torch.Tensor
     position: torch.Tensor
+    slot: torch.Tensor
+    runs: Runs
     text: torch.Tensor
+    length: torch.Tensor
     image: torch.Tensor
     image_size: torch.Tensor
-
-    @classmethod
-    def idle(cls, rows: int, device: torch.device) -> "RowPlaces":
-        """Rows that read and write nothing but token 0 of the pools, which is kept free for that."""
-        token, position, text, image = (torch.zeros(rows, dtype=torch.int64, device=device) for _ in range(4))
-        return cls(token, position, text, image, image_size=torch.ones(rows, dtype=torch.int64, device=device))
-
-    def first(self, rows: int) -> "RowPlaces":
-        """A view of the first `rows`."""
-        return RowPlaces(self.token[:rows], self.position[:rows], self.text[:rows], self.image[:rows], self.image_size[:rows])
 
 
 class TextLayers:
@@ -98,21 +91,25 @@ class TextLayers:
         self._groups = model.config.text_config.num_attention_heads // self._shape.heads
         self.text_pool, self.image_pool = text_pool, image_pool
 
-    def step(self, rows: RowPlaces) -> torch.Tensor:
-        """Logits (rows, vocabulary) after each row's newest token, whose keys and values are stored in the text pool."""
-        slots, lengths = rows.text + rows.position, rows.position + 1
+    def step(self, feed: Feed) -> torch.Tensor:
+        """Hidden states (tokens, size) of the new tokens, whose keys and values are stored in the text pool; see `logits`."""
 
         def own(layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
             keys, values = self.text_pool.keys[layer], self.text_pool.values[layer]
-            keys.index_copy_(0, slots, key[:, 0])
-            values.index_copy_(0, slots, value[:, 0])
-            return attend(query[:, 0], keys, values, rows.text, lengths)[:, None]
+            keys.index_copy_(0, feed.slot, key[0])
+            values.index_copy_(0, feed.slot, value[0])
+            return attend(query[0], keys, values, feed.runs, feed.text, feed.length, is_causal=True)[None]
 
         def image(layer: int, query: torch.Tensor) -> torch.Tensor:
-            return attend(query[:, 0], self.image_pool.keys[layer], self.image_pool.values[layer], rows.image, rows.image_size)[:, None]
+            keys, values = self.image_pool.keys[layer], self.image_pool.values[layer]
+            return attend(query[0], keys, values, feed.runs, feed.image, feed.image_size, is_causal=False)[None]
 
-        hidden = self._through(rows.token[:, None], rows.position[:, None], own, image)
-        return self._logits(hidden[:, 0])
+        return self._through(feed.token[None], feed.position[None], own, image)[0]
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits (tokens, vocabulary) after hidden states (tokens, size)."""
+        logits: torch.Tensor = self._head(_normed(self._text.norm, hidden))
+        return logits
 
     def read(self, questions: Sequence[Sequence[int]], prefix: torch.Tensor, texts: Sequence[Span], images: Sequence[Span]) -> torch.Tensor:
         """Logits (rows, vocabulary) after each question; keys and values of prefix and question are stored in the text pool.
@@ -155,7 +152,7 @@ class TextLayers:
 
         hidden = self._through(ids, positions, own, image)
         last = torch.tensor(sizes, device=device) - 1
-        return self._logits(hidden[torch.arange(len(sizes), device=device), last])
+        return self.logits(hidden[torch.arange(len(sizes), device=device), last])
 
     def _through(self, ids: torch.Tensor, positions: torch.Tensor, own: OwnAttention, image: ImageAttention) -> torch.Tensor:
         """Hidden states (rows, tokens, size) after the last layer."""
@@ -182,10 +179,6 @@ class TextLayers:
 
     def _split(self, flat: torch.Tensor) -> torch.Tensor:
         return flat.unflatten(-1, (-1, self._shape.head_size))
-
-    def _logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self._head(_normed(self._text.norm, hidden))
-        return logits
 
 
 def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:

@@ -56,7 +56,6 @@ class Pool:
 
     def __init__(self, layers: list[int], size: int, *, heads: int, head_size: int, like: torch.Tensor) -> None:
         def empty() -> torch.Tensor:
-            # Zeros, not empty: a row that idles attends to whatever lies at token 0, and that must be a number.
             return torch.zeros(size, heads, head_size, dtype=like.dtype, device=like.device)
 
         self.keys = {layer: empty() for layer in layers}

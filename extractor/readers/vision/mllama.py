@@ -8,7 +8,7 @@ import torch
 
 from extractor.errors import ReaderUnavailable
 from extractor.readers.vision.album import Album
-from extractor.readers.vision.decoding import Decoder, EagerSteps, GraphSteps, Steps
+from extractor.readers.vision.decoding import Decoder
 from extractor.readers.vision.grammar import Grammars
 from extractor.readers.vision.layers import Shape, TextLayers
 from extractor.readers.vision.loading import GIB, Loaded
@@ -16,6 +16,7 @@ from extractor.readers.vision.memory import Pool
 from extractor.readers.vision.options import VisionOptions
 from extractor.readers.vision.prompting import Prompter
 from extractor.readers.vision.sight import MllamaSight, Speech
+from extractor.readers.vision.steps import EagerSteps, GraphSteps, Steps
 from extractor.readers.vision.tower import Tower
 
 log = logging.getLogger(__name__)
@@ -96,23 +97,25 @@ class MllamaEngine:
         budget: How memory is shared out.
         tower: What looks at images.
         speech: What turns questions into answers.
+        steps: What answers are spoken with.
+        ends: Tokens that end an answer.
     """
 
     def __init__(self, loaded: Loaded, options: VisionOptions) -> None:
-        model, shape = loaded.model, Shape.of(loaded.model)
+        model, shape, self.ends = loaded.model, Shape.of(loaded.model), loaded.ends
         like = model.model.language_model.norm.weight
         self.budget = share_out(shape, like.dtype, free_memory(options), options)
         log.info("vision_budget", extra={"rows": self.budget.rows, "chunk": self.budget.chunk})
         texts = self._pool(shape.text_layers, self.budget.text_tokens, shape, like)
-        texts.spans.take(1)  # idle rows write to token 0
+        texts.spans.take(1)  # what belongs to no row is written to token 0
         images = self._pool(shape.image_layers, self.budget.image_tokens, shape, like)
         layers = TextLayers(model, texts, images)
         make_steps = GraphSteps if like.is_cuda else EagerSteps
-        steps: Steps = make_steps(layers, self.budget.rows, vocabulary=shape.vocabulary, like=like)
+        self.steps: Steps = make_steps(layers, self.budget.rows, like=like)
         prompter, grammars = Prompter(loaded.processor), Grammars(loaded.processor.tokenizer, loaded.ends)
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="vision-pixels")
         scribes = ThreadPoolExecutor(SCRIBES, thread_name_prefix="vision-grammars")
-        self.speech = Speech(layers, Decoder(steps, grammars, loaded.ends), prompter, grammars, texts, scribes)
+        self.speech = Speech(layers, Decoder(self.steps, grammars, loaded.ends, on_cuda=like.is_cuda), prompter, grammars, texts, scribes)
         self.tower = Tower(model, loaded.processor, prompter.prompt(("",)).prefix, images)
         self._texts, self._images = texts, images
 

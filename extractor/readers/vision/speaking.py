@@ -1,4 +1,4 @@
-"""One row's answer while it is being given, token by token, whoever runs the model."""
+"""One row's answer while it is being given, whoever runs the model: what is picked for it, and what its grammar then forces."""
 
 import time
 from collections.abc import Collection
@@ -19,6 +19,9 @@ class Speaker:
         grammar: Its way through its grammar.
         max_tokens: Tokens after which it is cut off.
         is_done: True once it has ended, was cut off, or left its grammar.
+        tokens: All that it has said. What a grammar forces is said at once, in the tokenizer's own tokens, and still has to be fed to the
+            model.
+        logprobs: Of each token; `None` where the grammar forced it.
     """
 
     row: int
@@ -29,20 +32,34 @@ class Speaker:
     began: float = field(default_factory=time.monotonic)
     tokens: list[int] = field(default_factory=list)
     pieces: list[bytes] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
+    logprobs: list[float | None] = field(default_factory=list)
+
+    def begin(self, grammars: Grammars) -> bytes:
+        """Says what its grammar forces it to begin with; returns the bytes."""
+        return self._forced(grammars)
 
     def hear(self, token: int, logprob: float, grammars: Grammars, ends: Collection[int]) -> bytes:
-        """Takes the token that was picked for it; returns the bytes that it adds, none for an end token."""
+        """Takes the token that was picked for it; returns the bytes that it and what is forced after it add, none for an end token."""
         if token in ends:
             self.is_done = True
             return b""
+        return self._say(token, logprob, grammars) + self._forced(grammars)
+
+    def _forced(self, grammars: Grammars) -> bytes:
+        said = b""
+        for token in () if self.is_done else self.grammar.forced():
+            if not self.is_done:
+                said += self._say(token, None, grammars)
+        return said
+
+    def _say(self, token: int, logprob: float | None, grammars: Grammars) -> bytes:
         piece = grammars.piece(token)
         self.grammar.accept(token)
         self.tokens.append(token)
         self.pieces.append(piece)
         self.logprobs.append(logprob)
-        self.is_cut_off = len(self.tokens) >= self.max_tokens
-        self.is_done = self.is_cut_off or self.grammar.error is not None
+        self.is_cut_off = len(self.tokens) >= self.max_tokens and not self.grammar.is_finished
+        self.is_done = self.is_cut_off or self.grammar.is_finished or self.grammar.error is not None
         return piece
 
     def outcome(self) -> Said | ReaderError:

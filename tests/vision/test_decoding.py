@@ -1,0 +1,81 @@
+"""Steps of several tokens: what the grammar forces is not asked for, and the answers are those of one token at a time."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("torch", reason="the vision extra is not installed")
+
+from extractor.readers.vision.engine import Ask, Said
+from tests.vision.test_shortage import with_steps
+
+if TYPE_CHECKING:
+    import torch
+
+    from extractor.readers.vision.mllama import MllamaEngine
+    from extractor.readers.vision.steps import RowFeed, Steps
+
+MakeEngine = Callable[..., "MllamaEngine"]
+
+FIELDS = ("discount_total", "tip", "service_charge", "rounding", "total")
+CHOICES = {"enum": ["1.20", "1.50", "12", None]}
+CHARGES = {"type": "object", "properties": dict.fromkeys(FIELDS, CHOICES), "required": list(FIELDS), "additionalProperties": False}
+
+
+class Counted:
+    """Passes steps on and notes how many tokens each row fed."""
+
+    def __init__(self, inner: "Steps") -> None:
+        self._inner, self.max_rows = inner, inner.max_rows
+        self.runs: list[list[int]] = []
+
+    def most(self, rows: int) -> int:
+        return self._inner.most(rows)
+
+    def run(self, feeds: Sequence["RowFeed"], wanted: Sequence[int]) -> "torch.Tensor":
+        self.runs.append([len(feed.tokens) for feed in feeds])
+        return self._inner.run(feeds, wanted)
+
+
+def charges(row: int) -> Ask:
+    return Ask((f"Copy the charges. {'x ' * row}",), CHARGES, max_tokens=200)
+
+
+def said(engine: "MllamaEngine", pictures: Sequence[Image.Image], max_run: int) -> tuple[list[Said], Counted]:
+    """Answers of all pictures, and the steps that they took."""
+    counted: list[Counted] = []
+
+    def counting(inner: "Steps") -> Counted:
+        counted.append(Counted(inner))
+        return counted[0]
+
+    sight = with_steps(engine, counting, max_run=max_run)
+    for picture in pictures:
+        sight.add(picture)
+    answers: Any = sight.ask({row: charges(row) for row in range(len(pictures))})
+    return [answers[row] for row in range(len(pictures))], counted[0]
+
+
+def test_steps_of_several_tokens_say_what_steps_of_one_say(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """Token for token, whatever the longest run; rows with long and short runs share a step."""
+    plain, one_by_one = said(make_engine(max_rows=3), pictures, 1)
+    assert {size for sizes in one_by_one.runs for size in sizes} == {1}
+    for max_run in (2, 4, 8):
+        fast, counted = said(make_engine(max_rows=3), pictures, max_run)
+        assert [answer.tokens for answer in fast] == [answer.tokens for answer in plain]
+        for quick, slow in zip(fast, plain, strict=True):
+            assert quick.logprobs == pytest.approx(slow.logprobs, abs=1e-4)
+        assert any(len(set(sizes)) > 1 for sizes in counted.runs)
+        assert len(counted.runs) < len(one_by_one.runs)
+
+
+def test_a_row_takes_as_many_steps_as_it_has_choices(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """Keys and punctuation cost none of their own: one step a chosen token, but for the last, and one for what is forced at the start."""
+    (answer,), counted = said(make_engine(max_rows=1), pictures[:1], 32)
+    chosen = sum(logprob is not None for logprob in answer.logprobs)
+    assert tuple(json.loads(answer.text)) == FIELDS
+    assert chosen < len(answer.tokens)
+    assert len(counted.runs) == chosen
