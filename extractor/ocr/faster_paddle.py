@@ -12,6 +12,9 @@ from extractor.ocr.interface import Box, Fragment
 
 Size = Literal["tiny", "small"]
 
+SMALLEST_SIDE_PX: dict[Size, int] = {"tiny": 736, "small": 64}
+"""What an image's shorter side is enlarged to before text is looked for. `small` reads mostly rows, which are large enough as they come."""
+
 
 class FasterPaddle:
     """`OcrEngine` on faster-paddle. The model is loaded with the first image; images are read one at a time.
@@ -55,4 +58,4 @@ class FasterPaddle:
     def _engine(self) -> Any:
         import faster_paddle  # noqa: PLC0415 -- loaded with the first image
 
-        return faster_paddle.OcrEngine(model_size=self._size, threads=self._threads)
+        return faster_paddle.OcrEngine(model_size=self._size, threads=self._threads, det_min_side=SMALLEST_SIDE_PX[self._size])

@@ -44,7 +44,9 @@ def _blacken(image: Image.Image) -> Image.Image:
 
 
 LOOKS = (_Look(0), _Look(1), _Look(1, 1.6, _stretch), _Look(1, 1.3, _blacken))
-CROP_SIDE_PX = 1600  # a crop is enlarged until it is this long, at most threefold
+CROP_HEIGHT_PX = (
+    110  # a crop, which holds a row and its margins, is enlarged to this height, at most threefold: engines scale rows to 48 px
+)
 MAX_ENLARGE = 3.0
 CROP_MARGIN = 0.02  # of the page's width: engines miss text that touches the edge
 
@@ -127,7 +129,7 @@ class Witness:
         if right <= left or bottom <= top:
             return []
         part = image.crop((left, top, right, bottom))
-        enlarge = min(MAX_ENLARGE, max(1.0, CROP_SIDE_PX / max(part.size)))
+        enlarge = min(MAX_ENLARGE, max(1.0, CROP_HEIGHT_PX / part.height))
         return [_moved(fragment, 1.0, left, top) for fragment in self._read(part, replace(look, enlarge=enlarge))]
 
 

@@ -1,15 +1,15 @@
-"""A closer look: the printed rows that carry certain values are read again, enlarged, and put in place of what was read before."""
+"""A closer look: the print that carries certain values is read again, enlarged, and put in place of what was read before."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from extractor.ocr.interface import Box, Fragment, Line, Transcript
+from extractor.ocr.interface import Box, Fragment, Transcript
 from extractor.ocr.layout import to_lines
 from extractor.pages import Page
 
 MARGIN = 0.6
-"""Of the row's height, above and below: engines miss print that touches the edge."""
+"""Of the height, on all sides: engines miss print that touches the edge."""
 
 
 class Looker(Protocol):
@@ -26,33 +26,33 @@ class Looker(Protocol):
 
 
 def look_closer(witness: Looker, page: Page, transcript: Transcript, boxes: Iterable[Box], *, effort: int) -> Transcript:
-    """The transcript with the rows under `boxes` read again at the given effort; all other rows are as before.
+    """The transcript with what stands under `boxes` read again at the given effort; everything else is as before.
 
-    A strip as wide as the page is read for each row, so that labels and amounts on it are read together. Costs a fraction of reading the
-    page, and is a reading of its own where `effort` means another engine.
+    Only the fragments that hold the values are read: recognition costs by the width of the text, and a label need not be read twice.
+    That is a fraction of reading the page, and a reading of its own where `effort` means another engine.
 
     Args:
         boxes: Where the values were seen, in pixels of the page.
     """
     kept = list(transcript.fragments)
-    for strip in _strips(transcript.lines, boxes):
-        found = witness.read(page, effort, crop=_with_margin(strip, transcript))[1]
+    for place in _places(kept, list(boxes)):
+        found = witness.read(page, effort, crop=_with_margin(place, transcript))[1]
         # Also where nothing is seen: what was read before must not stand again as a second reading.
-        kept = [fragment for fragment in kept if not _is_on(fragment, strip)]
-        kept += [fragment for fragment in found.fragments if _is_on(fragment, strip)]
+        kept = [fragment for fragment in kept if not _is_on(fragment, place)]
+        kept += [fragment for fragment in found.fragments if _is_on(fragment, place)]
     return replace(transcript, lines=to_lines(kept))
 
 
-def _strips(lines: Sequence[Line], boxes: Iterable[Box]) -> list[Box]:
-    """The rows under the boxes, each once, rows that overlap as one."""
-    rows = sorted({line.box for box in boxes for line in lines if any(_touches(fragment.box, box) for fragment in line.fragments)})
-    strips: list[Box] = []
-    for row in sorted(rows, key=lambda row: row.top):
-        if strips and row.top < strips[-1].bottom:
-            strips[-1] = Box.around([strips[-1], row])
-        else:
-            strips.append(row)
-    return strips
+def _places(fragments: Sequence[Fragment], boxes: Sequence[Box]) -> list[Box]:
+    """What to look at: the fragments under the boxes, those side by side as one."""
+    places: list[Box] = []
+    for box in sorted(fragment.box for fragment in fragments if any(_touches(fragment.box, box) for box in boxes)):
+        near = next((place for place in places if _is_beside(place, box)), None)
+        if near is not None:
+            places.remove(near)
+            box = Box.around([near, box])  # noqa: PLW2901 -- the place grows
+        places.append(box)
+    return places
 
 
 def _touches(one: Box, other: Box) -> bool:
@@ -62,10 +62,19 @@ def _touches(one: Box, other: Box) -> bool:
     return across > 0 and down > 0.5 * min(one.height, other.height)
 
 
-def _with_margin(strip: Box, transcript: Transcript) -> Box:
-    margin = MARGIN * strip.height
-    return Box(0, max(0.0, strip.top - margin), transcript.width, min(float(transcript.height), strip.bottom + margin))
+def _is_beside(one: Box, other: Box) -> bool:
+    """Whether the boxes stand on one row and are no further apart than a character or two."""
+    across = max(one.left, other.left) - min(one.right, other.right)
+    down = min(one.bottom, other.bottom) - max(one.top, other.top)
+    height = min(one.height, other.height)
+    return down > 0.5 * height and across < height
 
 
-def _is_on(fragment: Fragment, strip: Box) -> bool:
-    return strip.top <= fragment.box.middle <= strip.bottom
+def _with_margin(place: Box, transcript: Transcript) -> Box:
+    margin = MARGIN * place.height
+    left, right = max(0.0, place.left - margin), min(float(transcript.width), place.right + margin)
+    return Box(left, max(0.0, place.top - margin), right, min(float(transcript.height), place.bottom + margin))
+
+
+def _is_on(fragment: Fragment, place: Box) -> bool:
+    return place.top <= fragment.box.middle <= place.bottom and place.left <= (fragment.box.left + fragment.box.right) / 2 <= place.right

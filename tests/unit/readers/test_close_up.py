@@ -1,4 +1,4 @@
-"""A closer look: rows are read anew, and nothing that was read before passes for a second reading."""
+"""A closer look: values are read anew, and nothing that was read before passes for a second reading."""
 
 from PIL import Image
 
@@ -25,21 +25,39 @@ class Engine:
         return page, self.sees
 
 
-def closer(engine: Engine) -> list[str]:
-    """What the page says after a closer look at its second row."""
-    return [line.text for line in look_closer(engine, PAGE, FIRST, [FIRST.lines[1].box], effort=1).lines]
+def closer(engine: Engine, first: Transcript = FIRST, row: int = 1, fragment: int = 0) -> list[str]:
+    """What the page says after a closer look at one of its fragments."""
+    box = first.lines[row].fragments[fragment].box
+    return [line.text for line in look_closer(engine, PAGE, first, [box], effort=1).lines]
 
 
-def test_the_row_is_read_anew_and_the_others_stay() -> None:
-    """Only the strip under the value is looked at, as wide as the page, and only its text changes."""
+def test_the_value_is_read_anew_and_everything_else_stays() -> None:
+    """Only the print under the value is looked at, and only its text changes."""
     engine = Engine(transcript("TEA HOVSE", "TOTAL 4.90", "THANK YOV"))
     assert closer(engine) == ["TEA HOUSE", "TOTAL 4.90", "THANK YOU"]
     [crop] = engine.crops
     assert crop is not None
-    assert (crop.left, crop.width) == (0, FIRST.width)
     assert crop.height < FIRST.height / 2
 
 
-def test_a_row_in_which_nothing_is_seen_does_not_confirm_itself() -> None:
+def test_a_label_that_stands_apart_is_not_read_twice() -> None:
+    """Recognition costs by the width of the text: the amount is looked at, its label a hundred pixels away is not."""
+    first = transcript("TEA HOUSE", [(20, "TOTAL"), (400, "4.00")])
+    engine = Engine(transcript("TEA HOUSE", [(20, "TOTOL"), (400, "4.90")]))
+    assert closer(engine, first, fragment=1) == ["TEA HOUSE", "TOTAL 4.90"]
+    [crop] = engine.crops
+    assert crop is not None
+    assert crop.left > 300
+
+
+def test_words_side_by_side_are_read_as_one() -> None:
+    """A date that was found in two pieces is looked at once, whole."""
+    first = transcript([(100, "25/12"), (155, "/2018")])
+    engine = Engine(transcript([(100, "25/12/2018")]))
+    boxes = [fragment.box for fragment in first.lines[0].fragments]
+    assert [line.text for line in look_closer(engine, PAGE, first, boxes, effort=1).lines] == ["25/12/2018"]
+
+
+def test_a_value_where_nothing_is_seen_does_not_confirm_itself() -> None:
     """Where the second engine sees nothing, the first reading must not count twice."""
     assert closer(Engine(Transcript((), 600, 200, "second"))) == ["TEA HOUSE", "THANK YOU"]
