@@ -1,15 +1,16 @@
 """Every error that this project raises, each with what to do next.
 
 ExtractorError > ConfigError        REPORT   bad setting, missing extra
-               > InputError         REPORT   Unreadable, Encrypted, TooLarge
-               > ReaderUnavailable  RETRY    time-out, rate limit, out of memory
+               > InputError         REPORT   Unreadable, Encrypted, TooLarge, Deadly
+               > ReaderUnavailable  RETRY    time-out, rate limit, out of memory; ReaderDown: no file's fault
                > ReaderRefused      REPORT   bad key, content filter
                > BadAnswer          REASK    not JSON, cut off, does not fit the schema; holds the answer
                > StorageError       RETRY    database busy, disk full
+               > Stopped            RETRY    told to stop before this was read
 """
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class Remedy(StrEnum):
@@ -25,6 +26,16 @@ class ExtractorError(Exception):
 
     remedy: ClassVar[Remedy] = Remedy.REPORT
     exit_code: ClassVar[int] = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors travel between processes as they are, whatever their constructors want."""
+        return _revive, (type(self), self.args, vars(self))
+
+
+def _revive(kind: type[ExtractorError], args: tuple[Any, ...], values: dict[str, Any]) -> ExtractorError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(values)
+    return error
 
 
 class ConfigError(ExtractorError):
@@ -51,11 +62,19 @@ class TooLarge(InputError):
     """More pixels, pages or bytes than the settings allow."""
 
 
+class Deadly(InputError):
+    """A file that ended or hung every process that tried to read it."""
+
+
 class ReaderUnavailable(ExtractorError):
     """The reader cannot answer now: time-out, rate limit, out of memory, crashed."""
 
     remedy = Remedy.RETRY
     exit_code = 4
+
+
+class ReaderDown(ReaderUnavailable):
+    """The reader cannot be started now. It is raised, not returned: no file is to blame, and all wait until it can."""
 
 
 class ReaderRefused(ExtractorError):
@@ -84,3 +103,10 @@ class StorageError(ExtractorError):
 
     remedy = Remedy.RETRY
     exit_code = 5
+
+
+class Stopped(ExtractorError):
+    """The program was told to stop before this file was read; it is as if nobody had begun."""
+
+    remedy = Remedy.RETRY
+    exit_code = 130

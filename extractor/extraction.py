@@ -9,7 +9,7 @@ from PIL import Image
 from extractor.errors import ExtractorError
 from extractor.ocr.registry import build_ladder
 from extractor.ocr.witness import Witness
-from extractor.pages import PageLimits, load_pages
+from extractor.pages import Page, PageLimits, load_pages
 from extractor.readers.interface import Document, Reader
 from extractor.readers.ocr.reader import OcrReader
 from extractor.readers.registry import make_reader
@@ -40,6 +40,18 @@ class Extraction:
         policy = Policy(max_rungs=settings.reader.max_rungs, seconds=settings.reader.reask_seconds, preferences=settings.locale)
         limits = PageLimits(**settings.limits.model_dump())
         return cls(make_reader(settings, witness), witness, limits=limits, policy=policy)
+
+    @property
+    def reader_name(self) -> str:
+        return self._reader.name
+
+    def warm_up(self) -> None:
+        """Reads an empty page, so that the engine is loaded, and known to work, before a receipt waits for it.
+
+        Raises:
+            ReaderUnavailable: The engine cannot be loaded, or fails.
+        """
+        self._witness.read(Page(Image.new("RGB", (640, 640), "white"), 0))
 
     def read(self, sources: Sequence[Source]) -> list[Record | ExtractorError]:
         """A record, or the reason why there is none, for every source in its order; one that fails fails alone."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extractor.clock import Clock
-from extractor.errors import InputError, StorageError, Unreadable
+from extractor.errors import ExtractorError, InputError, StorageError, Unreadable
 from extractor.files import digest, printable
 from extractor.job import Arrival, Refused
 from extractor.settings import InboxSettings
@@ -193,6 +193,8 @@ class Inbox:
             self._check(path)
         except InputError as error:
             return sha256, error
+        except ExtractorError:
+            raise  # the check cannot be made now: no fault of the file
         except OSError as error:
             way_out = "Give this user the right to read it; it stays in the inbox until then."
             return None, Refused(f"{printable(path.name)} cannot be opened ({error.strerror or error}). {way_out}")

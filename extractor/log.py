@@ -29,7 +29,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={_quoted(value)}" for name, value in _fields(record).items())
-        trace = f" trace={_quoted(self.formatException(record.exc_info))}" if record.exc_info else ""
+        trace = f" trace={_quoted(text)}" if (text := _trace(self, record)) else ""
         return f"{_time(record):%Y-%m-%d %H:%M:%S} {record.levelname} {record.getMessage()}{fields}{trace}"
 
 
@@ -38,8 +38,13 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         head = {"time": _time(record).isoformat(), "level": record.levelname, "event": record.getMessage(), "logger": record.name}
-        trace = {"trace": self.formatException(record.exc_info)} if record.exc_info else {}
+        trace = {"trace": text} if (text := _trace(self, record)) else {}
         return json.dumps(head | _fields(record) | trace, default=str)
+
+
+def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
+    """The traceback; that of another process comes as text."""
+    return formatter.formatException(record.exc_info) if record.exc_info else record.exc_text
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

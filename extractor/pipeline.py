@@ -1,6 +1,6 @@
 """The order of the steps: claimed jobs become stored records, and what is decided is filed. Knows every step; no step knows another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from extractor.db import Database
@@ -8,14 +8,11 @@ from extractor.errors import ExtractorError, StorageError
 from extractor.job import Job, JobState
 from extractor.ledger import Ledger
 from extractor.outbox import Outbox
-from extractor.source import Source
+from extractor.source import Extract, Source
 from extractor.steps import AtStep, Step, go_on
 from extractor.store import Store
 from extractor.telemetry import Telemetry
 from schemas.record import Record
-
-Extract = Callable[[Sequence[Source]], list[Record | ExtractorError]]
-"""Reads a batch: a record, or the reason why there is none, for every source in its order."""
 
 
 @dataclass(frozen=True)

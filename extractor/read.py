@@ -2,19 +2,19 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from extractor.errors import ExtractorError, InputError
-from extractor.extraction import Extraction
 from extractor.files import digest, printable
+from extractor.isolation import IsolatedReading
 from extractor.settings import Settings, load_settings
-from extractor.source import Source, new_receipt_id
+from extractor.source import Extract, Source, new_receipt_id
 from schemas.record import Record
-
-Extract = Callable[[Sequence[Source]], list[Record | ExtractorError]]
-"""Reads a batch: a record, or the reason why there is none, for every source in its order."""
 
 
 def read_receipts(
@@ -32,7 +32,8 @@ def read_receipts(
         paths: Images or PDFs.
         settings: Those of the working directory (`receipts.toml`, `RECEIPTS_*`) by default.
         on_error: Called with a file that cannot be read and its error, after which the others go on.
-        extract: Who reads; by default what the settings ask for, loaded anew. `Extraction.from_settings(settings).read` serves many calls.
+        extract: Who reads; by default what the settings ask for, in processes of its own. An `IsolatedReading` serves many calls, and
+            `Extraction.from_settings(settings).read` reads in this process.
     Raises:
         ExtractorError: A file cannot be read and there is no `on_error`, or a setting is wrong.
     """
@@ -49,13 +50,45 @@ def read_files(
     paths: Iterable[Path], settings: Settings, *, extract: Extract | None = None
 ) -> Iterator[tuple[Path, Record | ExtractorError]]:
     """Each path with its record, or with the reason why it has none, in the order given; the arguments are those of `read_receipts`."""
-    extract = extract or Extraction.from_settings(settings).read
-    remaining = iter(paths)
-    while batch := list(itertools.islice(remaining, settings.work.batch_size)):
-        sources = [_source_of(path) for path in batch]
-        results = iter(extract([source for source in sources if isinstance(source, Source)]))
-        for path, source in zip(batch, sources, strict=True):
-            yield path, (next(results) if isinstance(source, Source) else source)
+    waiting: deque[tuple[Path, InputError | None]] = deque()
+
+    def sources() -> Iterator[Source]:
+        for path in paths:
+            source = _source_of(path)
+            waiting.append((path, source if isinstance(source, InputError) else None))
+            if isinstance(source, Source):
+                yield source
+
+    with _reading(settings, extract) as read_each:
+        for result in read_each(sources()):
+            yield from _refused(waiting)
+            yield waiting.popleft()[0], result
+        yield from _refused(waiting)
+
+
+@contextmanager
+def _reading(settings: Settings, extract: Extract | None) -> Iterator[Callable[[Iterable[Source]], Iterator[Record | ExtractorError]]]:
+    """Who reads: `extract` batch by batch, else what the settings ask for, in processes of its own that end with the block."""
+    if extract is not None:
+        yield partial(_in_batches, extract, settings.work.batch_size)
+        return
+    reading = IsolatedReading.from_settings(settings)
+    try:
+        yield reading.read_each
+    finally:
+        reading.close()
+
+
+def _in_batches(extract: Extract, size: int, sources: Iterable[Source]) -> Iterator[Record | ExtractorError]:
+    remaining = iter(sources)
+    while batch := list(itertools.islice(remaining, size)):
+        yield from extract(batch)
+
+
+def _refused(waiting: deque[tuple[Path, InputError | None]]) -> Iterator[tuple[Path, InputError]]:
+    """The paths in front that nobody reads, with the reason."""
+    while waiting and (error := waiting[0][1]):
+        yield waiting.popleft()[0], error
 
 
 def _source_of(path: Path) -> Source | InputError:

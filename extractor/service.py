@@ -2,14 +2,16 @@
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from extractor.clock import Clock, SystemClock
 from extractor.db import Database
-from extractor.errors import ConfigError, StorageError
+from extractor.errors import ConfigError, ReaderDown, Stopped, StorageError
 from extractor.events import FolderEvents
 from extractor.files import storage_errors
 from extractor.inbox import Check, Inbox
@@ -17,10 +19,10 @@ from extractor.instance import InstanceLock
 from extractor.job import Job, JobState
 from extractor.ledger import Ledger
 from extractor.outbox import Outbox
-from extractor.pages import PageLimits, check_complete
-from extractor.pipeline import Extract, Pipeline
+from extractor.pipeline import Pipeline
 from extractor.pulse import Pulse
 from extractor.settings import Settings
+from extractor.source import Extract
 from extractor.steps import AtStep, Step, go_on
 from extractor.store import Store
 from extractor.supervisor import Crew, Supervisor
@@ -125,25 +127,22 @@ def build(
     clock, telemetry = clock or SystemClock(), telemetry or Telemetry()
     pulse = Pulse(clock.monotonic, hung_seconds=settings.work.hung_seconds)
     archive = open_archive(settings, clock=clock, at_step=at_step)
-    inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check or _check(settings), telemetry, pulse), clock)
-    steps = (archive.database, archive.ledger, archive.store, archive.outbox, extract or _extraction(settings))
-    pipeline = Pipeline(*steps, at_step=at_step, telemetry=telemetry)
+    again = partial(build, extract=extract, check=check, clock=clock, at_step=at_step, telemetry=telemetry)
+    isolated: list[IsolatedReading | IsolatedCheck] = []
     batch = settings.work.batch_size
+    if check is None:
+        isolated.append(check := IsolatedCheck.from_settings(settings))
+    if extract is None:
+        isolated.append(reading := IsolatedReading.from_settings(settings))
+        reading.start()
+        extract, batch = reading, reading.batch_size
+    inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check, telemetry, pulse), clock)
+    steps = (archive.database, archive.ledger, archive.store, archive.outbox, extract)
+    pipeline = Pipeline(*steps, at_step=at_step, telemetry=telemetry)
     worker = Worker(archive.ledger, pipeline, clock, batch_size=batch, at_step=at_step, pulse=pulse, telemetry=telemetry)
-    return Service(
-        archive,
-        inbox,
-        worker,
-        clock,
-        pulse=pulse,
-        telemetry=telemetry,
-        build_again=lambda changed: build(changed, extract=extract, check=check, clock=clock, at_step=at_step, telemetry=telemetry),
-    )
-
-
-def _check(settings: Settings) -> Check:
-    limits = PageLimits(**settings.limits.model_dump())
-    return lambda path: check_complete(path, limits)
+    service = Service(archive, inbox, worker, clock, pulse=pulse, telemetry=telemetry, build_again=again, isolated=isolated)
+    telemetry.reader_restarts = lambda: service.restarts().total()
+    return service
 
 
 def _timed(check: Check, telemetry: Telemetry, pulse: Pulse) -> Check:
@@ -155,15 +154,11 @@ def _timed(check: Check, telemetry: Telemetry, pulse: Pulse) -> Check:
     return timed
 
 
-def _extraction(settings: Settings) -> Extract:
-    from extractor.extraction import Extraction  # noqa: PLC0415 -- brings the OCR engine
-
-    return Extraction.from_settings(settings).read
-
-
 class Service:
     """Inbox and worker, each in its thread; the caller's thread waits for orders.
 
+    Args:
+        isolated: Whose processes end with the service.
     Attributes:
         pulse: Whether its threads go on.
         telemetry: What they have done.
@@ -179,6 +174,7 @@ class Service:
         pulse: Pulse,
         telemetry: Telemetry,
         build_again: Callable[[Settings], "Service"],
+        isolated: Sequence[IsolatedReading | IsolatedCheck] = (),
     ) -> None:
         self.archive = archive
         self.pulse = pulse
@@ -187,6 +183,7 @@ class Service:
         self._worker = worker
         self._clock = clock
         self._build_again = build_again
+        self._isolated = isolated
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._supervisor = Supervisor()
@@ -208,6 +205,10 @@ class Service:
     def stop(self) -> None:
         """Tells the service to stop; may be called from any thread and from signal handlers."""
         self._supervisor.stop()
+
+    def restarts(self) -> Counter[str]:
+        """How many processes for reading and checking were replaced, by reason: crashed, hung, memory, recycled."""
+        return sum((each.restarts for each in self._isolated), Counter[str]())
 
     def reload(self) -> None:
         """Tells whoever runs this service to read the settings anew, as SIGHUP does."""
@@ -249,8 +250,12 @@ class Service:
     def _ask_to_stop(self) -> None:
         for event in (self._stop, self._wake, self._worker.wake):
             event.set()
+        for each in self._isolated:
+            each.drain()
 
     def _hand_back(self, in_time: bool) -> None:  # noqa: FBT001 -- the signature of Crew.hand_back
+        for each in self._isolated:
+            each.close()
         try:
             released = self.archive.ledger.release(self._worker.name)
         except StorageError as error:
@@ -266,7 +271,9 @@ class Service:
             with FolderEvents(self._inbox.root, self._on_touch, poll=settings.poll, poll_seconds=settings.poll_seconds):
                 try:
                     self._scan_until_stopped()
-                except StorageError as error:
+                except Stopped:
+                    break
+                except (StorageError, ReaderDown) as error:
                     logger.warning("scan_failed", extra={"error": str(error)})
                     self.pulse.trouble(INBOX, "cannot be listed now")
             self._stop.wait(min(settings.rescan_seconds, LONGEST_WAIT_SECONDS))

@@ -31,6 +31,7 @@ class InboxSettings(_Section):
     rescan_seconds: float = Field(default=60.0, gt=0, description="How often the folder is listed even without events.")
     poll: bool = Field(default=False, description="Look instead of waiting for events: for network shares.")
     poll_seconds: float = Field(default=2.0, gt=0, description="How often to look when polling.")
+    check_seconds: float = Field(default=60.0, gt=0, description="A file that takes longer to decode fails.")
     ignore: tuple[str, ...] = Field(default=(), description="File name patterns to leave alone, besides the built-in ones.")
 
 
@@ -48,7 +49,11 @@ class ReaderSettings(_Section):
 
     name: str = Field(default="auto", description="`auto`, `ocr` or `vision`.")
     ocr_engine: Literal["auto", "faster-paddle", "rapidocr"] = Field(default="auto", description="Who reads text.")
-    threads: int = Field(default=0, ge=0, description="CPU threads for OCR; 0 for all cores.")
+    threads: int = Field(default=0, ge=0, description="CPU threads for OCR, divided among the processes; 0 for all cores.")
+    processes: int = Field(default=0, ge=0, description="Receipts read at the same time; 0 for what cores and memory allow.")
+    receipt_seconds: float = Field(default=300.0, gt=0, description="Time after which reading a receipt counts as hung.")
+    memory_mb: int = Field(default=4000, ge=500, description="Memory that a reading process may take (watched on Linux).")
+    recycle_receipts: int = Field(default=1000, gt=0, description="Receipts after which a reading process is replaced.")
     max_rungs: int = Field(default=2, ge=0, description="How many times a receipt is asked again.")
     reask_seconds: float = Field(default=60.0, ge=0, description="Time after which no further question is begun.")
 

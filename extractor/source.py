@@ -1,9 +1,13 @@
 """One file to read, as it travels from the pipeline to whoever extracts its record."""
 
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from extractor.errors import ExtractorError
+from schemas.record import Record
 
 RECEIPT_ID_LENGTH = 26
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -28,6 +32,10 @@ class Source:
     receipt_id: str
     received_at: datetime
     tags: tuple[str, ...] = ()
+
+
+Extract = Callable[[Sequence[Source]], list[Record | ExtractorError]]
+"""Reads a batch: a record, or the reason why there is none, for every source in its order."""
 
 
 def new_receipt_id(received_at: datetime) -> str:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 logger = logging.getLogger(__name__)
 
-STOP_SECONDS = 10.0
-"""Time that a receipt in hand has to finish after a request to stop; then it goes back into the queue."""
+STOP_SECONDS = 9.0
+"""Time that receipts in hand have to finish after a request to stop; then they go back into the queue: all in all within 10 seconds."""
 
 
 def _nothing(*_: object) -> None:

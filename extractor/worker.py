@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from extractor.clock import Clock
-from extractor.errors import ExtractorError, ReaderUnavailable, Remedy, StorageError
+from extractor.errors import ExtractorError, ReaderDown, ReaderUnavailable, Remedy, Stopped, StorageError
 from extractor.job import Job, JobState
 from extractor.ledger import LeaseLost, Ledger
 from extractor.pipeline import Outcome, Pipeline
@@ -21,6 +21,7 @@ PART = "worker"
 """Its name among the signs of life."""
 
 TROUBLE = "results cannot be stored or filed now"
+READER_TROUBLE = "no reader can be started now"
 """For strangers, who may not see the paths in the error; the log has them."""
 
 SHORTEST_WAIT_SECONDS = 0.5
@@ -64,9 +65,10 @@ class Worker:
             try:
                 self.run_once(stop)
                 wait = self._wait_seconds()
-            except StorageError as error:
-                logger.warning("storage_unavailable", extra={"error": str(error)})
-                self._pulse.trouble(PART, TROUBLE)
+            except (StorageError, ReaderDown) as error:
+                is_reader = isinstance(error, ReaderDown)
+                logger.warning("reader_down" if is_reader else "storage_unavailable", extra={"error": str(error)})
+                self._pulse.trouble(PART, READER_TROUBLE if is_reader else TROUBLE)
                 wait = LONGEST_WAIT_SECONDS
             self._pulse.beat(PART, waits_seconds=wait)
             self.wake.wait(wait)
@@ -77,8 +79,9 @@ class Worker:
 
         Raises:
             StorageError: The ledger cannot be used now.
+            ReaderDown: The reader cannot be started now; what was claimed goes back with the next run.
         """
-        self._ledger.release(self.name)  # what a storage error has left in this worker's hands
+        self._ledger.release(self.name)  # what an error has left in this worker's hands
         worked = self._file_due()
         while not stop.is_set():
             self._pulse.beat(PART)
@@ -102,7 +105,7 @@ class Worker:
         self._pulse.beat(PART)
         try:
             return self._pipeline.read(jobs)
-        except StorageError:
+        except (StorageError, ReaderDown):
             raise  # no fault of the files
         except Exception as error:
             logger.exception("reading_crashed", extra={"files": [job.name for job in jobs]})
@@ -119,6 +122,8 @@ class Worker:
             logger.info("receipt_stored", extra=fields | {"status": outcome.record.status.value})
         elif error is None:
             logger.info("file_withdrawn", extra=fields)
+        elif isinstance(error, Stopped):
+            logger.info("reading_stopped", extra=fields)  # its lease ends with this worker
         elif isinstance(error, LeaseLost):
             logger.warning("lease_lost", extra=fields)
         else:

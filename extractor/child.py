@@ -1,0 +1,352 @@
+"""One child process and the pipe to it: started, asked, timed out, kept within its memory, ended; and why it died.
+
+The child is a fresh interpreter that runs nothing of the main program: scripts need no guard, threads and CUDA are no danger. It works
+on one message at a time. It ends when its parent ends, however that happens, and leaves the signals of a stop (Ctrl-C, SIGTERM) to it.
+"""
+
+import contextlib
+import logging
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from extractor.errors import ExtractorError, ReaderUnavailable
+
+logger = logging.getLogger(__name__)
+
+STOP_SECONDS = 5.0
+"""Time that a process has to end by itself before it is killed."""
+
+TICK_SECONDS = 0.1
+"""How often the parent looks at the clock and at a child's memory while it waits: a child that fills memory takes some 300 MB meanwhile."""
+
+OUT_OF_MEMORY = 86
+"""Exit code of a child whose allocation was refused."""
+
+Answer = TypeVar("Answer")
+
+_START = "import sys; sys.path[:] = sys.argv[2:]; from extractor.child import main; main(int(sys.argv[1]))"
+
+
+class Reason(StrEnum):
+    """Why a child was lost."""
+
+    CRASHED = "crashed"
+    HUNG = "hung"
+    MEMORY = "memory"
+
+
+class ChildDied(ReaderUnavailable):
+    """The child is gone, and with it what it was working on. The message says how it ended, as the end of a sentence."""
+
+    reason = Reason.CRASHED
+
+
+class Servant(Protocol):
+    """What works in the child.
+
+    Attributes:
+        greeting: What the parent is told when it is ready.
+    """
+
+    greeting: Any
+
+    def __call__(self, message: Any, /) -> Any:
+        """The reply. An `ExtractorError` is handed to the parent; any other exception is a bug and ends the child."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Order:
+    """The first message: what to be."""
+
+    make: Callable[[], Servant]
+    idle_seconds: float | None
+
+
+class Child:
+    """A running child; its first answer is its greeting.
+
+    Args:
+        make: Makes the servant, in the child; must be picklable.
+        name: What it does, for the log: "reading".
+        start_seconds: Time until the greeting must be there.
+        idle_seconds: Time without a message after which it ends by itself; never without.
+        memory_mb: What it may take of the machine's memory; watched on Linux only, where the system tells. A hard limit is no choice:
+            native code aborts where an allocation is refused, and nobody would know why.
+    Raises:
+        ReaderUnavailable: No process can be started now.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Servant],
+        *,
+        name: str,
+        start_seconds: float,
+        idle_seconds: float | None = None,
+        memory_mb: int | None = None,
+    ) -> None:
+        self.name = name
+        self._memory_mb = memory_mb
+        self._answer: tuple[str, Any] | None = None
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                # In a process group of its own Ctrl-C does not reach it. Its stdin is never written to: it closes when this process ends.
+                self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+                    [sys.executable, "-P", "-c", _START, str(theirs.fileno()), *sys.path],
+                    stdin=subprocess.PIPE,
+                    stdout=2,
+                    pass_fds=[theirs.fileno()],
+                    process_group=0,
+                )
+        except OSError as error:
+            ours.close()
+            raise ReaderUnavailable(f"The {name} process cannot be started ({error.strerror}). It is tried again.") from error
+        self._pipe = Connection(ours.detach())
+        try:
+            self.ask(_Order(make, idle_seconds), start_seconds)
+        except BaseException:  # what cannot be pickled
+            self.kill()
+            raise
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it waits for a message: false also where it is about to end."""
+        if self._pipe.closed or self._process.poll() is not None:
+            return False
+        with contextlib.suppress(EOFError, OSError):
+            while self._pipe.poll(0):  # only log lines come unasked
+                self._take(self._pipe.recv())
+            return True
+        return False
+
+    def ask(self, message: object, seconds: float) -> None:
+        """Sends a message, which has to be answered in this time."""
+        self._seconds, self._deadline, self._answer = seconds, time.monotonic() + seconds, None
+        with contextlib.suppress(OSError):  # it has died: that is its answer
+            self._pipe.send((*_levels(), message))
+
+    def has_answered(self) -> bool:
+        """Whether `answer` has something to say. To be asked every `TICK_SECONDS`: this is where the limits are enforced."""
+        try:
+            while self._answer is None and self._pipe.poll(0):
+                self._take(self._pipe.recv())
+        except Exception as error:  # noqa: BLE001 -- the end of the pipe, or whatever a damaged process has sent
+            self._answer = "error", self._post_mortem(error)
+        if self._answer is None:
+            self._enforce_limits()
+        return self._answer is not None
+
+    def answer(self) -> Any:
+        """The reply to the last message, once `has_answered`.
+
+        Raises:
+            ExtractorError: What the child raised.
+            ChildDied: It died, or was killed for its time or memory.
+        """
+        assert self._answer is not None  # noqa: S101 -- see above
+        kind, value = self._answer
+        if kind == "error":
+            raise value
+        return value
+
+    def call(self, message: object, seconds: float) -> Any:
+        """The reply to a message, waited for; raises as `answer` does."""
+        self.ask(message, seconds)
+        return self.wait()
+
+    def wait(self) -> Any:
+        """The reply to the last message, waited for; raises as `answer` does."""
+        while not self.has_answered():
+            wait_for([self])
+        return self.answer()
+
+    def hang_up(self) -> None:
+        """Closes the pipe, whereupon a child that has nothing to do ends by itself."""
+        self._pipe.close()
+
+    def end(self) -> None:
+        """Ends the child, by force if it does not hang up in time; its memory is free afterwards."""
+        self.hang_up()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """Ends the child at once."""
+        self.hang_up()
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def _take(self, message: tuple[str, Any]) -> None:
+        kind, value = message
+        if kind != "log":
+            self._answer = message
+        elif (listener := logging.getLogger(value.name)).isEnabledFor(value.levelno):
+            listener.handle(value)
+
+    def _enforce_limits(self) -> None:
+        if time.monotonic() > self._deadline:
+            reason, story = Reason.HUNG, f"gave no answer in {self._seconds:.0f} s and was stopped"
+        elif self._memory_mb is not None and memory_mb(self.pid) > self._memory_mb:
+            reason, story = Reason.MEMORY, f"took more than {self._memory_mb} MB of memory and was stopped"
+        else:
+            return
+        self.kill()
+        self._answer = "error", _died(reason, story)
+
+    def _post_mortem(self, cause: Exception) -> ChildDied:
+        if not isinstance(cause, EOFError | OSError):
+            logger.error("child_answer_damaged", extra={"process": self.name, "error": repr(cause)})
+            self.kill()
+        self.end()
+        code = self._process.returncode
+        if code == OUT_OF_MEMORY:
+            return _died(Reason.MEMORY, "ran out of memory")
+        if code >= 0:
+            return _died(Reason.CRASHED, f"ended with exit code {code}")
+        hint = ", perhaps by the system for lack of memory" if code == -signal.SIGKILL else ""
+        return _died(Reason.CRASHED, f"was killed by {_signal_name(-code)}{hint}")
+
+
+def wait_for(children: Collection[Child], seconds: float = TICK_SECONDS) -> None:
+    """Returns as soon as one of the children has something to say, or after this time."""
+    connection.wait([child._pipe for child in children if not child._pipe.closed], seconds)  # noqa: SLF001 -- of this module
+
+
+def memory_mb(pid: int) -> float:
+    """Resident memory of a process in MB; 0 where the system does not say."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _died(reason: Reason, story: str) -> ChildDied:
+    error = ChildDied(story)
+    error.reason = reason
+    return error
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _levels() -> tuple[int, int]:
+    """What is logged now, by libraries and by us."""
+    return logging.getLogger().level, logging.getLogger("extractor").getEffectiveLevel()
+
+
+def _received(pipe: Connection) -> Any:
+    """The next message; from now on so much is logged as in the parent when it was sent."""
+    root_level, level, message = pipe.recv()
+    logging.getLogger().setLevel(root_level)
+    logging.getLogger("extractor").setLevel(level)
+    return message
+
+
+class _Wire:
+    """The child's end of the pipe: one message at a time, whichever thread sends it."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._lock = threading.Lock()
+
+    def send(self, kind: str, value: object) -> None:
+        data = pickle.dumps((kind, value))
+        with self._lock, contextlib.suppress(BrokenPipeError):  # the parent is gone: so are we, soon
+            self._pipe.send_bytes(data)
+
+
+class _LogToParent(logging.Handler):
+    """Log lines travel to the parent, which writes them where and as it writes its own."""
+
+    def __init__(self, wire: _Wire) -> None:
+        super().__init__()
+        self._wire = wire
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            if record.exc_info:
+                record.exc_text = logging.Formatter().formatException(record.exc_info)
+            record.msg, record.args, record.exc_info = record.getMessage(), None, None
+            self._wire.send("log", record)
+        except Exception:  # noqa: BLE001 -- a line that cannot travel must not end the work; this tells of it on stderr
+            self.handleError(record)
+
+
+def main(descriptor: int) -> None:
+    """The child: does what it is told through this socket until its parent is gone, or it was idle for long."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    _die_with_parent()
+    with Connection(descriptor) as pipe, contextlib.suppress(EOFError, ConnectionError):  # the parent has hung up
+        wire = _Wire(pipe)
+        logging.getLogger().handlers[:] = [_LogToParent(wire)]
+        order: _Order = _received(pipe)
+        servant = _answered(wire, order.make)
+        if servant is None:
+            return
+        wire.send("reply", servant.greeting)
+        while pipe.poll(order.idle_seconds):
+            message = _received(pipe)
+            _answered(wire, partial(_serve, wire, servant, message))
+
+
+def _serve(wire: _Wire, servant: Servant, message: object) -> None:
+    wire.send("reply", servant(message))
+
+
+def _answered(wire: _Wire, work: Callable[[], Answer]) -> Answer | None:
+    """What the work gives; `None` where it raised an error that the parent has been told."""
+    try:
+        return work()
+    except ExtractorError as error:
+        wire.send("error", error)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)  # at once: everything else would need memory
+    except Exception:
+        logger.exception("child_crashed")
+        sys.exit(1)
+    return None
+
+
+def _die_with_parent() -> None:
+    """Lets the system end this process as soon as its stdin closes, also within native code: SIGIO ends who does not handle it.
+
+    On macOS SIGIO is ignored unless handled; there the process ends when it next looks at its pipe.
+    """
+    import fcntl  # noqa: PLC0415 -- not on Windows
+
+    fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+    with contextlib.suppress(OSError):  # where memory is short, the system shall take this process and not the service
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
