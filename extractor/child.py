@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
@@ -104,20 +105,25 @@ class Child:
         self._memory_mb = memory_mb
         self._answer: tuple[str, Any] | None = None
         ours, theirs = socket.socketpair()
+        stdin, lifeline = os.pipe()  # nothing is written to it; it closes when this process ends
         try:
             with theirs:
-                # In a process group of its own Ctrl-C does not reach it. Its stdin is never written to: it closes when this process ends.
                 self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
                     [sys.executable, "-P", "-c", _START, str(theirs.fileno()), *sys.path],
-                    stdin=subprocess.PIPE,
+                    stdin=stdin,
                     stdout=2,
                     pass_fds=[theirs.fileno()],
-                    process_group=0,
+                    process_group=0,  # of its own: Ctrl-C does not reach it
                 )
         except OSError as error:
+            os.close(lifeline)
             ours.close()
             raise ReaderUnavailable(f"The {name} process cannot be started ({error.strerror}). It is tried again.") from error
+        finally:
+            os.close(stdin)
         self._pipe = Connection(ours.detach())
+        # Also where somebody forgets to end it.
+        self._kill = weakref.finalize(self, _kill, self._process, self._pipe, Connection(lifeline, readable=False))
         try:
             self.ask(_Order(make, idle_seconds), start_seconds)
         except BaseException:  # what cannot be pickled
@@ -196,11 +202,7 @@ class Child:
 
     def kill(self) -> None:
         """Ends the child at once."""
-        self.hang_up()
-        self._process.kill()
-        self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._kill()
 
     def _take(self, message: tuple[str, Any]) -> None:
         kind, value = message
@@ -231,6 +233,13 @@ class Child:
             return _died(Reason.CRASHED, f"ended with exit code {code}")
         hint = ", perhaps by the system for lack of memory" if code == -signal.SIGKILL else ""
         return _died(Reason.CRASHED, f"was killed by {_signal_name(-code)}{hint}")
+
+
+def _kill(process: subprocess.Popen[bytes], *ends: Connection) -> None:
+    for end in ends:
+        end.close()
+    process.kill()
+    process.wait()
 
 
 def wait_for(children: Collection[Child], seconds: float = TICK_SECONDS) -> None:

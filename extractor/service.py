@@ -16,6 +16,7 @@ from extractor.events import FolderEvents
 from extractor.files import storage_errors
 from extractor.inbox import Check, Inbox
 from extractor.instance import InstanceLock
+from extractor.isolation import IsolatedCheck, IsolatedReading
 from extractor.job import Job, JobState
 from extractor.ledger import Ledger
 from extractor.outbox import Outbox
