@@ -36,7 +36,8 @@ def slow_extraction(sources: Sequence[Source]) -> list[Record | ExtractorError]:
 
 def serve(settings: Settings, is_up: Event) -> None:
     """The real service in a process of its own."""
-    service = build(settings, extract=slow_extraction)
+    # Checked in this process: a new one for each service would take most of the time between two kills.
+    service = build(settings, extract=slow_extraction, check=lambda path: check_complete(path, PageLimits()))
     check_complete(
         draw_image(settings.inbox_dir.parent / "warm.png"), PageLimits()
     )  # imports the decoder: kills shall hit work, not imports
