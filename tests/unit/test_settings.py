@@ -188,7 +188,7 @@ def test_template_lists_every_setting_and_its_lines_work(tmp_path: Path) -> None
     )
     assert full.model_copy(update={"locale": plain.locale, "metrics": plain.metrics}) == plain  # what is not set by default
     assert full.locale.country == "DE"
-    assert len(tomllib.loads(uncommented)["inbox"]) == 6
+    assert len(tomllib.loads(uncommented)["inbox"]) == 7
 
 
 def test_every_setting_has_a_description() -> None:
