@@ -259,6 +259,12 @@ class Ledger:
         """Jobs in these states (all without any), oldest first."""
         return self._select(*([JobRow.state.in_(states)] if states else []), limit=limit)
 
+    def newest(self, *states: JobState, limit: int) -> tuple[Job, ...]:
+        """Jobs in these states (all without any), the last that arrived first."""
+        statement = select(*_COLUMNS).where(*([JobRow.state.in_(states)] if states else [])).order_by(JobRow.receipt_id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return tuple(_from_row(row) for row in connection.execute(statement))
+
     def job(self, receipt_id: str) -> Job | None:
         """The job with this identifier."""
         return next(iter(self._select(JobRow.receipt_id == receipt_id, limit=1)), None)
@@ -298,6 +304,21 @@ class Ledger:
         with self._database.read() as connection:
             rows = connection.execute(select(*_COLUMNS).where(JobRow.state.in_(states)).order_by(*order).limit(limit))
             return tuple(_from_row(row) for row in rows)
+
+    def places(self, *, after: tuple[str, int] = ("", 0), before: str | None = None, limit: int) -> tuple[Job, ...]:
+        """Jobs that have a place in the outbox, whether they are there already or not, in order of place and id.
+
+        Args:
+            after: `filed_as` and `id` of the last job that is known already.
+            before: Only places that sort before this text.
+        """
+        place, job_id = JobRow.filed_as, JobRow.id
+        statement = (
+            select(*_COLUMNS).where(place >= after[0], or_(place > after[0], job_id > after[1])).order_by(place, job_id).limit(limit)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(statement if before is None else statement.where(place < before)).all()
+        return tuple(_from_row(row) for row in rows)
 
     def _select(self, *conditions: ColumnElement[bool], limit: int | None) -> tuple[Job, ...]:
         statement = select(*_COLUMNS).where(*conditions).order_by(*_ORDER).limit(limit)

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,21 @@ from schemas.record import Record
 FAILED, DUPLICATES, WORK = "failed", "duplicates", ".work"
 SHORT_ID_LENGTH = 8
 """Of the random end of a receipt's id: 40 bits, so that two receipts with one name in one month do not meet."""
+
+
+@dataclass(frozen=True)
+class Filed:
+    """A file that lies in the outbox once its job is closed.
+
+    Attributes:
+        place: Relative to the outbox.
+        sha256: Of its bytes; `None` for JSON files.
+        may_be_gone: Whether people were told that they may delete it.
+    """
+
+    place: str
+    sha256: str | None
+    may_be_gone: bool = False
 
 
 class Outbox:
@@ -119,6 +135,15 @@ class Outbox:
         """The JSON file that says why a file lies in `failed/` or `duplicates/`."""
         kind = "duplicate" if filed_as.startswith(f"{DUPLICATES}/") else "error"
         return self.root / f"{filed_as}.{kind}.json"
+
+    def files_of(self, job: Job) -> tuple[Filed, ...]:
+        """The files that a closed job has in the outbox: the original, and the JSON beside it."""
+        if job.filed_as is None or job.state is JobState.WITHDRAWN:
+            return ()
+        is_record, may_be_gone = job.state in {JobState.STORED, JobState.DONE}, job.state is JobState.DUPLICATE
+        beside = self.record_path(job.filed_as) if is_record else self.notice_path(job.filed_as)
+        original = (Filed(job.filed_as, job.sha256, may_be_gone),) if job.sha256 else ()  # what was refused stays in the inbox
+        return (*original, Filed(beside.relative_to(self.root).as_posix(), None, may_be_gone))
 
     # Filing
 

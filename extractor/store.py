@@ -1,7 +1,7 @@
 """Records in SQLite: saved with their parts, found again whole. The only file that queries them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Insert, Select, Text, bindpara
 
 from extractor import tables
 from extractor.db import Database
-from extractor.tables import Base, ReceiptRow
+from extractor.tables import Base, JobRow, ReceiptRow
 from schemas.receipt import amounts_of
 from schemas.record import Record, RecordStatus
 from schemas.values import minor_digits, to_minor
@@ -79,6 +79,18 @@ class Store:
     def get(self, receipt_id: str) -> Record | None:
         """The record with this identifier."""
         return next(self._records(select(ReceiptRow.record_json).where(ReceiptRow.receipt_id == receipt_id)), None)
+
+    def json_of(self, receipt_ids: Collection[str]) -> dict[str, str]:
+        """The records with these identifiers, as the JSON text that the database has, by identifier."""
+        found = select(ReceiptRow.receipt_id, ReceiptRow.record_json).where(ReceiptRow.receipt_id.in_(receipt_ids))
+        with self._database.read() as connection:
+            return {row.receipt_id: row.record_json for row in connection.execute(found)}
+
+    def without_file(self) -> tuple[str, ...]:
+        """Identifiers of records that no file's job belongs to, which only damage can bring about."""
+        orphans = select(ReceiptRow.receipt_id).where(~exists().where(JobRow.receipt_id == ReceiptRow.receipt_id))
+        with self._database.read() as connection:
+            return tuple(connection.scalars(orphans))
 
     def list(
         self,

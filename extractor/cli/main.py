@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from extractor.cli import about, ask, evaluate, filing, records, status
+from extractor.cli import about, ask, evaluate, filing, keeping, records, status
 from extractor.cli.options import Invocation
 from extractor.cli.text import tell
 from extractor.errors import ExtractorError, StorageError
@@ -31,6 +31,9 @@ app.command("search")(records.search)
 app.command("export")(records.export)
 app.command("retry")(filing.retry)
 app.command("status")(status.status)
+app.command("backup")(keeping.backup)
+app.command("restore")(keeping.restore)
+app.command("verify")(keeping.verify)
 app.command("doctor")(about.doctor)
 app.command("schema")(about.schema)
 app.command("eval")(evaluate.evaluate)

@@ -153,7 +153,7 @@ def _write_files(archive: "Archive", output: Format, limit: int) -> None:
     from extractor.cli.formats import write_jobs
     from extractor.cli.tables import job_table, stdout
 
-    newest = sorted(archive.ledger.jobs(), key=lambda job: job.receipt_id, reverse=True)[:limit]
+    newest = archive.ledger.newest(limit=limit)
     if output is Format.TABLE:
         stdout().print(job_table(newest))
     else:
@@ -166,9 +166,9 @@ def _tell_why(archive: "Archive", records: "list[Record]", limit: int) -> None:
 
     if any(record.review_reasons for record in records):
         stdout().print(review_table(records))
-    jobs = archive.ledger.jobs(JobState.QUEUED, JobState.READING, JobState.STORED, JobState.FAILED)
+    jobs = archive.ledger.newest(JobState.QUEUED, JobState.READING, JobState.STORED, JobState.FAILED, limit=limit)
     if jobs:
-        stdout().print(job_table(sorted(jobs, key=lambda job: job.receipt_id, reverse=True)[:limit]))
+        stdout().print(job_table(jobs))
 
 
 def _write(records: "Iterable[Record]", output: Format) -> None:

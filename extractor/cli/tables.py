@@ -1,13 +1,15 @@
 """Records become tables and pages for people."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 
 from pydantic import BaseModel
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -51,6 +53,26 @@ def track(results: Iterable[Result], total: int, *, is_shown: bool) -> Iterator[
     columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr(), transient=True, disable=not is_shown, redirect_stdout=False) as progress:
         yield from progress.track(results, total=total)
+
+
+class Bar:
+    """A context manager that shows on stderr how far something is; what is written to stderr meanwhile appears above the bar."""
+
+    def __init__(self, *, is_shown: bool) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=stderr(), transient=True, disable=not is_shown, redirect_stdout=sys.stdout.isatty())
+        self._task = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Shows that `done` of `total` is done."""
+        self._progress.update(self._task, description=what, completed=done, total=total)
 
 
 def record_table(rows: Iterable[Row]) -> Table:

@@ -10,7 +10,23 @@ import pytest
 from schemas.record import Record
 from tests.acceptance.conftest import Installation
 
-COMMANDS = ("init", "watch", "add", "read", "list", "show", "search", "export", "retry", "doctor", "schema", "eval")
+COMMANDS = (
+    "init",
+    "watch",
+    "add",
+    "read",
+    "list",
+    "show",
+    "search",
+    "export",
+    "retry",
+    "backup",
+    "restore",
+    "verify",
+    "doctor",
+    "schema",
+    "eval",
+)
 HEAVY = (
     "sqlalchemy",
     "alembic",
@@ -75,7 +91,7 @@ def test_init_makes_the_settings_file_that_is_named(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "etc").iterdir()} >= {"my.toml", "inbox", "outbox", "receipts.db"}
 
 
-@pytest.mark.parametrize("command", [("list",), ("show", "x"), ("search", "x"), ("export",)])
+@pytest.mark.parametrize("command", [("list",), ("show", "x"), ("search", "x"), ("export",), ("backup", "x"), ("verify",)])
 def test_looking_makes_no_database(tmp_path: Path, command: tuple[str, ...]) -> None:
     """In the wrong folder, a command says so (2) and leaves nothing behind."""
     done = Installation(tmp_path).run(*command, code=2)

@@ -257,3 +257,24 @@ def test_eval_measures_against_labels(installation: Installation, samples: dict[
     assert "total is '987.65'" in shown
     assert "987.65" in sheet.read_text()
     assert "nowhere.jsonl" in installation.run("eval", "nowhere.jsonl", folder, code=3).stderr
+
+
+def test_a_backup_is_verified_and_restored(worked: Installation, tmp_path: Path) -> None:
+    """What was worked off fits together; after a restoration on an empty machine it does so there; a lost file is told of (1)."""
+    assert worked.run("verify").stdout == ""
+    worked.run("backup", str(tmp_path / "all.tar"), "--with-files")
+    assert "there already" in worked.run("backup", str(tmp_path / "all.tar"), code=3).stderr
+
+    other = Installation(tmp_path)
+    assert "receipts verify" in other.run("restore", "all.tar").stderr
+    assert "move that file away" in other.run("restore", "all.tar", code=2).stderr
+
+    assert other.run("verify", "--format", "json").stdout == "[]\n"
+    assert other.records() == worked.records()
+    gone = next(path for path in other.outbox.glob("20*/*/*.jpg"))
+    gone.unlink()
+    (other.outbox / "note.txt").write_text("?")
+    lines = other.run("verify", code=1).stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == [f"missing    {gone}", f"unknown    {other.outbox / 'note.txt'}"]
+    rows = list(csv.DictReader(io.StringIO(other.run("verify", "--format", "csv", code=1).stdout)))
+    assert [(row["what"], row["path"]) for row in rows] == [("missing", str(gone)), ("unknown", str(other.outbox / "note.txt"))]

@@ -237,6 +237,16 @@ def test_a_retry_that_the_inbox_has_overtaken_changes_nothing(ledger: Ledger) ->
     assert ledger.requeue(failed, Path("lunch.jpg")).state is JobState.FAILED
 
 
+def test_files_are_listed_newest_first(ledger: Ledger, clock: ManualClock) -> None:
+    """However many there are, only the last ones are looked at; states narrow them."""
+    for number in range(5):
+        enqueue(ledger, f"{number}.jpg")
+        clock.advance(1)
+    ledger.reject(arrival("broken.jpg"), ENCRYPTED)
+    assert [job.name for job in ledger.newest(limit=3)] == ["broken.jpg", "4.jpg", "3.jpg"]
+    assert [job.name for job in ledger.newest(JobState.QUEUED, limit=2)] == ["4.jpg", "3.jpg"]
+
+
 def test_names_that_are_not_utf8_come_back_as_they_were(ledger: Ledger) -> None:
     """The path is the file system's bytes; the name is printable."""
     job = enqueue(ledger, "caf\udce9.jpg", "bytes")
