@@ -1,13 +1,12 @@
 """Schema becomes the first question; issues become the next, narrower one. Pure."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from extractor.readers.interface import Issue, Look, Question
 from schemas.answer import ReceiptAnswer
 
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"
 """Filed with every record; changes whenever `prompt` or `answer_schema` would give another text for the same question."""
 
 FIRST = Question()
@@ -67,7 +66,10 @@ def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
         name = node["$ref"].rsplit("/", 1)[1]
         part = _inlined(definitions[name], definitions)
         if name in REQUIRED_IN_PARTS:
-            part["required"] = list(REQUIRED_IN_PARTS[name])
+            # What must be stated comes first, so that a grammar forces its keys.
+            required, properties = list(REQUIRED_IN_PARTS[name]), part["properties"]
+            part["required"] = required
+            part["properties"] = {key: properties[key] for key in dict.fromkeys([*required, *properties])}
         return part
     kept = {key: value for key, value in node.items() if key not in {"title", "default", "description"}}
     if "properties" in kept:  # names of fields are not keywords: a field may well be called `description`
@@ -84,17 +86,19 @@ _RULES = """Rules:
 def prompt(question: Question) -> str:
     """The instruction for a model that sees the pages: what to copy, how, and (asked again) what was wrong.
 
-    The text goes into the user's turn after the image; the answer must fit `answer_schema(question)`.
+    The text goes into the user's turn after the image. It shows no example: the answer is held to `answer_schema(question)` by whoever
+    runs the model, and every token of the prompt is read again for every receipt.
     """
+    schema = answer_schema(question)
     lines = [_opening(question), "", "Fields:"]
     for name in asked_fields(question):
         description = ReceiptAnswer.model_fields[name].description
-        lines.append(f"- {name}: {description}")
+        lines.append(f"- {name}: {description}{_parts(schema['properties'][name])}")
     if not question.is_first:
         lines.append("- missing: for every field above that has no value, whether it is not_printed, unreadable or cut_off.")
         lines += ["", "Why you are asked again:"]
         lines += [f"- {issue.field}: {issue.message}" for issue in question.issues]
-    lines += ["", _RULES, "", "Answer with one JSON object and nothing else:", json.dumps(_example(question), separators=(",", ":"))]
+    lines += ["", _RULES, "", "Answer with one compact JSON object that has these fields, in this order, and nothing else."]
     return "\n".join(lines)
 
 
@@ -104,18 +108,9 @@ def _opening(question: Question) -> str:
     return "Look at this receipt once more and copy only the following fields from it."
 
 
-def _example(question: Question) -> dict[str, Any]:
-    """The answer's shape, with the type of each value in its place."""
-    schema = answer_schema(question)
-    return {name: _shape(part) for name, part in schema["properties"].items()}
-
-
-def _shape(node: dict[str, Any]) -> Any:
+def _parts(node: dict[str, Any]) -> str:
+    """What a field is made of: the parts of a list's rows, or the values to choose from."""
     if node.get("type") == "array":
-        items = node["items"]
-        return [{name: _shape(items["properties"][name]) for name in items["required"]}]
-    if "enum" in node:
-        return "|".join(node["enum"])
-    options = node.get("anyOf", [node])
-    shapes = [str(_shape(option)) if option.get("type") != "null" else "null" for option in options] if "anyOf" in node else ["string"]
-    return " or ".join(shapes)
+        return f" Each with {', '.join(node['items']['required'])}."
+    choices = [value for option in node.get("anyOf", [node]) for value in option.get("enum", ())]
+    return f" One of {', '.join(choices)}." if choices else ""
