@@ -80,11 +80,14 @@ class Question:
         fields: Top-level fields of `ReceiptAnswer` that are wanted; empty for all.
         issues: Why they are asked (again); empty in a first question.
         look: How to look.
+        draft: Answer text of another reader, from which a model may guess ahead what it is going to say. It must never be told of it,
+            and never say anything else because of it: the two readers confirm each other only while they are independent.
     """
 
     fields: tuple[str, ...] = ()
     issues: tuple[Issue, ...] = ()
     look: Look = Look()
+    draft: str = ""
 
     @property
     def is_first(self) -> bool:

@@ -40,11 +40,13 @@ class Counted:
         return self._inner.run(feeds, wanted)
 
 
-def charges(row: int) -> Ask:
-    return Ask((f"Copy the charges. {'x ' * row}",), CHARGES, max_tokens=200)
+def charges(row: int, draft: str = "") -> Ask:
+    return Ask((f"Copy the charges. {'x ' * row}",), CHARGES, max_tokens=200, draft=draft)
 
 
-def said(engine: "MllamaEngine", pictures: Sequence[Image.Image], max_run: int) -> tuple[list[Said], Counted]:
+def said(
+    engine: "MllamaEngine", pictures: Sequence[Image.Image], max_run: int, ask: Callable[[int], Ask] = charges
+) -> tuple[list[Said], Counted]:
     """Answers of all pictures, and the steps that they took."""
     counted: list[Counted] = []
 
@@ -55,7 +57,7 @@ def said(engine: "MllamaEngine", pictures: Sequence[Image.Image], max_run: int) 
     sight = with_steps(engine, counting, max_run=max_run)
     for picture in pictures:
         sight.add(picture)
-    answers: Any = sight.ask({row: charges(row) for row in range(len(pictures))})
+    answers: Any = sight.ask({row: ask(row) for row in range(len(pictures))})
     return [answers[row] for row in range(len(pictures))], counted[0]
 
 
@@ -79,3 +81,38 @@ def test_a_row_takes_as_many_steps_as_it_has_choices(make_engine: MakeEngine, pi
     assert tuple(json.loads(answer.text)) == FIELDS
     assert chosen < len(answer.tokens)
     assert len(counted.runs) == chosen
+
+
+def free(row: int, draft: str = "") -> Ask:
+    return Ask((f"Read. {'x ' * row}",), None, max_tokens=40, draft=draft)
+
+
+@pytest.mark.parametrize("ask", [charges, free], ids=["grammar", "free text"])
+@pytest.mark.parametrize("draft", ["right", "neighbour's", "spoilt"])
+def test_drafts_change_nothing_but_the_number_of_steps(
+    ask: Callable[..., Ask], draft: str, make_engine: MakeEngine, pictures: list[Image.Image]
+) -> None:
+    """A right draft saves steps, a wrong one costs none, and the answers are the same token for token."""
+    plain, slowly = said(make_engine(), pictures, 8, ask)
+    texts = [answer.text for answer in plain]
+    drafts = {
+        "right": texts,
+        "neighbour's": [*texts[1:], texts[0]],
+        "spoilt": [text[: len(text) // 2] + "?" + text[len(text) // 2 + 1 :] for text in texts],
+    }[draft]
+    fast, quickly = said(make_engine(), pictures, 8, lambda row: ask(row, drafts[row]))
+    assert [answer.tokens for answer in fast] == [answer.tokens for answer in plain]
+    for quick, slow in zip(fast, plain, strict=True):
+        assert quick.logprobs == pytest.approx(slow.logprobs, abs=1e-4)
+    assert len(quickly.runs) <= len(slowly.runs)
+    if draft == "right":
+        assert len(quickly.runs) < 0.8 * len(slowly.runs)
+
+
+def test_an_answer_that_was_guessed_is_cut_off_like_any(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """At its limit exactly, also in the middle of a guess or of what is forced."""
+    whole = said(make_engine(), pictures[:1], 8, free)[0][0]
+    for most in range(1, 20):
+        (answer,), _ = said(make_engine(), pictures[:1], 8, lambda row, most=most: Ask(free(row).turns, None, most, whole.text))
+        assert answer.tokens == whole.tokens[:most]
+        assert answer.is_cut_off

@@ -21,7 +21,7 @@ def grammars(loaded_mllama: "Loaded") -> Grammars:
 
 def allowed(grammars: Grammars, row: Row, vocabulary: int) -> set[int]:
     masks = grammars.blank(1)
-    grammars.fill([row], masks)
+    grammars.fill([(row, ())], masks)
     return set(torch.isfinite(masked(torch.zeros(1, vocabulary), masks))[0].nonzero()[:, 0].tolist())
 
 

@@ -1,11 +1,13 @@
 """Answers are spoken many rows side by side: finished rows leave, waiting rows enter, each keeps to its grammar.
 
-What a grammar forces is not asked for: it goes into the next step together with the token before it, so a step may take several tokens of
-a row. While the GPU works on a step the CPU prepares the masks for what is picked after it. One small copy goes each way.
+What a grammar forces is not asked for: it goes into the next step together with the token before it. So does what a row is likely to say
+next: the step shows what the model picks after each guessed token, and as long as it picks what was guessed, one step says several tokens.
+The answer is the one that steps of one token give. While the GPU works on a step the CPU prepares the masks for what is picked after it.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 
@@ -41,6 +43,14 @@ class Seat:
         return self.fed == len(self.speaker.tokens)
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """A row that is to pick, and the tokens that were fed ahead for it on trial: it picks once after each."""
+
+    seat: Seat
+    guesses: tuple[int, ...] = ()
+
+
 class Decoder:
     """Lets rows speak until they are done.
 
@@ -52,9 +62,10 @@ class Decoder:
     def __init__(self, steps: Steps, grammars: Grammars, ends: Collection[int], *, on_cuda: bool) -> None:
         self._steps, self._grammars, self._ends = steps, grammars, frozenset(ends)
         self.max_rows = steps.max_rows
-        self._masks = grammars.blank(self.max_rows, pinned=on_cuda)
-        self._picked = torch.zeros(self.max_rows, dtype=torch.int64, pin_memory=on_cuda)
-        self._logprobs = torch.zeros(self.max_rows, dtype=torch.float32, pin_memory=on_cuda)
+        most = max(rows * steps.most(rows) for rows in range(1, self.max_rows + 1)) + self.max_rows
+        self._masks = grammars.blank(most, pinned=on_cuda)
+        self._picked = torch.zeros(most, dtype=torch.int64, pin_memory=on_cuda)
+        self._logprobs = torch.zeros(most, dtype=torch.float32, pin_memory=on_cuda)
         self._event = torch.cuda.Event() if on_cuda else None
 
     def run(self, admit: Callable[[int], Sequence[Seat]], heard: Callable[[Speaker, bytes], None]) -> Iterator[Speaker]:
@@ -70,8 +81,7 @@ class Decoder:
         live: list[Seat] = []
         while True:
             live = [seat for seat in live if not seat.speaker.is_done]
-            logits = self._step(live)
-            choosing = [seat for seat in live if seat.is_to_pick]
+            choices, logits = self._step(live)
             room = self.max_rows - len(live)
             entering = admit(room) if room else ()
             live += entering
@@ -80,48 +90,56 @@ class Decoder:
             for seat in entering:
                 heard(seat.speaker, seat.speaker.begin(self._grammars))
                 if seat.is_to_pick:
-                    choosing.append(seat)
+                    choices.append(_Choice(seat))
                     logits.append(seat.logits[None])
-            self._pick(choosing, logits)
-            yield from self._listen(choosing, heard)
-            yield from (seat.speaker for seat in entering if seat.speaker.is_done and seat not in choosing)
+            self._pick(choices, logits)
+            self._listen(choices, heard)
+            yield from (seat.speaker for seat in live if seat.speaker.is_done)
 
-    def _step(self, live: Sequence[Seat]) -> list[torch.Tensor]:
-        """Queues a step over what the rows have said since the last one; gives logits for the rows that then are to pick, in order."""
+    def _step(self, live: Sequence[Seat]) -> tuple[list[_Choice], list[torch.Tensor]]:
+        """Queues a step over what the rows have said since the last one, and may say next; gives logits for each pick, in order."""
         if not live:
-            return []
+            return [], []
         most = self._steps.most(len(live))
-        feeds, wanted, tokens = [], [], 0
+        feeds, choices, wanted, fed = list[RowFeed](), list[_Choice](), list[int](), 0
         for seat in live:
-            said = seat.speaker.tokens[seat.fed : seat.fed + most]
-            feeds.append(RowFeed(said, seat.length + seat.fed, seat.text.start, seat.image.start, seat.image.size))
-            tokens += len(said)
-            if seat.fed + len(said) == len(seat.speaker.tokens):
-                wanted.append(tokens - 1)
+            tokens = seat.speaker.tokens[seat.fed : seat.fed + most]
+            certain = len(tokens)
+            if seat.fed + certain == len(seat.speaker.tokens):
+                guesses = seat.speaker.guess(most - certain, self._grammars)
+                choices.append(_Choice(seat, tuple(guesses)))
+                tokens = [*tokens, *guesses]
+                wanted += range(fed + certain - 1, fed + len(tokens))
+            feeds.append(RowFeed(tokens, seat.length + seat.fed, seat.text.start, seat.image.start, seat.image.size))
+            fed += len(tokens)
         logits = self._steps.run(feeds, wanted)
-        for seat, feed in zip(live, feeds, strict=True):
-            seat.fed += len(feed.tokens)
-        return [logits]
+        for seat in live:
+            seat.fed = min(len(seat.speaker.tokens), seat.fed + most)
+        return choices, [logits]
 
-    def _pick(self, choosing: Sequence[Seat], logits: Sequence[torch.Tensor]) -> None:
-        """Queues the choice of each row's next token, and its copy to the host."""
-        rows = len(choosing)
-        if rows:
-            self._grammars.fill([seat.speaker.grammar for seat in choosing], self._masks)
+    def _pick(self, choices: Sequence[_Choice], logits: Sequence[torch.Tensor]) -> None:
+        """Chooses tokens on the GPU and brings them to the host."""
+        if choices:
+            self._grammars.fill([(choice.seat.speaker.grammar, choice.guesses) for choice in choices], self._masks)
             scores = torch.cat(list(logits)).float()
-            allowed = masked(scores, self._masks[:rows].to(scores.device, non_blocking=True))
+            count = len(scores)
+            allowed = masked(scores, self._masks[:count].to(scores.device, non_blocking=True))
             token = allowed.argmax(dim=-1)
             logprob = scores.gather(1, token[:, None])[:, 0] - scores.logsumexp(dim=-1)
-            self._picked[:rows].copy_(token, non_blocking=True)
-            self._logprobs[:rows].copy_(logprob, non_blocking=True)
+            self._picked[:count].copy_(token, non_blocking=True)
+            self._logprobs[:count].copy_(logprob, non_blocking=True)
         if self._event is not None:
             self._event.record()
             self._event.synchronize()
 
-    def _listen(self, choosing: Sequence[Seat], heard: Callable[[Speaker, bytes], None]) -> Iterator[Speaker]:
-        """Tells each row what was picked for it; yields those that are done."""
-        for seat, token, logprob in zip(choosing, self._picked.tolist(), self._logprobs.tolist(), strict=False):
-            speaker = seat.speaker
-            heard(speaker, speaker.hear(token, logprob, self._grammars, self._ends))
-            if speaker.is_done:
-                yield speaker
+    def _listen(self, choices: Sequence[_Choice], heard: Callable[[Speaker, bytes], None]) -> None:
+        """Tells each row what was picked for it, as far as its guesses were right."""
+        picks = iter(zip(self._picked.tolist(), self._logprobs.tolist(), strict=True))
+        for choice in choices:
+            speaker, own = choice.seat.speaker, list(islice(picks, 1 + len(choice.guesses)))
+            for (token, logprob), guess in zip(own, (*choice.guesses, None), strict=True):
+                if choice.seat.is_to_pick:  # else the grammar has forced what comes here
+                    heard(speaker, speaker.hear(token, logprob, self._grammars, self._ends))
+                if speaker.is_done or speaker.tokens[choice.seat.fed] != guess:
+                    break
+                choice.seat.fed += 1

@@ -21,11 +21,13 @@ class Ask:
         turns: What was said so far, the user first and last; the image belongs to the first turn.
         schema: JSON schema that the answer must fit; `None` for free text.
         max_tokens: Tokens after which the answer is cut off.
+        draft: Text that the answer is likely to repeat; it makes the answer quicker, and changes nothing in it.
     """
 
     turns: tuple[str, ...]
     schema: Mapping[str, Any] | None = None
     max_tokens: int = 1024
+    draft: str = ""
 
 
 @dataclass(frozen=True)

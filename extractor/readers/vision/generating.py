@@ -110,7 +110,7 @@ class _Guide:
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         if self._steps:
             self._listen(input_ids[:, -1].tolist())
-        self._grammars.fill([speaker.grammar for speaker in self._speakers], self._masks)
+        self._grammars.fill([(speaker.grammar, ()) for speaker in self._speakers], self._masks)
         allowed = masked(scores, self._masks.to(scores.device))
         for index, speaker in enumerate(self._speakers):
             token = speaker.tokens[self._steps] if len(speaker.tokens) > self._steps else min(self._ends) if speaker.is_done else None

@@ -38,6 +38,15 @@ class Row:
         """Whether the answer is complete, and nothing may follow."""
         return self.matcher is not None and self.error is None and self.matcher.is_stopped()
 
+    def tries(self, token: int) -> bool:
+        """Whether it allows the token; it has then moved on by it, and can go back."""
+        return self.matcher is not None and self.matcher.try_consume_tokens([token]) == 1
+
+    def goes_back(self, tokens: int) -> None:
+        """Takes back so many tokens."""
+        if self.matcher is not None and tokens:
+            self.matcher.rollback(tokens)
+
     def forced(self) -> list[int]:
         """The tokens that must come next, as the tokenizer writes them; none where the row has a choice.
 
@@ -98,17 +107,36 @@ class Grammars:
         """Masks (rows, words) int32 in host memory that allow everything."""
         return torch.full((rows, self.words), -1, dtype=torch.int32, pin_memory=pinned)
 
-    def fill(self, rows: Sequence[Row], masks: torch.Tensor) -> None:
-        """Writes what each row allows next into the first `len(rows)` of `masks`, a contiguous int32 tensor in host memory.
+    def tokens(self, text: bytes) -> list[int]:
+        """The tokens that a text is written in."""
+        tokens: list[int] = self._tokenizer.tokenize_bytes(text)
+        return tokens
 
-        A matcher that has finished allows the end token alone, and goes on doing so.
+    def fill(self, ways: Sequence[tuple[Row, Sequence[int]]], masks: torch.Tensor) -> None:
+        """Writes what rows allow: for each the mask of what may come next, then one more after each of the tokens given with it, in turn.
+
+        A mask after a token that the row does not allow holds nothing of sense. Rows are left where they are. A matcher that has finished
+        allows the end token alone, and goes on doing so.
+
+        Args:
+            masks: (at least as many, words), contiguous int32 in host memory.
         """
-        constrained = [(row.matcher, index) for index, row in enumerate(rows) if row.is_constrained]
-        for index, row in enumerate(rows):
+        places, place = list[int](), 0
+        for row, ahead in ways:
+            places.append(place)
+            place += 1 + len(ahead)
             if not row.is_constrained:
-                masks[index].fill_(-1)
-        if constrained:
-            self._executor.unsafe_compute_mask_ptr(constrained, masks.data_ptr(), self.words * masks.element_size(), len(rows))
+                masks[places[-1] : place].fill_(-1)
+        walking = [index for index, (row, _) in enumerate(ways) if row.is_constrained]
+        taken = [0] * len(ways)
+        while walking:
+            jobs = [(ways[index][0].matcher, places[index] + taken[index]) for index in walking]
+            self._executor.unsafe_compute_mask_ptr(jobs, masks.data_ptr(), self.words * masks.element_size(), len(masks))
+            walking = [index for index in walking if taken[index] < len(ways[index][1]) and ways[index][0].tries(ways[index][1][taken[index]])]
+            for index in walking:
+                taken[index] += 1
+        for (row, _), count in zip(ways, taken, strict=True):
+            row.goes_back(count)
 
 
 def masked(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:

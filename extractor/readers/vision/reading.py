@@ -12,6 +12,7 @@ from extractor.questions import answer_schema, asked_fields, prompt
 from extractor.readers.interface import Answer, Document, Evidence, Look, Question, ReaderError
 from extractor.readers.vision.engine import Ask, Said, Sight
 from extractor.readers.vision.evidence import evidence_of
+from extractor.readers.vision.guessing import draft_of
 from extractor.readers.vision.images import View, views_of
 from extractor.readers.vision.merging import LISTS, item_offsets, merged
 
@@ -47,7 +48,7 @@ class VisionReading:
         `Look.samples` changes nothing: answers are not sampled.
         """
         shown = {row: self._show(row, question.look) for row, question in questions.items()}
-        asks = {part.row: self._ask(questions[row]) for row, parts in shown.items() for part in parts}
+        asks = {part.row: self._ask(row, questions[row]) for row, parts in shown.items() for part in parts}
         said = self._sight.ask(asks)
         return {row: self._answer([(part.view, said[part.row]) for part in parts], questions[row]) for row, parts in shown.items()}
 
@@ -64,11 +65,12 @@ class VisionReading:
             self._shown[key] = tuple(_Shown(view, self._sight.add(view.image)) for view in views_of(self._documents[row], look))
         return self._shown[key]
 
-    def _ask(self, question: Question) -> Ask:
+    def _ask(self, row: int, question: Question) -> Ask:
         fields = asked_fields(question)
         is_short = not question.is_first and not LISTS.intersection(fields)
         most = min(self._max_tokens, TOKENS_PER_FIELD * (1 + len(fields))) if is_short else self._max_tokens
-        return Ask((prompt(question),), answer_schema(question), most)
+        draft = draft_of(question, self._documents[row].transcripts)
+        return Ask((prompt(question),), answer_schema(question), most, draft)
 
     @staticmethod
     def _answer(parts: Sequence[tuple[View, Said | ReaderError]], question: Question) -> Answer | ReaderError:

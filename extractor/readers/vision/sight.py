@@ -18,6 +18,7 @@ from extractor.readers.vision.album import Album, Seen, out_of_memory
 from extractor.readers.vision.decoding import Decoder, Seat
 from extractor.readers.vision.engine import Ask, OnText, Said, Stream
 from extractor.readers.vision.grammar import Grammars, Row
+from extractor.readers.vision.guessing import Guesser
 from extractor.readers.vision.layers import TextLayers
 from extractor.readers.vision.memory import Pool, Span
 from extractor.readers.vision.prompting import Prompter
@@ -181,5 +182,5 @@ class _Round:
 
     def _seat(self, waiting: _Waiting, text: Span, seen: Seen, logits: torch.Tensor) -> Seat:
         self._speaking[waiting.row] = text
-        speaker = Speaker(waiting.row, self._grammars.pop(waiting.row).result(), waiting.ask.max_tokens)
+        speaker = Speaker(waiting.row, self._grammars.pop(waiting.row).result(), waiting.ask.max_tokens, Guesser(waiting.ask.draft))
         return Seat(speaker, logits, text, seen.keys, waiting.prefix_size + len(waiting.question))

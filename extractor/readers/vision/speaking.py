@@ -8,6 +8,10 @@ from extractor.errors import BadAnswer
 from extractor.readers.interface import ReaderError
 from extractor.readers.vision.engine import Said
 from extractor.readers.vision.grammar import Grammars, Row
+from extractor.readers.vision.guessing import Guesser
+
+BYTES_PER_TOKEN = 8
+"""Text to guess for each token wanted: tokens are three to four bytes long, and rarely more than this."""
 
 
 @dataclass
@@ -18,6 +22,7 @@ class Speaker:
         row: The caller's number.
         grammar: Its way through its grammar.
         max_tokens: Tokens after which it is cut off.
+        guesser: Knows what it may say next.
         is_done: True once it has ended, was cut off, or left its grammar.
         tokens: All that it has said. What a grammar forces is said at once, in the tokenizer's own tokens, and still has to be fed to the
             model.
@@ -27,6 +32,7 @@ class Speaker:
     row: int
     grammar: Row
     max_tokens: int
+    guesser: Guesser = field(default_factory=lambda: Guesser(""))
     is_done: bool = False
     is_cut_off: bool = False
     began: float = field(default_factory=time.monotonic)
@@ -45,6 +51,14 @@ class Speaker:
             return b""
         return self._say(token, logprob, grammars) + self._forced(grammars)
 
+    def guess(self, most: int, grammars: Grammars) -> list[int]:
+        """Up to `most` tokens that it may say next."""
+        text = self.guesser.guess(BYTES_PER_TOKEN * most) if most > 0 else b""
+        tokens = grammars.tokens(text) if text else []
+        if len(text) == BYTES_PER_TOKEN * most:
+            tokens = tokens[:-1]  # the last may be cut
+        return tokens[: min(most, self.max_tokens - len(self.tokens))]
+
     def _forced(self, grammars: Grammars) -> bytes:
         said = b""
         for token in () if self.is_done else self.grammar.forced():
@@ -55,6 +69,7 @@ class Speaker:
     def _say(self, token: int, logprob: float | None, grammars: Grammars) -> bytes:
         piece = grammars.piece(token)
         self.grammar.accept(token)
+        self.guesser.hear(piece)
         self.tokens.append(token)
         self.pieces.append(piece)
         self.logprobs.append(logprob)
