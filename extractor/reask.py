@@ -107,6 +107,7 @@ class _Row:
     votes: dict[str, list[_Vote]] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     witness: _Votes = field(default_factory=dict)
+    draft: str = ""
     error: ExtractorError | None = None
     outcome: tuple[Normalised, Examination] | None = None
 
@@ -224,7 +225,7 @@ def read_documents(
     if witness is not None:
         with witness.open(documents) as reading:
             for index, answer in reading.ask(dict.fromkeys(range(len(rows)), FIRST)).items():
-                rows[index].witness = _votes_of(answer)
+                rows[index].witness, rows[index].draft = _votes_of(answer), answer.text if isinstance(answer, Answer) else ""
     with reader.open(documents) as reading:
         _ask(reading, rows, "first", dict.fromkeys(range(len(rows)), FIRST))
         for rung in LADDER[: policy.max_rungs]:
@@ -236,7 +237,7 @@ def read_documents(
 
 
 def _ask(reading: Reading, rows: Sequence[_Row], rung: str, questions: Mapping[int, Question]) -> None:
-    answers = reading.ask(questions)
+    answers = reading.ask({index: replace(question, draft=rows[index].draft) for index, question in questions.items()})
     for index, question in questions.items():
         rows[index].take(rung, question, answers[index])
 

@@ -11,7 +11,7 @@ from PIL import Image
 from extractor.errors import BadAnswer, ExtractorError, ReaderUnavailable
 from extractor.ocr.interface import Transcript
 from extractor.pages import Page
-from extractor.questions import ALL_FIELDS
+from extractor.questions import ALL_FIELDS, prompt
 from extractor.readers.interface import Answer, Document, Evidence
 from extractor.reask import LADDER, Outcome, Policy, agree, read_documents
 from extractor.testing import ManualClock, ScriptedReader
@@ -185,6 +185,17 @@ def test_a_witness_that_disagrees_is_a_conflict_and_never_the_value() -> None:
     assert outcome.normalised.receipt.total == Decimal("4.00")
     assert outcome.normalised.fields["total"].state is FieldState.CONFLICT
     assert reader.asked[1][1].fields == ("total",)
+
+
+def test_a_witness_gives_the_draft_from_which_a_model_guesses_and_never_the_question() -> None:
+    """The model is quicker for it and stays independent: its prompt is the same with and without."""
+    witness = said(0.9, total="9,99 EUR")
+    outcome, reader = read(said(total=None), partly(), witness=witness)
+    assert {question.draft for _, question in reader.asked} == {witness.text}
+    assert all("9,99" not in prompt(question) for _, question in reader.asked)
+    assert outcome.normalised.receipt.total is None
+    _, alone = read(said(total=None), partly())
+    assert {question.draft for _, question in alone.asked} == {""}
 
 
 def test_a_witness_answers_nothing_by_itself() -> None:

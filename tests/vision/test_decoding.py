@@ -113,6 +113,7 @@ def test_an_answer_that_was_guessed_is_cut_off_like_any(make_engine: MakeEngine,
     """At its limit exactly, also in the middle of a guess or of what is forced."""
     whole = said(make_engine(), pictures[:1], 8, free)[0][0]
     for most in range(1, 20):
-        (answer,), _ = said(make_engine(), pictures[:1], 8, lambda row, most=most: Ask(free(row).turns, None, most, whole.text))
+        short = Ask(free(0).turns, None, most, whole.text)
+        (answer,), _ = said(make_engine(), pictures[:1], 8, {0: short}.__getitem__)
         assert answer.tokens == whole.tokens[:most]
         assert answer.is_cut_off

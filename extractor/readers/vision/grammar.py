@@ -121,18 +121,19 @@ class Grammars:
         Args:
             masks: (at least as many, words), contiguous int32 in host memory.
         """
-        places, place = list[int](), 0
+        first, place = list[int](), 0
         for row, ahead in ways:
-            places.append(place)
+            first.append(place)
             place += 1 + len(ahead)
             if not row.is_constrained:
-                masks[places[-1] : place].fill_(-1)
+                masks[first[-1] : place].fill_(-1)
         walking = [index for index, (row, _) in enumerate(ways) if row.is_constrained]
         taken = [0] * len(ways)
         while walking:
-            jobs = [(ways[index][0].matcher, places[index] + taken[index]) for index in walking]
+            jobs = [(ways[index][0].matcher, first[index] + taken[index]) for index in walking]
             self._executor.unsafe_compute_mask_ptr(jobs, masks.data_ptr(), self.words * masks.element_size(), len(masks))
-            walking = [index for index in walking if taken[index] < len(ways[index][1]) and ways[index][0].tries(ways[index][1][taken[index]])]
+            left = [(index, ways[index][0], ways[index][1][taken[index]]) for index in walking if taken[index] < len(ways[index][1])]
+            walking = [index for index, row, token in left if row.tries(token)]
             for index in walking:
                 taken[index] += 1
         for (row, _), count in zip(ways, taken, strict=True):
