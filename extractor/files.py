@@ -72,10 +72,22 @@ def digest(path: Path) -> str:
 
 
 def holds(path: Path, sha256: str) -> bool:
-    """Whether a regular file with exactly these bytes lies there."""
+    """Whether a regular file with exactly these bytes lies there.
+
+    Raises:
+        OSError: Something lies there, but cannot be read now.
+    """
     try:
         return digest(path) == sha256
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def is_same_file(one: Path, other: Path) -> bool:
+    """Whether both names are of one file; False where one of them is not there."""
+    try:
+        return os.path.samestat(one.lstat(), other.lstat())
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 
@@ -129,7 +141,29 @@ def move(source: Path, target: Path) -> None:
         hidden.rename(target)
         sync_folder(target.parent)
         source.unlink()
-    sync_folder(target.parent)
+        sync_folder(source.parent)
+    else:
+        sync_folder(target.parent)
+
+
+def rename_to_free(source: Path, target: Path) -> None:
+    """Gives a file another name on its volume; nothing is overwritten, not even what comes in the same moment.
+
+    A crash may leave both names.
+
+    Raises:
+        FileExistsError: Something has the target's name.
+    """
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError) as error:  # FAT and some network shares have no links
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, "already there", os.fspath(target)) from error
+        source.rename(target)
+    else:
+        source.unlink()
 
 
 def sync_folder(folder: Path) -> None:
@@ -139,6 +173,9 @@ def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.EBADF}:  # some network shares have no such thing for folders
+            raise
     finally:
         os.close(descriptor)
 

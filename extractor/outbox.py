@@ -11,8 +11,9 @@ outbox/.work/<receipt id>/lunch.jpg          a private copy while it is read; wh
 import errno
 import json
 import os
+import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from extractor.files import (
     copy_hashed,
     holds,
     is_regular,
+    is_same_file,
     make_folder,
     move,
+    rename_to_free,
     safe_stem,
     safe_suffix,
     storage_errors,
@@ -31,10 +34,13 @@ from extractor.files import (
     write_whole,
 )
 from extractor.job import Job, JobState
+from extractor.source import RECEIPT_ID_LENGTH
 from extractor.steps import AtStep, Step, go_on
 from schemas.record import Record
 
 FAILED, DUPLICATES, WORK = "failed", "duplicates", ".work"
+ASIDE = ".receipts-"
+"""Begins the hidden name in the inbox, followed by the receipt's id, under which a file waits to be removed or moved."""
 SHORT_ID_LENGTH = 8
 """Of the random end of a receipt's id: 40 bits, so that two receipts with one name in one month do not meet."""
 
@@ -71,12 +77,15 @@ class Outbox:
             StorageError: The outbox cannot be written, or the file not be read now.
         """
         copy = self._copy(job)
-        if holds(copy, job.sha256 or ""):
-            return copy
         with storage_errors(copy):
+            if holds(copy, job.sha256 or ""):
+                return copy
             make_folder(copy.parent)
+            hidden = copy.parent / ".copying"  # what has the copy's name is on disk, also after a crash
             for source in (self.inbox_dir / job.path, self._aside(job)):
-                if is_regular(source) and copy_hashed(source, copy) == job.sha256:
+                if is_regular(source) and copy_hashed(source, hidden) == job.sha256:
+                    hidden.replace(copy)
+                    sync_folder(copy.parent)
                     return copy
         self.drop_copy(job)
         return None
@@ -89,13 +98,35 @@ class Outbox:
                 shutil.rmtree(folder)
                 self._at_step(Step.COPY_DROPPED)
 
-    def tidy(self, open_ids: Iterable[str]) -> None:
-        """Removes the private copies of jobs that are not open, which a crash has left behind."""
+    def tidy(self, open_ids: Collection[str], find: Callable[[str], Job | None]) -> None:
+        """Clears away what a crash or a power cut has left behind of jobs that are not open.
+
+        Their private copies are removed, and so are files in the inbox under hidden names, if the same bytes are filed; other ones are
+        given visible names, to be taken like any file.
+
+        Args:
+            find: The job with this `receipt_id`, if there is one.
+        """
         work = self.root / WORK
         with storage_errors(work):
             for folder in sorted(work.iterdir()) if work.is_dir() else ():
                 if folder.name not in open_ids:
                     shutil.rmtree(folder)
+        with storage_errors(self.inbox_dir):
+            for parent, _, names in os.walk(self.inbox_dir):
+                for name in names:
+                    receipt_id = name.removeprefix(ASIDE)
+                    if name.startswith(ASIDE) and len(receipt_id) == RECEIPT_ID_LENGTH and receipt_id not in open_ids:
+                        self._tidy_aside(Path(parent, name), find(receipt_id))
+
+    def _tidy_aside(self, aside: Path, job: Job | None) -> None:
+        if job is None or aside != self._aside(job):  # of another database
+            rename_to_free(aside, _free_name(aside.with_name(f"returned-{aside.name.removeprefix(ASIDE)}"), secrets.token_hex(4)))
+        elif job.filed_as and job.sha256 and holds(self._planned(job), job.sha256) and holds(aside, job.sha256):
+            aside.unlink()
+            sync_folder(aside.parent)
+        else:
+            self._give_back(job)
 
     def _copy(self, job: Job) -> Path:
         return self.root / WORK / job.receipt_id / job.path.name
@@ -125,7 +156,8 @@ class Outbox:
     def is_taken(self, job: Job) -> bool:
         """Whether other bytes than the job's lie where its file is planned to go."""
         place = self._planned(job)
-        return os.path.lexists(place) and not holds(place, job.sha256 or "")
+        with storage_errors(place):
+            return os.path.lexists(place) and not holds(place, job.sha256 or "")
 
     def record_path(self, filed_as: str) -> Path:
         """The JSON file of the record whose original is filed there."""
@@ -182,23 +214,30 @@ class Outbox:
         self.drop_copy(job)
         return is_there
 
+    def has_file(self, job: Job) -> bool:
+        """Whether a file with the job's bytes lies where the job says."""
+        place = self._planned(job)
+        with storage_errors(place):
+            return holds(place, job.sha256 or "")
+
     def bring_back(self, job: Job) -> Path:
-        """Where a failed file lies in the inbox again, relative to it; its notice is removed.
+        """Where a failed file lies in the inbox again, relative to it; its notice is removed first.
 
         Raises:
             StorageError: The file is not in `failed/` any more, or the inbox cannot be written.
         """
-        source = self._planned(job)
-        folder = self.inbox_dir / job.path.parent
+        source, aside = self._planned(job), self._aside(job)
         with storage_errors(source):
-            make_folder(folder)
-            target = _free_name(folder / job.path.name, job.receipt_id)
+            if not is_regular(source):
+                raise FileNotFoundError(errno.ENOENT, "is not there any more", os.fspath(source))
+            make_folder(aside.parent)
             self.notice_path(job.filed_as or "").unlink(missing_ok=True)
             sync_folder(source.parent)
             self._at_step(Step.NOTICE_REMOVED)
-            move(source, target)
+            aside.unlink(missing_ok=True)  # a copy: a crash came between copying to another volume and removing
+            move(source, aside)  # under the hidden name, which nobody else uses
             self._at_step(Step.BROUGHT_BACK)
-        return target.relative_to(self.inbox_dir)
+            return self._give_back(job).relative_to(self.inbox_dir)
 
     def _planned(self, job: Job) -> Path:
         if job.filed_as is None:
@@ -219,12 +258,14 @@ class Outbox:
         """Removes the job's file from the inbox, and only that: a file that has replaced it there stays."""
         if self._set_aside(job):
             self._aside(job).unlink()
+            sync_folder(self._aside(job).parent)  # else it may come back, as a new arrival
             self._at_step(Step.REMOVED)
 
     def _move_from_inbox(self, job: Job, target: Path) -> bool:
         """Whether the job's file lies at `target` now."""
         if holds(target, job.sha256 or ""):
             if self._aside(job).exists():  # a crash came between copying to another volume and removing
+                sync_folder(target.parent)
                 self._take_from_inbox(job)
             return True
         if not self._set_aside(job):
@@ -246,12 +287,23 @@ class Outbox:
             self._at_step(Step.SET_ASIDE)
         if holds(aside, job.sha256 or ""):
             return True
-        aside.rename(_free_name(source, job.receipt_id))
-        self._at_step(Step.GIVEN_BACK)
+        self._give_back(job)
         return False
 
+    def _give_back(self, job: Job) -> Path:
+        """The visible name in the inbox that what has the job's hidden name gets; nothing is overwritten."""
+        aside, target = self._aside(job), self.inbox_dir / job.path
+        if is_same_file(aside, target):  # a crash came between
+            aside.unlink()
+        else:
+            target = _free_name(target, job.receipt_id)
+            rename_to_free(aside, target)
+        sync_folder(target.parent)
+        self._at_step(Step.GIVEN_BACK)
+        return target
+
     def _aside(self, job: Job) -> Path:
-        return (self.inbox_dir / job.path).with_name(f".receipts-{job.receipt_id}")
+        return (self.inbox_dir / job.path).with_name(f"{ASIDE}{job.receipt_id}")
 
 
 def record_json(record: Record) -> bytes:

@@ -60,16 +60,16 @@ class Archive:
         """The failed jobs that are queued again, their files being back in the inbox.
 
         Args:
-            names: Names or ids of the files to retry; all failed ones without any.
+            names: Names or ids of the files to retry; without any, all that are in `failed/` still.
         Raises:
-            StorageError: A file is not in `failed/` any more, or the inbox cannot be written.
+            StorageError: A file that is named is not in `failed/` any more, or the inbox cannot be written.
         """
         wanted = [
             job
             for job in self.ledger.jobs(JobState.FAILED)
             if job.filed_at and job.sha256 and (not names or {job.receipt_id, job.name, Path(job.filed_as or "").name} & set(names))
         ]
-        return tuple(self._retry(job) for job in wanted)
+        return tuple(self._retry(job) for job in wanted if names or self.outbox.has_file(job))
 
     def _retry(self, job: Job) -> Job:
         queued = self.ledger.requeue(job, self.outbox.bring_back(job))
@@ -227,7 +227,7 @@ class Service:
         with InstanceLock(self.archive.settings.database), self._supervisor.signals(can_reload=can_reload):
             self.archive.ledger.reclaim(from_the_dead=True)
             self.archive.at_step(Step.RECLAIMED)
-            self.archive.outbox.tidy(self.archive.ledger.open_ids())
+            self._tidy()
             self.archive.at_step(Step.TIDIED)
             logger.info("service_started", extra={"inbox": str(self._inbox.root), "outbox": str(self.archive.outbox.root)})
             yield self._supervisor
@@ -247,6 +247,13 @@ class Service:
             if getattr(settings, name) != getattr(self.archive.settings, name):
                 raise ConfigError(f"{name} cannot change while the service runs. Stop it, move what lies there, and start it again.")
         return self._build_again(settings)
+
+    def _tidy(self) -> None:
+        ledger = self.archive.ledger
+        try:
+            self.archive.outbox.tidy(ledger.open_ids(), ledger.job)
+        except StorageError as error:
+            logger.warning("not_tidied", extra={"error": str(error)})  # a folder is away; the next start does it
 
     def _ask_to_stop(self) -> None:
         for event in (self._stop, self._wake, self._worker.wake):

@@ -25,7 +25,7 @@ from errno import EXDEV
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["create", "write", "sync file", "sync folder", "rename", "link", "unlink", "mkdir", "rmdir", "put", "take", "commit", "step"]
+Kind = Literal["create", "write", "sync file", "sync folder", "rename", "link", "unlink", "mkdir", "rmdir", "put", "take", "commit"]
 
 NAMES: frozenset[Kind] = frozenset({"create", "rename", "link", "unlink", "mkdir", "rmdir", "put", "take"})
 """Events that change names."""
@@ -66,8 +66,13 @@ class File:
     sure: bytes | None = None
     written: bytes | None = None
 
+    @property
+    def now(self) -> bytes:
+        """Its bytes as programs see them."""
+        return (self.sure or b"") if self.written is None else self.written
+
     def after_power_cut(self, rng: random.Random) -> bytes:
-        """One of the contents that it may have."""
+        """One of the contents that it may have then."""
         if self.written is None:
             return self.sure or b""
         part = self.written[: rng.randrange(len(self.written) + 1)]
@@ -99,17 +104,22 @@ class Tree:
             case "rmdir":
                 self.folders.discard(event.path)
 
-    def make(self, root: Path, contents: Callable[[File], bytes]) -> None:
+    def names(self) -> Iterator[tuple[Path, File, Path | None]]:
+        """Every name with its file, and with the file's first name if it has another one before."""
+        first: dict[int, Path] = {}
+        for path, file in self.files.items():
+            yield path, file, first.get(id(file))
+            first.setdefault(id(file), path)
+
+    def make(self, root: Path) -> None:
         """Makes all of it below `root`, and the database as `receipts.db` there."""
         for folder in sorted(self.folders):
             (root / folder).mkdir(parents=True, exist_ok=True)
-        known: dict[int, Path] = {}  # two names of one file
-        for path, file in self.files.items():
-            if id(file) in known:
-                os.link(known[id(file)], root / path)
+        for path, file, other in self.names():
+            if other:
+                os.link(root / other, root / path)
             else:
-                (root / path).write_bytes(contents(file))
-                known[id(file)] = root / path
+                (root / path).write_bytes(file.now)
         (root / "receipts.db").write_bytes(self.database)
 
 
@@ -244,7 +254,8 @@ class History:
         tree = Tree()
         for index in self._surviving(at, lambda: rng.random() < luck):
             tree.apply(self.events[index], files[index])
-        tree.files = {path: File(file.after_power_cut(rng)) for path, file in tree.files.items()}
+        left = {id(file): File(file.after_power_cut(rng)) for file in tree.files.values()}
+        tree.files = {path: left[id(file)] for path, file in tree.files.items()}
         commits = [event for event in self.events[:at] if event.kind == "commit"]
         last_durable = max(index for index, event in enumerate(commits) if event.is_durable)
         tree.database = rng.choice([commits[last_durable], commits[-1], rng.choice(commits[last_durable:])]).data
@@ -265,8 +276,8 @@ class History:
 def as_past(tree: Tree) -> list[Event]:
     """The events that make the tree, all of it sure."""
     events = [Event("mkdir", folder) for folder in sorted(tree.folders) if folder.parts]
-    for path, file in tree.files.items():
-        events += [Event("create", path), Event("sync file", path, data=file.sure or b"")]
+    for path, file, other in tree.names():
+        events += [Event("link", other, path)] if other else [Event("create", path), Event("sync file", path, data=file.sure or b"")]
     return [*events, *(Event("sync folder", folder) for folder in sorted(tree.folders)), Event("commit", data=tree.database)]
 
 

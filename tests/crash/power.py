@@ -1,10 +1,12 @@
-"""The service is run once under a recorder; then every moment at which it may have been stopped can be tried."""
+"""The service runs under a recorder; then each moment at which it may have been stopped, by a kill or a power cut, can be tried."""
 
 import hashlib
 import random
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, event
@@ -13,34 +15,59 @@ from extractor.db import Database
 from extractor.service import build, open_archive
 from extractor.steps import Step
 from extractor.testing import ScriptedExtraction
-from tests.crash.disk import Event, File, History, Recorder, Tree, as_past
+from tests.crash.disk import Event, History, Recorder, Tree, as_past
 from tests.crash.world import Deed, Plot, Script, ShiftedClock, User, check, problems, settings_in, work_off
 
 
-def first_state(root: Path) -> list[Event]:
-    """An installation in which nothing has happened, and the events that have led to it."""
-    open_archive(settings_in(root)).close()
-    folders = {path.relative_to(root) for path in root.rglob("*") if path.is_dir()}
-    return as_past(Tree({Path(), *folders}, {}, (root / "receipts.db").read_bytes()))
+@dataclass(frozen=True)
+class State:
+    """What is on the disk when the service starts.
+
+    Attributes:
+        past: The events that have led to it.
+        deeds: What users have done until then.
+    """
+
+    tree: Tree
+    past: list[Event]
+    deeds: list[Deed]
 
 
-def record(root: Path, past: Sequence[Event], rng: random.Random, *, is_split: bool, chance: float) -> list[Event]:
-    """All events, past and new, of a run that nothing interrupts, while users come and go."""
+@dataclass(frozen=True)
+class Stop:
+    """A moment at which the service was stopped, and how."""
+
+    is_power_cut: bool
+    at: int
+    state: State
+
+
+def first_state(folder: Path) -> State:
+    """An installation in which nothing has happened."""
+    open_archive(settings_in(folder)).close()
+    folders = {path.relative_to(folder) for path in folder.rglob("*") if path.is_dir()}
+    tree = Tree({Path(), *folders}, {}, (folder / "receipts.db").read_bytes())
+    return State(tree, as_past(tree), [])
+
+
+def run(root: Path, before: State, rng: random.Random, *, is_split: bool, chance: float) -> tuple[list[Event], Counter[Step]]:
+    """All events, past and new, of a run that nothing interrupts while users come and go; and how often each step was taken.
+
+    Args:
+        root: An empty folder.
+        is_split: Whether inbox and outbox are on two volumes.
+        chance: Of something that a user does at a step.
+    """
+    before.tree.make(root)
     settings = settings_in(root)
-    with Recorder(root, past, is_split=is_split) as recorder:
+    with Recorder(root, before.past, is_split=is_split) as recorder:
 
         def tell(deed: Deed, data: bytes) -> None:
             recorder.note(Event(deed.kind, Path("inbox") / deed.path, data=data))
 
-        user = User(settings.inbox_dir, rng, tell, recorder.paused)
-        plot = Plot(user, rng, chance=chance)
-
-        def at_step(step: Step) -> None:
-            recorder.note(Event("step", Path(step)))
-            plot(step)
-
+        plot = Plot(User(settings.inbox_dir, rng, tell, recorder.paused), rng, chance=chance)
         clock = ShiftedClock()
-        service = build(settings, extract=ScriptedExtraction(Script()), check=check, clock=clock, at_step=at_step)
+        service = build(settings, extract=ScriptedExtraction(Script()), check=check, clock=clock, at_step=plot)
         plot.archive = service.archive
         _note_commits(service.archive.database, recorder)
         plot.begin()
@@ -48,7 +75,34 @@ def record(root: Path, past: Sequence[Event], rng: random.Random, *, is_split: b
             service.run_once()
             clock.days += 1
         service.archive.close()
-    return recorder.events
+    return recorder.events, plot.counts
+
+
+def stops(before: State, events: Sequence[Event], rng: random.Random, count: int) -> Iterator[Stop]:
+    """Some moments of such a run, and for each one of the states in which the disk may be then."""
+    history = History(events)
+    for _ in range(count):
+        at = rng.randrange(len(before.past) + 1, len(events) + 1)
+        deeds = before.deeds + [
+            Deed(one.kind, str(one.path.relative_to("inbox")), hashlib.sha256(one.data).hexdigest())
+            for one in events[len(before.past) : at]
+            if one.kind == "put" or one.kind == "take"  # noqa: PLR1714 -- mypy narrows only this
+        ]
+        is_power_cut = rng.random() < 0.7
+        if is_power_cut:
+            tree = history.after_power_cut(at, rng)
+            past = as_past(tree)
+        else:
+            tree, past = history.after_kill(at, rng)
+        yield Stop(is_power_cut, at, State(tree, past, deeds))
+
+
+def wrong_in_the_end(root: Path, state: State, *, is_split: bool) -> list[str]:
+    """What is wrong after the service has gone on from the state until there is nothing left to do."""
+    state.tree.make(root)
+    with Recorder(root, is_split=is_split):
+        work_off(settings_in(root))
+    return problems(settings_in(root), state.deeds)
 
 
 def _note_commits(database: Database, recorder: Recorder) -> None:
@@ -66,17 +120,3 @@ def _note_commits(database: Database, recorder: Recorder) -> None:
 
     event.listen(database._engine, "commit", committing)
     event.listen(database._engine, "checkin", returned)
-
-
-def deeds_in(events: Sequence[Event]) -> list[Deed]:
-    """What users did."""
-    return [
-        Deed(one.kind, str(one.path.relative_to("inbox")), hashlib.sha256(one.data).hexdigest()) for one in events if one.kind in {"put", "take"}
-    ]
-
-
-def go_on(tree: Tree, root: Path, contents: Callable[[File], bytes], deeds: Sequence[Deed]) -> list[str]:
-    """What is wrong after the service has gone on from such a state to the end."""
-    tree.make(root, contents)
-    work_off(settings_in(root))
-    return problems(settings_in(root), deeds)

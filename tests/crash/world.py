@@ -159,24 +159,25 @@ class Plot:
         self._user = user
         self._rng = rng
         self._chance = chance
+        self._goes, self._replaced = (f"{name} {rng.getrandbits(32)}.jpg" for name in ("goes", "replaced"))
 
     def begin(self) -> None:
         """What lies in the inbox before the service starts: one of each kind, one twice, one that goes, one that is replaced."""
         twin = self._user.new_bytes("good")
         for number, kind in enumerate(sorted(set(KINDS))):
-            self._user.put(f"{'trip/' * (number % 2)}{kind}.jpg", self._user.new_bytes(kind))
-        self._user.put("twin.jpg", twin)
-        self._user.put("trip/twin again.jpg", twin)
-        for name in ("goes.jpg", "replaced.jpg"):
+            self._user.put(f"{'trip/' * (number % 2)}{kind} {self._rng.getrandbits(32)}.jpg", self._user.new_bytes(kind))
+        for folder in ("", "trip/"):
+            self._user.put(f"{folder}twin {self._rng.getrandbits(32)}.jpg", twin)
+        for name in (self._goes, self._replaced):
             self._user.put(name, self._user.new_bytes("good"))
 
     def __call__(self, step: Step) -> None:
         self.counts[step] += 1
         is_first = self.counts[step] == 1
         if step is Step.CLAIMED and is_first:
-            self._user.take("goes.jpg")
+            self._user.take(self._goes)
         elif step is Step.READ and is_first:
-            self._user.put("replaced.jpg", self._user.new_bytes("good"))
+            self._user.put(self._replaced, self._user.new_bytes("good"))
         elif step is Step.FILED and self._is_time_to_retry():
             self._retry()
         elif step is not Step.REQUEUED and self._rng.random() < self._chance:
@@ -232,17 +233,26 @@ def _wrong_files(archive: Archive) -> Iterator[str]:
         elif job.state in {JobState.DONE, JobState.FAILED, JobState.DUPLICATE} and job.filed_as:
             place = outbox.root / job.filed_as
             beside = outbox.record_path(job.filed_as) if job.state is JobState.DONE else outbox.notice_path(job.filed_as)
-            if job.state is JobState.FAILED and not place.exists() and any(one.sha256 == job.sha256 for one in jobs if one.id > job.id):
+            if job.state is JobState.FAILED and any(one.sha256 == job.sha256 for one in jobs if one.id > job.id) and not _has(place, job):
                 continue  # it was on its way back when the power went: the inbox has taken it as a new file
-            yield from _wrong_pair(archive, job, place, beside)
-            expected |= {place, beside}
+            is_half_way_back = job.state is JobState.FAILED and not beside.exists()  # its notice goes first
+            yield from _wrong_pair(archive, job, place, None if is_half_way_back else beside)
+            expected |= {place} if is_half_way_back else {place, beside}
     yield from (f"{path} is left" for path in sorted(_files(outbox.root) - expected))
     yield from (f"{path} is left" for path in sorted(_files(outbox.inbox_dir)))
 
 
-def _wrong_pair(archive: Archive, job: Job, place: Path, beside: Path) -> Iterator[str]:
+def _has(place: Path, job: Job) -> bool:
+    """Whether the notice beside the place, if there is one, and the file there are those of the job."""
+    notice = place.with_name(f"{place.name}.error.json")
+    return place.exists() and (not notice.exists() or json.loads(notice.read_bytes())["receipt_id"] == job.receipt_id)
+
+
+def _wrong_pair(archive: Archive, job: Job, place: Path, beside: Path | None) -> Iterator[str]:
     if not place.exists() or hashlib.sha256(place.read_bytes()).hexdigest() != job.sha256:
         yield f"{place} does not hold the bytes of {job.name}, {job.state}"
+    if beside is None:
+        return
     try:
         told = beside.read_bytes()
         if job.state is not JobState.DONE and json.loads(told)["receipt_id"] != job.receipt_id:

@@ -227,12 +227,12 @@ def test_bringing_back_puts_a_failed_file_where_it_was(archive: Archive, outbox:
     assert visible(outbox.root) == []
 
 
-def test_copies_of_closed_jobs_are_tidied(outbox: Outbox, leased_job: Callable[..., Job]) -> None:
+def test_copies_of_closed_jobs_are_tidied(archive: Archive, outbox: Outbox, leased_job: Callable[..., Job]) -> None:
     """What a crash has left is removed at the next start; what is still needed stays."""
     first, second = leased_job("a.jpg"), leased_job("b.jpg")
     outbox.take_copy(first)
     outbox.take_copy(second)
-    outbox.tidy({second.receipt_id})
+    outbox.tidy({second.receipt_id}, archive.ledger.job)
     assert visible(outbox.root) == [f".work/{second.receipt_id}/b.jpg"]
 
 

@@ -236,3 +236,18 @@ def test_states_are_recovered_at_start(settings: Settings, draw: Callable[..., P
     second.run_once()
     assert counts(second) == {JobState.DONE: 1}
     assert list((settings.outbox_dir / ".work").iterdir()) == []
+
+
+def test_a_failed_file_that_somebody_removed_does_not_keep_the_others_from_being_retried(
+    settings: Settings, draw: Callable[..., Path]
+) -> None:
+    """Retrying all passes over it; retrying it by name says that it is gone."""
+    for name in ("gone.png", "here.png"):
+        draw(settings.inbox_dir / name)
+    extraction = ScriptedExtraction(lambda source: Unreadable(f"{source.name} is damaged. Scan it again."))
+    built = build(settings, extract=extraction)
+    built.run_once()
+    (settings.outbox_dir / "failed" / "gone.png").unlink()
+    assert [job.name for job in built.archive.retry()] == ["here.png"]
+    with pytest.raises(StorageError, match="not there any more"):
+        built.archive.retry(["gone.png"])
