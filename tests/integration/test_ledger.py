@@ -20,7 +20,7 @@ from extractor.clock import SystemClock
 from extractor.db import Database
 from extractor.errors import BadAnswer, Encrypted, ReaderUnavailable, StorageError
 from extractor.job import Arrival, Job, JobState, Refused
-from extractor.ledger import LeaseLost, Ledger
+from extractor.ledger import SUSPECTS_TURN, LeaseLost, Ledger
 from extractor.service import Archive
 from extractor.settings import WorkSettings
 from extractor.testing import ManualClock
@@ -153,6 +153,34 @@ def test_a_dead_workers_job_is_taken_over_after_its_lease_and_alone(ledger: Ledg
     clock.advance(1)
     assert [job.name for job in ledger.claim("w2", 5)] != []
     assert ledger.counts() == {JobState.READING: 1, JobState.QUEUED: 2}
+
+
+def test_new_files_do_not_starve_what_was_interrupted(ledger: Ledger) -> None:
+    """A file during which the program died is read soon, and alone, also while new files come faster than they are read."""
+    enqueue(ledger, "interrupted.jpg")
+    ledger.claim("dead", 5)
+    ledger.reclaim(from_the_dead=True)
+    claims = []
+    for number in range(SUSPECTS_TURN):
+        for copy in "abc":
+            enqueue(ledger, f"{number}{copy}.jpg")
+        claims.append([job.name for job in ledger.claim("w", 2)])
+    assert [claim for claim in claims if "interrupted.jpg" in claim] == [["interrupted.jpg"]]
+    assert [name for claim in claims for name in claim if name != "interrupted.jpg"][:4] == ["0a.jpg", "0b.jpg", "0c.jpg", "1a.jpg"]
+
+
+def test_new_files_do_not_starve_retries(ledger: Ledger, clock: ManualClock) -> None:
+    """A file that is to be tried again has its turn among those that came while it waited, by the time that it was due."""
+    enqueue(ledger, "again.jpg")
+    [reading] = ledger.claim("w", 1)
+    ledger.try_again(reading, BUSY)
+    order = []
+    for number in range(20):
+        enqueue(ledger, f"{number}.jpg")
+        enqueue(ledger, f"{number} more.jpg")
+        clock.advance(BACKOFF / 5)
+        order += [job.name for job in ledger.claim("w", 1)]
+    assert order.index("again.jpg") == 10  # two came before it was due for each one that was read: 10 of them
 
 
 def test_a_file_that_kills_every_worker_fails(ledger: Ledger) -> None:
