@@ -1,0 +1,322 @@
+"""What the service does under load, with the reader replaced by a script: nothing lost, nothing twice, memory, order, time.
+
+    python -m bench.load drop  [--files 10000]   so many files at once
+    python -m bench.load share [--files 1000]    so many files, copied in pieces with pauses, found by polling
+    python -m bench.load busy  [--files 300]     so many files, while another program holds the database's write lock now and then
+    python -m bench.load rows FOLDER             start, idling and questions on what `python -m bench.filled FOLDER` has made
+
+Each prints what it has seen, and ends with 1 where something was lost, doubled or left over. Every 50th file is read at the second try.
+"""
+
+import argparse
+import hashlib
+import io
+import multiprocessing
+import os
+import random
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+from PIL import Image
+
+from bench.filled import settings_in
+from bench.overhead import rich_record
+from extractor.errors import ExtractorError, ReaderUnavailable
+from extractor.inbox import Check
+from extractor.job import JobState
+from extractor.service import Archive, build, open_archive
+from extractor.settings import InboxSettings, Settings, WorkSettings
+from extractor.source import Source
+from extractor.verify import Verifier
+from schemas.record import Record
+
+SEED = 20261124
+PATIENCE_SECONDS = 180.0
+"""Without any progress for so long, a run has failed."""
+
+
+def read(sources: Sequence[Source]) -> list[Record | ExtractorError]:
+    """Rich records, without looking at the files; every 50th file needs a second try."""
+    return [_stumbled(source) or rich_record(source) for source in sources]
+
+
+_tried: set[str] = set()
+
+
+def _stumbled(source: Source) -> ReaderUnavailable | None:
+    if int(source.sha256[:8], 16) % 50 or source.sha256 in _tried:
+        return None
+    _tried.add(source.sha256)
+    return ReaderUnavailable(f"{source.name} was not read in time. It is read again.")
+
+
+def picture(dice: random.Random) -> bytes:
+    """A small PNG that no other one equals."""
+    out = io.BytesIO()
+    Image.frombytes("L", (40, 40), dice.randbytes(1600)).save(out, format="PNG")
+    return out.getvalue()
+
+
+@dataclass
+class Run:
+    """What was seen of one run.
+
+    Attributes:
+        dropped: SHA-256 of every file.
+        seconds: From the first file to the last one filed.
+        memory_mb: Resident memory of the service at the start, and with a quarter, half and all of the files filed.
+    """
+
+    dropped: list[str]
+    seconds: float
+    memory_mb: list[float]
+
+
+def serve(settings: Settings, is_up: Event, check: Check | None) -> None:
+    """The service, with the script for a reader, until its process is ended."""
+    service = build(settings, extract=read, check=check)
+    is_up.set()
+    service.run()
+
+
+def work_off(settings: Settings, files: int, drop: Callable[[Path], Iterator[str]], *, check: Check | None = None) -> Run:
+    """Drops files while the service works, and waits until all of them are filed."""
+    archive = open_archive(settings)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bench.load"])
+    is_up = context.Event()
+    service = context.Process(target=serve, args=(settings, is_up, check))
+    service.start()
+    is_up.wait(60)
+    began, dropped, memory = time.perf_counter(), list[str](), [_memory_mb(service.pid)]
+    dropper = threading.Thread(target=lambda: dropped.extend(drop(settings.inbox_dir)))
+    dropper.start()
+    try:
+        marks = [files // 4, files // 2, files]
+        last, changed = -1, time.monotonic()
+        while marks:
+            done = archive.ledger.counts().get(JobState.DONE, 0)
+            if done >= marks[0]:
+                marks.pop(0)
+                memory.append(_memory_mb(service.pid))
+            if done != last:
+                last, changed = done, time.monotonic()
+            if time.monotonic() - changed > PATIENCE_SECONDS:
+                break
+            time.sleep(0.05 if files < 1000 else 0.5)
+        seconds = time.perf_counter() - began
+        dropper.join()
+    finally:
+        service.terminate()
+        service.join(30)
+        archive.close()
+    return Run(dropped, seconds, memory)
+
+
+def _memory_mb(pid: int | None) -> float:
+    """Resident memory of a process on Linux; elsewhere nothing is known."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except FileNotFoundError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def problems(settings: Settings, dropped: Sequence[str]) -> list[str]:
+    """What is wrong after a run: lost, doubled, or left over."""
+    archive = open_archive(settings)
+    jobs = archive.ledger.jobs()
+    done = Counter(job.sha256 for job in jobs if job.state is JobState.DONE)
+    found = [f"{sha256} was filed {done[sha256]} times" for sha256 in dropped if done[sha256] != 1]
+    found += [f"{job.name} is {job.state}" for job in jobs if job.state not in {JobState.DONE, JobState.WITHDRAWN}]
+    found += [f"{path} is still there" for path in settings.inbox_dir.rglob("*") if path.is_file()]
+    records = Counter(record.source_sha256 for record in archive.store.list())
+    found += [f"{sha256} has {records[sha256]} records" for sha256 in dropped if records[sha256] != 1]
+    verifier = Verifier(archive.ledger, archive.store, archive.outbox, settings.database)
+    found += [f"{finding.path} {finding.fact}" for finding in verifier.findings()]
+    archive.close()
+    return found
+
+
+def overtaken(settings: Settings) -> tuple[int, int]:
+    """By how many places a file was filed later than in the order of arrival, at most: those read at once, and those tried again."""
+    archive = open_archive(settings)
+    jobs = sorted((job for job in archive.ledger.jobs(JobState.DONE) if job.filed_at), key=lambda job: job.id)
+    archive.close()
+    place = {job.id: number for number, job in enumerate(sorted(jobs, key=lambda job: (job.filed_at, job.id)))}
+    late = [(place[job.id] - number, job.attempts > 0) for number, job in enumerate(jobs)]
+    return tuple(max((by for by, is_retry in late if is_retry is kind), default=0) for kind in (False, True))  # type: ignore[return-value]
+
+
+# Ways to drop files
+
+
+def at_once(files: int) -> Callable[[Path], Iterator[str]]:
+    """All files, as quickly as they can be written."""
+
+    def drop(inbox: Path) -> Iterator[str]:
+        dice = random.Random(SEED)  # noqa: S311 -- no secrets here
+        pictures = [picture(dice) for _ in range(files)]
+        for number, data in enumerate(pictures):
+            (inbox / f"{number:05d}.png").write_bytes(data)
+        yield from (hashlib.sha256(data).hexdigest() for data in pictures)
+
+    return drop
+
+
+def in_pieces(files: int, *, window: int = 50, pause_seconds: float = 0.3) -> Callable[[Path], Iterator[str]]:
+    """Files that grow piece by piece, so many at a time; every fifth window pauses five times as long, so that half files look settled."""
+
+    def drop(inbox: Path) -> Iterator[str]:
+        dice = random.Random(SEED)  # noqa: S311 -- no secrets here
+        for first in range(0, files, window):
+            pictures = [picture(dice) for _ in range(first, min(first + window, files))]
+            for piece in range(3):
+                for number, data in enumerate(pictures, start=first):
+                    cut = len(data) // 3
+                    with (inbox / f"{number:05d}.png").open("ab" if piece else "wb") as file:
+                        file.write(data[cut * piece : cut * (piece + 1) if piece < 2 else None])
+                time.sleep(pause_seconds * (5 if first // window % 5 == 4 else 1))
+            yield from (hashlib.sha256(data).hexdigest() for data in pictures)
+
+    return drop
+
+
+@contextmanager
+def held_now_and_then(database: Path, *, longest_seconds: float, pause_seconds: float = 0.5) -> Iterator[list[float]]:
+    """Holds the write lock again and again from another connection; gives the seconds that it was held."""
+    stop, held = threading.Event(), list[float]()
+
+    def hold() -> None:
+        dice = random.Random(SEED)  # noqa: S311 -- no secrets here
+        with closing(sqlite3.connect(database, isolation_level=None, timeout=60)) as connection:
+            while not stop.wait(pause_seconds):
+                connection.execute("BEGIN IMMEDIATE")
+                held.append(dice.uniform(0, longest_seconds))
+                stop.wait(held[-1])
+                connection.execute("ROLLBACK")
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        yield held
+    finally:
+        stop.set()
+        thread.join()
+
+
+# Commands
+
+
+def _report(name: str, settings: Settings, run: Run) -> int:
+    found, (plain, retried) = problems(settings, run.dropped), overtaken(settings)
+    rate = len(run.dropped) / run.seconds
+    print(f"{name}: {len(run.dropped)} files in {run.seconds:.1f} s, {rate:.1f} a second ({1000 / rate:.1f} ms each)")
+    print("  memory at the start, with 1/4, 1/2 and all filed: " + ", ".join(f"{value:.0f} MB" for value in run.memory_mb))
+    print(f"  filed later than in the order of arrival by at most {plain} places; those tried again {retried}")
+    print(f"  lost, doubled or left over: {len(found)}", *found[:20], sep="\n    ")
+    return 1 if found else 0
+
+
+def drop(folder: Path, files: int) -> int:
+    settings = settings_in(folder)
+    return _report("drop", settings, work_off(settings, files, at_once(files)))
+
+
+def share(folder: Path, files: int) -> int:
+    inbox = InboxSettings(settle_seconds=1, poll=True, poll_seconds=0.5, rescan_seconds=5)
+    settings = settings_in(folder).model_copy(update={"inbox": inbox})
+    return _report("share", settings, work_off(settings, files, in_pieces(files)))
+
+
+def busy(folder: Path, files: int) -> int:
+    settings = settings_in(folder).model_copy(update={"work": WorkSettings(backoff_seconds=1)})
+    open_archive(settings).close()
+    with held_now_and_then(settings.database, longest_seconds=8) as held:
+        run = work_off(settings, files, at_once(files))
+    code = _report("busy", settings, run)
+    print(f"  the lock was held {len(held)} times, {sum(held):.0f} s in all, {max(held):.1f} s at most")
+    return code
+
+
+QUESTIONS: dict[str, Callable[[Archive], object]] = {
+    "list": lambda archive: list(archive.store.list(limit=50)),
+    "list --since, old days": lambda archive: list(archive.store.list(since=date(2016, 5, 1), until=date(2016, 5, 2), limit=50)),
+    "list --merchant, none found": lambda archive: list(archive.store.list(merchant="no such merchant", limit=50)),
+    "list --tag, none found": lambda archive: list(archive.store.list(tag="no such tag", limit=50)),
+    "list --files": lambda archive: archive.ledger.newest(limit=50),
+    "search, one found": lambda archive: list(archive.store.search("no 050000", limit=50)),
+    "search, all found": lambda archive: list(archive.store.search("flat white", limit=50)),
+    "counts of files and records": lambda archive: (archive.ledger.counts(), archive.store.counts()),
+    "what a scan asks": lambda archive: (archive.ledger.open_paths(), archive.ledger.refused_paths()),
+    "an idle worker's turn": lambda archive: (archive.ledger.release("w"), archive.ledger.to_file(4), archive.ledger.claim("w", 4)),
+    "export, all records": lambda archive: sum(1 for _ in archive.store.list()),
+}
+
+
+def rows(folder: Path) -> int:
+    """Start, questions and idling on a large installation."""
+    began = time.perf_counter()
+    archive = open_archive(settings_in(folder))
+    archive.ledger.reclaim(from_the_dead=True)
+    archive.outbox.tidy(archive.ledger.open_ids())
+    print(f"open, reclaim, tidy: {(time.perf_counter() - began) * 1000:.0f} ms, {sum(archive.ledger.counts().values())} files")
+    for name, ask in QUESTIONS.items():
+        wall, processor = time.perf_counter(), time.process_time()
+        ask(archive)
+        print(f"{name:<28} {(time.perf_counter() - wall) * 1000:9.1f} ms, processor {(time.process_time() - processor) * 1000:9.1f} ms")
+    archive.close()
+    print(f"memory after that: {_memory_mb(os.getpid()):.0f} MB")
+    return idle(folder)
+
+
+def idle(folder: Path, seconds: float = 60.0) -> int:
+    """The processor's share of a service that has nothing to do."""
+    context = multiprocessing.get_context("forkserver")
+    is_up = context.Event()
+    service = context.Process(target=serve, args=(settings_in(folder), is_up, None))
+    service.start()
+    is_up.wait(60)
+    time.sleep(5)
+    before = _processor_seconds(service.pid)
+    time.sleep(seconds)
+    used = _processor_seconds(service.pid) - before
+    print(f"idle: {used:.2f} s of a core in {seconds:.0f} s, that is {100 * used / seconds:.2f} %; {_memory_mb(service.pid):.0f} MB")
+    service.terminate()
+    service.join(30)
+    return 0
+
+
+def _processor_seconds(pid: int | None) -> float:
+    """What a process has used of the processor so far, on Linux."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, files in (("drop", 10_000), ("share", 1000), ("busy", 300)):
+        command = commands.add_parser(name)
+        command.add_argument("--files", type=int, default=files)
+        command.add_argument("--folder", type=Path, help="where to work, to measure another disk")
+    commands.add_parser("rows").add_argument("folder", type=Path)
+    arguments = parser.parse_args()
+    if arguments.command == "rows":
+        return rows(arguments.folder)
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        return {"drop": drop, "share": share, "busy": busy}[arguments.command](Path(folder), arguments.files)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
