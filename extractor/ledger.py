@@ -302,8 +302,10 @@ class Ledger:
 
     def open_counts(self) -> dict[JobState, int]:
         """How many open jobs are in each state that has any."""
+        each = JobRow.state.in_(list(JobState))  # so that SQLite looks up each state instead of counting all rows
+        counted = select(JobRow.state, func.count()).where(each, JobRow.filed_at.is_(None)).group_by(JobRow.state)
         with self._database.read() as connection:
-            rows = connection.execute(select(JobRow.state, func.count()).where(JobRow.filed_at.is_(None)).group_by(JobRow.state)).all()
+            rows = connection.execute(counted).all()
         return {JobState(state): count for state, count in rows}
 
     def oldest_open(self) -> datetime | None:
@@ -311,12 +313,14 @@ class Ledger:
         with self._database.read() as connection:
             return connection.scalar(select(func.min(JobRow.received_at)).where(JobRow.filed_at.is_(None)))
 
-    def last_filed(self, *states: JobState, limit: int) -> tuple[Job, ...]:
-        """Jobs in these states, the last filed one first; those still to be filed go before."""
-        order = (JobRow.filed_at.desc().nulls_first(), JobRow.id.desc())
-        with self._database.read() as connection:
-            rows = connection.execute(select(*_COLUMNS).where(JobRow.state.in_(states)).order_by(*order).limit(limit))
-            return tuple(_from_row(row) for row in rows)
+    def last_filed(self, state: JobState, *, limit: int) -> tuple[Job, ...]:
+        """Jobs in this state, the last filed one first; those still to be filed go before."""
+        of_state = select(*_COLUMNS).where(JobRow.state == state).limit(limit)
+        to_file = of_state.where(JobRow.filed_at.is_(None)).order_by(JobRow.id.desc())
+        filed = of_state.where(JobRow.filed_at.is_not(None)).order_by(JobRow.filed_at.desc(), JobRow.id.desc())
+        with self._database.read() as connection:  # two questions: together they would have to sort all rows of the state
+            rows = [*connection.execute(to_file), *connection.execute(filed)]
+        return tuple(_from_row(row) for row in rows[:limit])
 
     def places(self, *, after: tuple[str, int] = ("", 0), before: str | None = None, limit: int) -> tuple[Job, ...]:
         """Jobs that have a place in the outbox, whether they are there already or not, in order of place and id.

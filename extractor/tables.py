@@ -81,7 +81,7 @@ class JobRow(Base):
             sqlite_where=text("state in ('queued', 'reading', 'stored', 'done') and sha256 is not null"),
         ),
         Index("jobs_due", "state", "next_attempt_at", "id", sqlite_where=text("filed_at is null")),
-        Index("jobs_state", "state"),
+        Index("jobs_state", "state", "filed_at"),
         Index("jobs_filed", "filed_as"),
         Index("jobs_refused", "path", sqlite_where=text(REFUSED)),
     )

@@ -201,7 +201,7 @@ class Verifier:
     def _look_at_hidden(self, path: Path) -> Iterator[Finding]:
         if path.name.startswith(_SET_ASIDE):
             if self._is_closed(path.name.removeprefix(_SET_ASIDE)) and path.exists():
-                way_out = "Give it a visible name; then it is taken as a new file."
+                way_out = "The next start of the service puts it in order."
                 yield Finding(path, What.LEFTOVER, "is hidden from the service, which does not need it", way_out)
         elif path.name.startswith(".") and path.name.endswith(_PART) and _age_seconds(path) > STALE_SECONDS:
             yield Finding(path, What.LEFTOVER, "is a copy that was cut off", "Delete it, and add the file again.")

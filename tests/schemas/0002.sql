@@ -204,7 +204,7 @@ CREATE INDEX ix_receipts_source_sha256 ON receipts (source_sha256);
 CREATE INDEX ix_receipts_transaction_date ON receipts (transaction_date);
 CREATE INDEX receipts_twins ON receipts (merchant_key, transaction_date, total_minor);
 CREATE INDEX jobs_due ON jobs (state, next_attempt_at, id) WHERE filed_at is null;
-CREATE INDEX jobs_state ON jobs (state);
+CREATE INDEX jobs_state ON jobs (state, filed_at);
 CREATE INDEX jobs_refused ON jobs (path) WHERE error_kind = 'Refused';
 CREATE INDEX jobs_filed ON jobs (filed_as);
 CREATE INDEX receipts_status ON receipts (status, receipt_id);

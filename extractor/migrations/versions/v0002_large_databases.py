@@ -9,7 +9,7 @@ down_revision = "0001"
 STATEMENTS = (
     "DROP INDEX jobs_due",
     "CREATE INDEX jobs_due ON jobs (state, next_attempt_at, id) WHERE filed_at is null",
-    "CREATE INDEX jobs_state ON jobs (state)",
+    "CREATE INDEX jobs_state ON jobs (state, filed_at)",
     "CREATE INDEX jobs_refused ON jobs (path) WHERE error_kind = 'Refused'",
     "CREATE INDEX jobs_filed ON jobs (filed_as)",
     "DROP INDEX ix_receipts_status",
