@@ -16,6 +16,8 @@ from extractor.pages.kinds import Kind
 Image.MAX_IMAGE_PIXELS = None
 
 PAGED = frozenset({"TIFF", "GIF"})  # other formats hold further frames too, but those are thumbnails, depth maps or animations
+BAND_PIXELS = 4_000_000
+REDUCING_GAP = 2.0  # what is to become less than half is first averaged by whole pixels, to twice its size or more: as good, and quicker
 ORIENTATION = 0x0112
 # Source: CIPA DC-008 (Exif 2.32), tag Orientation; 1 is upright.
 TURNS = {
@@ -109,12 +111,23 @@ def _decode(source: Image.Image, limits: PageLimits) -> Image.Image:
         source.draft(None, size)  # decodes at 1/2, 1/4 or 1/8 where that is still at least `size`
     source.load()
     turn = TURNS.get(_orientation(source))
-    image = to_rgb(source)
-    if factor < 1:
-        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
-    if turn is not None:
-        image = image.transpose(turn)
-    return image.copy() if image is source else image  # the next frame overwrites `source`
+    image = _shrunk(source, size)
+    return image if turn is None else image.transpose(turn)
+
+
+def _shrunk(source: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The image in RGB at that size, made band by band: whole, the steps between would take several times its memory."""
+    width, height = source.size
+    step_x, step_y = (max(1, int(whole / part / REDUCING_GAP)) for whole, part in zip(source.size, size, strict=True))
+    rows = max(1, BAND_PIXELS // width // step_y) * step_y
+    white = _brightest(source, rows) if source.mode in {"I", "F"} else 0.0
+    image = Image.new("RGB", (size[0], -(-height // step_y)))
+    for top in range(0, height, rows):
+        band = to_rgb(source.crop((0, top, width, min(height, top + rows))), white)
+        band = band.reduce((step_x, step_y)) if step_x * step_y > 1 else band
+        narrow = band.resize((size[0], band.height), Image.Resampling.LANCZOS, box=(0, 0, width / step_x, band.height))
+        image.paste(narrow, (0, top // step_y))
+    return image.resize(size, Image.Resampling.LANCZOS, box=(0, 0, size[0], height / step_y))
 
 
 def _orientation(source: Image.Image) -> int:
@@ -124,10 +137,14 @@ def _orientation(source: Image.Image) -> int:
         return 1  # damaged Exif data does not make the picture unreadable
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """The image as RGB with 8 bits a channel, itself where it is that; what is transparent is white."""
+def to_rgb(image: Image.Image, white: float = 0.0) -> Image.Image:
+    """The image as RGB with 8 bits a channel, itself where it is that; what is transparent is white.
+
+    Args:
+        white: The brightest sample of the whole picture, where `image` is a part of one with 32 bits.
+    """
     if image.mode in {"I", "F"} or image.mode.startswith("I;"):
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
+        image = Image.fromarray(_eight_bits(np.asarray(image), white))
     if image.has_transparency_data:
         paper = Image.new("RGBA", image.size, "white")
         paper.alpha_composite(image.convert("RGBA"))
@@ -135,10 +152,18 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _eight_bits(samples: np.ndarray) -> np.ndarray:
+def _eight_bits(samples: np.ndarray, brightest: float) -> np.ndarray:
     """16 bits lose their lower half; 32 bits and floats have no agreed white, so their brightest sample becomes it."""
     if samples.dtype == np.uint16:
         return (samples >> 8).astype(np.uint8)
-    values = np.nan_to_num(samples.astype(np.float64), posinf=0, neginf=0)
-    white = 65535.0 if 255 < values.max() <= 65535 else max(1e-9, float(values.max()))
-    return np.clip(values * (255 / white), 0, 255).astype(np.uint8)
+    white = 65535.0 if 255 < brightest <= 65535 else max(1e-9, brightest)
+    return np.clip(_finite(samples) * (255 / white), 0, 255).astype(np.uint8)
+
+
+def _brightest(image: Image.Image, rows: int) -> float:
+    parts = (image.crop((0, top, image.width, min(image.height, top + rows))) for top in range(0, image.height, rows))
+    return max(float(_finite(np.asarray(part)).max()) for part in parts)
+
+
+def _finite(samples: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(samples.astype(np.float64), posinf=0, neginf=0)
