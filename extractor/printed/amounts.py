@@ -27,11 +27,11 @@ _NOT_MONEY: Final = re.compile(
     | (?<!\d)\d{4}[./\-]\d{1,2}[./\-]\d{1,2}(?!\d)
     | \d{1,2}[:：]\d{2}(?:[:：]\d{2})?\s?(?:[ap]\.?m\b)?                 # times
     | (?<![\d.,])\+?\d[\d()]*(?:[-\ ][\d()]{2,}){2,}(?![.,]\d)                      # telephone numbers and other groups of digits
-    | \d*[.,]?\d+\s?[%％‰]                                             # percentages
+    | (?:\d*+[.,])?\d++\s?[%％‰]                                       # percentages
     | (?<!\d)\d[\d.,]*\s?(?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|gal)\b(?!\s*$)  # measures; at a row's end perhaps a misread mark
     | (?<![\d.,])\d+(?:[.,]\d{3})?\s?
       (?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|cm|mm|m|km|pcs?|gal|kwh|pts?|inch|mb|gb|ks|szt|stk|stck|uds?|kpl|db)\b
-    | (?:www\.|https?:)\S+ | \S+@\S+\.\S+
+    | (?:www\.|https?:)\S+ | [^\s@]++@\S+\.\S+
     | [#№*xX]{2,}\s?\d+                                                 # masked cards
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -65,6 +65,8 @@ _SIGN_BEFORE: Final = re.compile(rf"(?P<sign>{_DASH}|\()\s?(?:{currencies.BEFORE
 _CREDIT_AFTER: Final = re.compile(rf"\s?(?:[{_DASHES}](?![\d{_DASHES}])|CR\b)", re.IGNORECASE)
 _TIMES: Final = r"[xX×*@✕]"
 _GLUED_LETTERS: Final = re.compile(r"[^\W\d_]+[.\-/]?$")
+_BESIDE: Final = 40
+"""Characters in front of a number that say what it is; all of a long row, looked at for each of its numbers, would take minutes."""
 _MAX_INTEGER_DIGITS: Final = 9
 _MAX_PLAIN_DIGITS: Final = 6
 
@@ -142,14 +144,15 @@ def _amount(masked: str, match: re.Match[str]) -> PrintedAmount | None:
     core, dash = _joined(match["number"]), (match["dash"] or "").replace(" ", "")
     mark, start, end = _mark_beside(masked, match)
     decimals = len(re.split(r"[.,]", core)[-1]) if re.search(r"[.,]", core) else 0
-    before, after = masked[: match.start()], masked[match.end() :]
+    begin = max(0, match.start() - _BESIDE)
+    before, after = masked[begin : match.start()], masked[match.end() :]
     is_shaped = decimals == 2 or bool(dash)
     if not _has_money_size(core, decimals, bool(mark)) or not (is_shaped or mark or _stands_free(before, after)):
         return None
     sign = _sign(before, after)
     credit = None if dash else _CREDIT_AFTER.match(masked, match.end())
     text = f"{'-' if sign else ''}{core}{dash}{'-' if credit and not sign else ''}"
-    start = min(start, sign.start()) if sign else start
+    start = min(start, begin + sign.start()) if sign else start
     end = max(end, credit.end()) if credit else end
     readings = dict.fromkeys(_signed(text, _read(core, option)) for option in (_likely(core), ".", ","))
     is_money_like = decimals in (2, 3) or bool(mark) or bool(dash) or len(_SEPARATORS.findall(core)) > 1
@@ -166,7 +169,7 @@ def _joined(number: str) -> str:
 
 def _mark_beside(masked: str, match: re.Match[str]) -> tuple[str, int, int]:
     """The currency mark that touches a number, and where both begin and end."""
-    if before := currencies.BEFORE.search(masked[: match.start()]):
+    if before := currencies.BEFORE.search(masked, max(0, match.start() - _BESIDE), match.start()):
         return before["mark"], before.start(), match.end()
     after = currencies.AFTER.match(masked, match.end())
     if after and not re.match(r"\s?[\d.]", masked[after.end() :]):  # else it belongs to the next number

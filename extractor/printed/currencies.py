@@ -183,7 +183,9 @@ AFTER: Final = re.compile(rf"\s?(?P<mark>{_ANY})", re.IGNORECASE)
 """Matches a mark at a position, as behind an amount."""
 _MARK: Final = re.compile(_ANY, re.IGNORECASE)
 _RAND_MARK: Final = re.compile(rf"{_RAND}(?=\s?\d+[.,\s]\d)")
-_NEXT_TO_AMOUNT: Final = (re.compile(r"\s*[:=]?\s*[-−–(*]?\s*[\d.,]*\d"), re.compile(r"\d[.,\-]*\s?$"))
+_BESIDE: Final = 40
+"""Characters in front of a mark that may be its amount."""
+_NEXT_TO_AMOUNT: Final = (re.compile(r"\s*+[:=]?\s*+[-−–(*]?\s*+[\d.,]*\d"), re.compile(r"\d[.,\-]*\s?$"))
 
 
 def find_marks(text: str) -> tuple[CurrencyMark, ...]:
@@ -194,7 +196,7 @@ def find_marks(text: str) -> tuple[CurrencyMark, ...]:
     found = []
     for match in sorted((*_MARK.finditer(text), *_RAND_MARK.finditer(text)), key=re.Match.start):
         mark, start, end = match.group(), match.start(), match.end()
-        attached = bool(_NEXT_TO_AMOUNT[0].match(text, end) or _NEXT_TO_AMOUNT[1].search(text[:start]))
+        attached = bool(_NEXT_TO_AMOUNT[0].match(text, end) or _NEXT_TO_AMOUNT[1].search(text, max(0, start - _BESIDE), start))
         is_code = mark in CODES and mark not in SHOUTED
         is_sign = mark[-1] in SYMBOLS
         is_bracketed = text[start - 1 : start] in tuple("([（") and text[end : end + 1] in tuple(")]）")

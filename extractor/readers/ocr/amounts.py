@@ -22,6 +22,8 @@ from extractor.readers.ocr.sums import Sums
 from extractor.readers.ocr.taxes import Taxes, find_taxes
 from extractor.readers.ocr.totals import choose_total
 
+MOST: Final = 1500
+"""Amounts of the longest receipt whose money is read: which of them add up is searched among all pairs. Bank statements have more."""
 FEW: Final = 3
 """Below this, items that do not add up may be a misunderstood pump receipt."""
 
@@ -29,10 +31,15 @@ FEW: Final = 3
 def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = None) -> Part:
     """Items, taxes, charges, total, payments and currency mark of the receipt on these pages; fields that are not printed are left out.
 
+    Where there are more than `MOST` amounts, all are left out, so that a person looks.
+
     Args:
         mark: The decimal mark, where it is known from elsewhere.
     """
-    money = _read_money(read_rows(transcripts, mark))
+    rows = read_rows(transcripts, mark)
+    if len(rows.entries) > MOST:
+        return Part({}, {})
+    money = _read_money(rows)
     part = _Builder()
     if money.total is not None:
         part.put("total", money.total, confidence=money.confidence)

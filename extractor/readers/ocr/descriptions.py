@@ -10,7 +10,7 @@ _UNITS: Final = (
 )
 _TIMES: Final = r"[xX×*✕@]"
 QUANTITY: Final = re.compile(
-    rf"""(?:^|(?<=[\s|]))(?P<quantity>\d{{1,4}}(?:[.,]\d{{1,3}})?)[\s_]*(?P<unit>{_UNITS})?\.?\s*
+    rf"""(?:^|(?<=[\s|]))(?P<quantity>\d{{1,4}}(?:[.,]\d{{1,3}})?)[\s_]*+(?P<unit>{_UNITS})?\.?\s*
         (?:{_TIMES}(?!\w*[^\W\dxX\s]{{4}})|for\b|à)\s*""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -25,7 +25,7 @@ _CODE: Final = re.compile(
     r"^\W*(?P<code>\d{4,14}|[A-Z]{1,3}\d{3,12}|\d{2,6}-\d{2,7}(?:-\d+)?|[A-Z]{1,3}\|\d{4,12}\|?)(?=[\s\t]|$|(?<=\|)|(?<=\d{8})|(?<=\d{5})\|)"
 )
 _BRACKET: Final = re.compile(r"^\s*[（(][A-Z0-9]{1,2}[)）]\s*")
-_JUNK: Final = re.compile(r"^(?:[\W\dxX]+[\s\t]+)+(?=\W?[^\W\d])")
+_JUNK: Final = re.compile(r"^[\W\dxX]+\s(?=\W?[^\W\d])")
 _TAIL_CODE: Final = re.compile(r"[\s\t]+(?P<code>\d{8,14})\s*\D{0,2}$")
 _TAX_LETTER: Final = re.compile(r"\t[\s*#]*(?:[A-Z]{1,2}\d?|[*#]+\w?|\d)\s*$")
 _UNIT_WORDS: Final = re.compile(

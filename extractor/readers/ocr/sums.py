@@ -14,6 +14,8 @@ CASH_STEP = Decimal("0.05")
 """Largest difference that rounding to coins makes; five cents in Malaysia, Canada, Australia, Switzerland."""
 MAX_ADDERS = 8
 """Amounts between subtotal and total that are tried in every combination."""
+MAX_COLUMNS = 8
+"""Amounts side by side at most: a row with more is no row of a table, and their pairs would be too many to try."""
 SUMMED: frozenset[Role] = frozenset(
     {
         Role.GRAND,
@@ -129,7 +131,7 @@ class Sums:
         """Values with two amounts below, whatever their labels, whose difference they are: tendered and change."""
         found = set()
         for entry in self.column:
-            following = [below.value for row in self.rows.rows[entry.row + 1 : entry.row + 6] for below in row.entries]
+            following = [below.value for row in self.rows.rows[entry.row + 1 : entry.row + 6] for below in row.entries[:MAX_COLUMNS]]
             if any(a - b == entry.value and b > 0 for a, b in combinations(following, 2)):
                 found.add(entry.value)
         return frozenset(found)
@@ -139,7 +141,7 @@ class Sums:
         """Net plus tax, side by side on one row of a tax table."""
         found = set()
         for row in self.rows:
-            values = [entry.value for entry in row.entries if entry.value > 0]
+            values = [entry.value for entry in row.entries[:MAX_COLUMNS] if entry.value > 0]
             for net, tax in combinations(values, 2):
                 large, small = max(net, tax), min(net, tax)
                 if small <= large * Decimal("0.3"):

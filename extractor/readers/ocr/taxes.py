@@ -10,7 +10,7 @@ from typing import Final
 from extractor.printed.digits import find_percentages
 from extractor.printed.keywords import Role
 from extractor.readers.ocr.rows import Entry, Row, Rows
-from extractor.readers.ocr.sums import SUMMED, Sums
+from extractor.readers.ocr.sums import MAX_COLUMNS, SUMMED, Sums
 
 CENT: Final = Decimal("0.01")
 _NEAR: Final = Decimal("0.02")
@@ -102,7 +102,7 @@ def _table_figures(rows: Rows, total: Decimal | None) -> list[TaxFigure]:
     for row in rows:
         if _is_heading(row):
             heading = row.index
-        if len(row.entries) < 2:
+        if not 2 <= len(row.entries) <= MAX_COLUMNS:
             continue
         is_under = heading is not None and row.index - heading <= _TABLE_REACH
         if figure := _figure(row, total, is_under_heading=is_under):

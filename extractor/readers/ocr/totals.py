@@ -1,6 +1,7 @@
 """The total: every printed value as a candidate, its features, and the trained choice among them."""
 
 import json
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -74,24 +75,57 @@ _CLEAN: Final = frozenset({Role.GRAND, Role.TOTAL, Role.GROSS, Role.HEADING, Rol
 
 def features(rows: Rows, sums: Sums, candidates: Sequence[Candidate]) -> np.ndarray:
     """One row of features a candidate, columns as `feature_names()`; numbers between -1 and about 3."""
-    return np.array([list(_features(rows, sums, candidate, candidates).values()) for candidate in candidates], dtype=np.float64)
+    whole = _whole(rows, candidates)
+    return np.array([list(_features(rows, sums, candidate, whole).values()) for candidate in candidates], dtype=np.float64)
 
 
 def feature_names(rows: Rows, sums: Sums, candidates: Sequence[Candidate]) -> tuple[str, ...]:
     """What each column of `features` is."""
-    return tuple(_features(rows, sums, candidates[0], candidates))
+    return tuple(_features(rows, sums, candidates[0], _whole(rows, candidates)))
 
 
-def _features(rows: Rows, sums: Sums, candidate: Candidate, candidates: Sequence[Candidate]) -> dict[str, float]:
+@dataclass(frozen=True)
+class _Whole:
+    """What every candidate is compared with, computed once a receipt: one that prints a thousand amounts has as many candidates.
+
+    Attributes:
+        sizes: The largest and the second largest amount without sign; the same twice where all are one.
+        totals: Amounts labelled as a total, in print order.
+        span: First and last row with an amount.
+        payments: Amounts labelled as paid.
+        ascending: Every value once.
+    """
+
+    count: int
+    sizes: tuple[Decimal, Decimal]
+    totals: tuple[Decimal, ...]
+    span: tuple[int, int]
+    payments: frozenset[Decimal]
+    ascending: tuple[Decimal, ...]
+
+
+def _whole(rows: Rows, candidates: Sequence[Candidate]) -> _Whole:
+    sizes = sorted({abs(candidate.value) for candidate in candidates})
+    totals = [e.value for e in rows.entries if e.roles & {Role.TOTAL, Role.GRAND} and not e.roles & {Role.TAX, Role.CHANGE, Role.COUNT}]
+    paid = [e.value for e in rows.entries if e.roles & {Role.CARD, Role.PAYMENT, Role.CASH} and not e.roles & {Role.TOTAL, Role.GRAND}]
+    return _Whole(
+        count=len(candidates),
+        sizes=(sizes[-1], sizes[-2:][0]),
+        totals=tuple(totals),
+        span=(rows.entries[0].row, rows.entries[-1].row),
+        payments=frozenset(paid),
+        ascending=tuple(sorted({candidate.value for candidate in candidates})),
+    )
+
+
+def _features(rows: Rows, sums: Sums, candidate: Candidate, whole: _Whole) -> dict[str, float]:
     value, entries = candidate.value, candidate.entries
-    values = [other.value for other in candidates]
     roles = [entry.roles for entry in entries]
     last_row = max(1, len(rows.rows) - 1)
-    amount_rows = [row.index for row in rows if row.entries]
-    top, bottom = amount_rows[0], amount_rows[-1]
+    top, bottom = whole.span
     best = candidate.best
-    largest = max(abs(other) for other in values)
-    totals = [e.value for e in rows.entries if e.roles & {Role.TOTAL, Role.GRAND} and not e.roles & {Role.TAX, Role.CHANGE, Role.COUNT}]
+    largest, second = whole.sizes
+    totals = whole.totals
     found: dict[str, float] = {f"role_{role}": float(any(role in r for r in roles)) for role in ROLES}
     found |= {
         "clean_total": float(any(Role.TOTAL in r and r <= _CLEAN for r in roles)),
@@ -104,7 +138,7 @@ def _features(rows: Rows, sums: Sums, candidate: Candidate, candidates: Sequence
         "count_2": float(len(entries) == 2),
         "count_3": float(len(entries) > 2),
         "is_largest": float(abs(value) == largest),
-        "is_second": float(len(values) > 1 and abs(value) == sorted({abs(v) for v in values})[-2:][0]),
+        "is_second": float(whole.count > 1 and abs(value) == second),
         "share_of_largest": float(abs(value) / largest) if largest else 0.0,
         "is_largest_total": float(bool(totals) and value == max(totals)),
         "is_last_total": float(bool(totals) and value == totals[-1]),
@@ -122,16 +156,15 @@ def _features(rows: Rows, sums: Sums, candidate: Candidate, candidates: Sequence
         "alone": float(len(rows.rows[best.row].entries) == 1),
         "confidence": best.confidence,
     }
-    return found | _arithmetic(rows, sums, candidate)
+    return found | _arithmetic(rows, sums, candidate, whole)
 
 
-def _arithmetic(rows: Rows, sums: Sums, candidate: Candidate) -> dict[str, float]:
+def _arithmetic(rows: Rows, sums: Sums, candidate: Candidate, whole: _Whole) -> dict[str, float]:
     value, best = candidate.value, candidate.best
-    payments = [e.value for e in rows.entries if e.roles & {Role.CARD, Role.PAYMENT, Role.CASH} and not e.roles & {Role.TOTAL, Role.GRAND}]
     below = rows.rows[best.row + 1 : best.row + 4]
     return {
-        "paid_surely": float(is_near(value, sums.paid_surely, Decimal(0))),
-        "paid": float(is_near(value, sums.paid, Decimal(0))),
+        "paid_surely": float(value in sums.paid_surely),
+        "paid": float(value in sums.paid),
         "settled": float(value > 0 and value in sums.settled),
         "run_of_2": float(sums.runs.get(value) == 2),
         "run_of_3": float(sums.runs.get(value, 0) > 2),
@@ -141,11 +174,18 @@ def _arithmetic(rows: Rows, sums: Sums, candidate: Candidate) -> dict[str, float
         "table": float(sums.table_total is not None and is_near(value, [sums.table_total], CENT * 2)),
         "items": float(sums.last_items is not None and is_near(value, [sums.last_items], CENT)),
         "some_items": float(is_near(value, sums.items, CENT)),
-        "is_payment": float(value in payments),
+        "is_payment": float(value in whole.payments),
         "above_payment": float(any(row.roles & {Role.CASH, Role.CARD, Role.PAYMENT} for row in below)),
         "above_change": float(any(row.roles & {Role.CHANGE} for row in below)),
-        "has_rounded_twin": float(any(0 < abs(value - other) < CASH_STEP and other != value for other in {e.value for e in rows.entries})),
+        "has_rounded_twin": float(_has_rounded_twin(value, whole.ascending)),
     }
+
+
+def _has_rounded_twin(value: Decimal, ascending: Sequence[Decimal]) -> bool:
+    """Whether another value lies within what rounding to coins changes."""
+    place = bisect_left(ascending, value)
+    beside = (*ascending[max(0, place - 1) : place], *ascending[place + 1 : place + 2])
+    return any(0 < abs(value - other) < CASH_STEP for other in beside)
 
 
 @dataclass(frozen=True)
