@@ -66,6 +66,9 @@ class Prompter:
 
     def _defused(self, turn: str) -> str:
         """The turn without the model's control tokens: text that comes from a receipt must not end the user's turn."""
-        for token in self._control:
-            turn = turn.replace(token, "")
+        before = ""
+        while turn != before:  # what is left may be a token that stood around another one
+            before = turn
+            for token in self._control:
+                turn = turn.replace(token, "")
         return turn
