@@ -24,9 +24,12 @@ def drop_file(path: Path, inbox_dir: Path, *, is_ignored: Callable[[Path], bool]
         InputError: `path` is not there, is not a regular file, may not be read, or has a name that is ignored.
         StorageError: The inbox is not there, cannot be written, or its disk is full.
     """
-    if not path.is_file():
-        fact = "is a folder. Name its files" if path.is_dir() else "is not there or is not a file. Check the path"
-        raise InputError(f"{path} {fact}.")
+    try:
+        if not path.is_file():
+            fact = "is a folder. Name its files" if path.is_dir() else "is not there or is not a file. Check the path"
+            raise InputError(f"{path} {fact}.")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}). Check its name and its rights.") from error
     if is_ignored(Path(path.name)):
         raise InputError(f"{path} has a name that the inbox leaves alone, as it does hidden and unfinished files. Rename it.")
     if not os.access(path, os.R_OK):

@@ -37,7 +37,11 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 def printable(name: str | Path) -> str:
     """The name as valid Unicode: bytes that are not UTF-8 are written with a backslash and their hexadecimal value."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    try:
+        raw = os.fsencode(name)
+    except UnicodeEncodeError:  # a lone surrogate, which no file's name holds, but an argument of ours may
+        raw = str(name).encode("utf-8", "backslashreplace")
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def open_regular(path: Path) -> BufferedReader:

@@ -30,7 +30,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={_quoted(value)}" for name, value in _fields(record).items())
         trace = f" trace={_quoted(text)}" if (text := _trace(self, record)) else ""
-        return f"{_time(record):%Y-%m-%d %H:%M:%S} {record.levelname} {record.getMessage()}{fields}{trace}"
+        return f"{_time(record):%Y-%m-%d %H:%M:%S} {record.levelname} {_escaped(record.getMessage())}{fields}{trace}"
 
 
 class JsonFormatter(logging.Formatter):
@@ -53,7 +53,12 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 def _quoted(value: object) -> str:
     is_plain = isinstance(value, bool | int | float) or value is None
-    return json.dumps(value if is_plain else str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    return _escaped(json.dumps(value if is_plain else str(value), ensure_ascii=False))
+
+
+def _escaped(text: str) -> str:
+    """The text without line ends, also those of Unicode, and without what steers a terminal or turns the order of what follows."""
+    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
 
 
 def _time(record: logging.LogRecord) -> datetime:

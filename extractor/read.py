@@ -92,14 +92,14 @@ def _refused(waiting: deque[tuple[Path, InputError | None]]) -> Iterator[tuple[P
 
 
 def _source_of(path: Path) -> Source | InputError:
-    if not path.is_file():
-        fact = "is a folder. Name its files" if path.is_dir() else "is not there or is not a file. Check the path"
-        return InputError(f"{path} {fact}.")
     try:
+        if not path.is_file():
+            fact = "is a folder. Name its files" if path.is_dir() else "is not there or is not a file. Check the path"
+            return InputError(f"{path} {fact}.")
         # A link that a user names is followed; inside the inbox it would not be.
         file = path.resolve(strict=True)
         sha256 = digest(file)
     except OSError as error:
-        return InputError(f"{path} cannot be read ({error.strerror}). Check its rights.")
+        return InputError(f"{path} cannot be read ({error.strerror}). Check its name and its rights.")
     received_at = datetime.now(UTC)
     return Source(file, printable(path.name), sha256, new_receipt_id(received_at), received_at)

@@ -184,7 +184,7 @@ def settings_file(path: Path | None = None, *, environ: Mapping[str, str] | None
     """Where the settings file is, or would be: `path`, else what `RECEIPTS_CONFIG` names, else `receipts.toml` in `folder`."""
     environ = os.environ if environ is None else environ
     folder = Path.cwd() if folder is None else folder
-    return folder / (path or Path(environ.get(CONFIG_VARIABLE) or FILE_NAME)).expanduser()
+    return folder / _expanded(path or Path(environ.get(CONFIG_VARIABLE) or FILE_NAME), "The settings file")
 
 
 def make_settings_file(path: Path) -> bool:
@@ -266,12 +266,13 @@ def _variable(name: str) -> str:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
+        names = list(_flat_names(values))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}). Check its rights.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: not TOML, not UTF-8, or a number of thousands of digits
         raise ConfigError(f"{path} is not TOML: {error}. Correct that line.") from error
     sections = {doc.name.partition(".")[0] for doc in describe_settings()}
-    for name in _flat_names(values):
+    for name in names:
         if name not in sections:
             _refuse_unknown(name, f"{path} has the setting", str)
     return values
@@ -314,7 +315,21 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 def _make_absolute(values: dict[str, Any], folder: Path) -> None:
     for key in ("inbox_dir", "outbox_dir", "database"):
         if isinstance(values.get(key), str | Path):
-            values[key] = (folder / Path(values[key]).expanduser()).resolve()
+            values[key] = (folder / _expanded(Path(values[key]), key)).resolve()
+
+
+def _expanded(path: Path, name: str) -> Path:
+    """The path with the home folder for its `~`.
+
+    Raises:
+        ConfigError: No such user, or a NUL, which no path may hold.
+    """
+    try:
+        if "\0" in str(path):
+            raise ConfigError(f"{name} is {str(path)!r}. Expected: a path, which holds no NUL.")
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{name} is {path}, but there is no home folder of that name. Write the whole path.") from error
 
 
 def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Insert, Select, Text, bindpara
 
 from extractor import tables
 from extractor.db import Database
+from extractor.files import printable
 from extractor.tables import Base, JobRow, ReceiptRow
 from schemas.receipt import amounts_of
 from schemas.record import Record, RecordStatus
@@ -78,7 +79,7 @@ class Store:
 
     def get(self, receipt_id: str) -> Record | None:
         """The record with this identifier."""
-        return next(self._records(select(ReceiptRow.record_json).where(ReceiptRow.receipt_id == receipt_id)), None)
+        return next(self._records(select(ReceiptRow.record_json).where(ReceiptRow.receipt_id == printable(receipt_id))), None)
 
     def json_of(self, receipt_ids: Collection[str]) -> dict[str, str]:
         """The records with these identifiers, as the JSON text that the database has, by identifier."""
@@ -119,7 +120,7 @@ class Store:
             (since, day >= str(since)),
             (until, day <= str(until)),
             (merchant, ReceiptRow.merchant_key.contains(_key(merchant or ""), autoescape=True)),
-            (tag, exists(select(has_tag.c.value).where(has_tag.c.value == tag))),
+            (tag, exists(select(has_tag.c.value).where(has_tag.c.value == printable(tag or "")))),
         )
         chosen = [condition for value, condition in conditions if value is not None]
         return self._records(select(ReceiptRow.record_json).where(*chosen).order_by(ReceiptRow.receipt_id.desc()).limit(limit))

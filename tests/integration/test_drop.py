@@ -124,3 +124,9 @@ def test_a_name_that_nobody_would_take_is_refused(inbox: Path, tmp_path: Path) -
         drop_file(unfinished, inbox)
 
     assert list(inbox.iterdir()) == []
+
+
+def test_a_name_longer_than_any_file_s_is_an_input_error(inbox: Path, tmp_path: Path) -> None:
+    """What the system refuses to look at is named like any other file that is not there."""
+    with pytest.raises(InputError, match="cannot be read"):
+        drop_file(tmp_path / ("n" * 300), inbox)

@@ -92,3 +92,10 @@ def test_a_link_is_read_under_its_own_name(tmp_path: Path, settings: Settings, e
 
     assert (named.original_filename, direct.original_filename) == ("link.jpg", "target.jpg")
     assert named.source_sha256 == direct.source_sha256
+
+
+@pytest.mark.parametrize("name", ["n" * 300 + ".jpg", "nul\0byte.jpg", "half \ud800.jpg", "/dev/zero", "-rf"])
+def test_a_name_that_no_file_can_have_is_an_input_error(name: str, settings: Settings, extract: Extract) -> None:
+    """Whatever a program asks to be read, it hears of it as an error of ours."""
+    with pytest.raises(InputError):
+        list(read_receipts([name], settings=settings, extract=extract))

@@ -358,3 +358,35 @@ def test_the_promises_pragmas_are_set(archive: Archive) -> None:
             found.append({name: connection.scalar(text(f"PRAGMA {name}")) for name in names})
     plain = {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 5000}
     assert found == [plain | {"synchronous": level} for level in (2, 1, 2)]
+
+
+WORDS = [
+    '"',
+    "'",
+    '""',
+    "*",
+    "tea*",
+    "tea AND",
+    "NOT",
+    "NEAR(",
+    "merchant:tea",
+    "{merchant items}:tea",
+    "^tea",
+    "tea -house",
+    "(",
+    ")",
+    "-",
+    ";--",
+    "%",
+    "_",
+]
+
+
+@pytest.mark.parametrize("words", [*WORDS, "tea\0house", "\udce9", "\u202e", "é" * 10_000, "a " * 2000])
+def test_any_words_can_be_searched_for(archive: Archive, words: str) -> None:
+    """What is an operator, a quotation mark or half a character to SQLite is just text: the answer may be empty, never an error."""
+    save(archive.store, cafe(ocr_text="tea house"))
+    assert len(list(archive.store.search(words))) <= 1
+    assert list(archive.store.list(merchant=f"{words} of nowhere")) == []
+    assert list(archive.store.list(tag=words)) == []
+    assert archive.store.get(words) is None

@@ -31,6 +31,16 @@ def test_text_is_one_line_with_quoted_fields() -> None:
     assert line.endswith(r'INFO receipt_filed file="a\"b\nERROR forged" attempts=2')
 
 
+@pytest.mark.parametrize("character", ["\x1b", "\x7f", "\x85", "\x9b", "\u2028", "\u202e", "\udce9"])
+def test_nothing_in_a_line_steers_the_terminal(character: str) -> None:
+    """Line ends of Unicode, control sequences, turned text and lone surrogates are escaped in names and in what libraries say."""
+    log.configure(LogSettings(), stream := io.StringIO())
+    logger.warning("library says %s", character, extra={"file": f"a{character}b"})
+    [line] = stream.getvalue().encode("utf-8").decode().splitlines()
+    assert line.isprintable()
+    assert line.endswith(f'says \\u{ord(character):04x} file="a\\u{ord(character):04x}b"')
+
+
 def test_json_has_event_and_fields() -> None:
     """One object a line, with the event's stable name."""
     log.configure(LogSettings(format="json"), stream := io.StringIO())
