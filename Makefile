@@ -1,14 +1,16 @@
 # make run    install into .venv, read a handful of sample receipts, show what came out
 # make test   install into .venv, then lint, types, import layers and all tests
+# make fuzz   feed made-up bytes to everything that reads what strangers send, SECONDS each (60); TARGETS names some of them
 # make clean  remove what these two made, but no receipts: inbox/, outbox/ and receipts.db stay
 
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 SAMPLES := .demo
+SECONDS ?= 60
 
 .DEFAULT_GOAL := run
-.PHONY: run test clean
+.PHONY: run test fuzz clean
 
 # A stamp a set of packages: made again only when pyproject.toml has changed.
 .venv/for-run: pyproject.toml
@@ -44,6 +46,10 @@ test: .venv/for-test
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --skip-empty | tail -n 40
 
+fuzz: .venv/for-test
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[samples,dev,fuzz]'
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+
 clean:
-	rm -rf .venv $(SAMPLES) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* build dist *.egg-info
+	rm -rf .venv $(SAMPLES) .fuzz .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
