@@ -223,7 +223,7 @@ class Child:
 
     def _post_mortem(self, cause: Exception) -> ChildDied:
         if not isinstance(cause, EOFError | OSError):
-            logger.error("child_answer_damaged", extra={"process": self.name, "error": repr(cause)})
+            logger.error("child_answer_damaged", extra={"work": self.name, "error": repr(cause)})
             self.kill()
         self.end()
         code = self._process.returncode

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from extractor.child import Servant
-from extractor.errors import Deadly, ExtractorError, InputError, ReaderUnavailable, Unreadable
+from extractor.errors import ConfigError, Deadly, ExtractorError, InputError, ReaderDown, ReaderUnavailable, Unreadable
 from extractor.files import printable
 from extractor.pages import PageLimits, check_complete
 from extractor.pool import Killer, Pool
@@ -79,6 +79,8 @@ class _Reading:
             return self._extract(sources)
         except MemoryError:
             raise  # nobody knows what else is broken now
+        except (ConfigError, ReaderUnavailable) as error:
+            raise ReaderDown(str(error)) from error  # raised, not returned: it is about none of the files
         except Exception as error:
             logger.exception("reading_crashed", extra={"files": [source.name for source in sources]})
             if len(sources) > 1:
@@ -162,13 +164,18 @@ class IsolatedReading:
         Raises:
             ReaderDown: The reader cannot work now.
         """
-        self._pool.start()
+        try:
+            self._pool.start()
+        except ConfigError as error:
+            raise ReaderDown(str(error)) from error
         if self._pool.most is None:
             yield from self._one_by_one(sources)
             return
         remaining = iter(sources)
         while batch := list(itertools.islice(remaining, self.batch_size)):
             (results,) = self._pool.run([batch], tries=1)
+            if isinstance(results, ReaderDown):
+                raise results
             if isinstance(results, list):
                 yield from results
             else:  # which of them it was shows when each is read alone
@@ -187,6 +194,8 @@ class IsolatedReading:
             match results:
                 case Killer(task=[source], stories=stories):
                     yield deadly(source.name, stories)
+                case ReaderDown():
+                    raise results
                 case ExtractorError():
                     yield results
                 case _:
@@ -196,7 +205,7 @@ class IsolatedReading:
         return len(sources) * self._receipt_seconds + (0.0 if self._pool.most is None else self._batch_seconds)
 
 
-class _Checking:
+class Checking:
     """Checks files in the child; see `Servant`. It may take little, and write nothing."""
 
     greeting = None
@@ -236,7 +245,7 @@ class IsolatedCheck:
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """As the settings ask for; no child is started yet."""
-        return cls(partial(_Checking, PageLimits(**settings.limits.model_dump())), seconds=settings.inbox.check_seconds)
+        return cls(partial(Checking, PageLimits(**settings.limits.model_dump())), seconds=settings.inbox.check_seconds)
 
     @property
     def restarts(self) -> Counter[str]:

@@ -243,7 +243,7 @@ class Pool(Generic[Task]):
             child = self._guard_start(self._child)
             if child is not None:
                 self._posts.append(_Post(child))
-                logger.debug("process_started", extra={"process": self._name, "pid": child.pid})
+                logger.debug("process_started", extra={"work": self._name, "pid": child.pid})
         return None
 
     def _welcome(self) -> None:
@@ -264,7 +264,7 @@ class Pool(Generic[Task]):
             if not self._posts:
                 raise (error if isinstance(error, ConfigError) else ReaderDown(story)) from error
             self._next_start = time.monotonic() + PAUSE_SECONDS
-            logger.warning("process_not_started", extra={"process": self._name, "reason": story, "others": len(self._posts)})
+            logger.warning("process_not_started", extra={"work": self._name, "reason": story, "others": len(self._posts)})
             return None
 
     def _lose(self, post: _Post[Task], reason: str, *, story: str) -> None:
@@ -272,7 +272,7 @@ class Pool(Generic[Task]):
         post.child.end()
         self.restarts[str(reason)] += 1
         level = logging.INFO if reason == "recycled" else logging.WARNING
-        logger.log(level, "process_replaced", extra={"process": self._name, "reason": str(reason), "story": story})
+        logger.log(level, "process_replaced", extra={"work": self._name, "reason": str(reason), "story": story})
 
     def _kill(self, posts: Sequence[_Post[Task]]) -> None:
         """Ends children whose work concerns nobody any more."""

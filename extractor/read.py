@@ -74,6 +74,7 @@ def _reading(settings: Settings, extract: Extract | None) -> Iterator[Callable[[
         return
     reading = IsolatedReading.from_settings(settings)
     try:
+        reading.start()
         yield reading.read_each
     finally:
         reading.close()

@@ -1,0 +1,110 @@
+"""Doubles that run in children, which import this module anew: what they do to their process is told by the name of the file."""
+
+import errno
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from extractor.errors import ConfigError, ExtractorError, InputError
+from extractor.isolation import Checking, IsolatedReading, Loaded
+from extractor.pages import PageLimits
+from extractor.source import Source
+from extractor.testing import make_record, make_source
+from schemas.record import Record
+
+logger = logging.getLogger("extractor.unruly")
+
+
+def misbehave(path: Path) -> None:
+    """Does what the first word of the file's name says; most words mean nothing bad."""
+    match path.name.split("-")[0]:
+        case "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "exit":
+            os._exit(3)
+        case "hang":
+            time.sleep(600)
+        case "spin":
+            path.write_text(str(os.getpid()))
+            sum(range(10**12))  # native code that never looks up
+        case "eat":
+            eaten = b"x" * 700_000_000
+            time.sleep(600)
+            del eaten
+        case "refused" | "bug" as word:
+            raise {"refused": MemoryError, "bug": ZeroDivisionError}[word]("somewhere deep")
+        case "unlucky":
+            if not path.exists():
+                path.write_text("was here")
+                os._exit(3)
+        case "meet":
+            path.write_text("here")
+            while len(list(path.parent.glob("meet-*"))) < 2:
+                time.sleep(0.01)
+        case _:
+            pass
+
+
+def extract(sources: Sequence[Source]) -> list[Record | ExtractorError]:
+    """Records that say by `model` which process has read them."""
+    for source in sources:
+        logger.debug("contents", extra={"text": source.name})
+        misbehave(source.path)
+    return [make_record(source, model=str(os.getpid())) for source in sources]
+
+
+def load(*, reads_together: bool = False) -> Loaded:
+    return Loaded(extract, reads_together=reads_together)
+
+
+def load_unless(obstacle: Path) -> Loaded:
+    """Cannot work while the obstacle is there."""
+    if obstacle.exists():
+        raise ConfigError(f"{obstacle} is in the way. Remove it.")
+    return load()
+
+
+class UnrulyCheck:
+    """Accepts every file, unless its name says otherwise."""
+
+    greeting = None
+
+    def __call__(self, path: Path, /) -> None:
+        misbehave(path)
+
+
+class TemptedCheck(Checking):
+    """The real check with its limits; tries to do what a decoder never should."""
+
+    def __init__(self) -> None:
+        super().__init__(PageLimits())
+
+    def __call__(self, path: Path, /) -> None:
+        try:
+            self._yield_to_temptation(path)
+        except OSError as error:
+            raise InputError(f"{path.name}: {errno.errorcode[error.errno or 0]}") from error
+
+    def _yield_to_temptation(self, path: Path) -> None:
+        match path.stem:
+            case "write":
+                path.with_name("written").write_bytes(b"x" * 10_000)
+            case "open":
+                _ = [path.open("rb") for _ in range(100)]
+            case "allocate":
+                bytearray(3_000_000_000)
+            case _:
+                super().__call__(path)
+
+
+def main() -> None:
+    """A program that reads the file in its arguments and nothing else: `python -c "from tests.unruly import main; main()" FILE`."""
+    path = Path(sys.argv[1])
+    IsolatedReading(partial(load))([make_source(path.name, path=path)])
