@@ -7,6 +7,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from extractor.ocr.interface import Box, Fragment, OcrEngine, Transcript
 from extractor.ocr.layout import to_lines
+from extractor.ocr.merged import merged
 from extractor.ocr.tilt import measure_tilt
 from extractor.pages import Page
 
@@ -44,9 +45,8 @@ def _blacken(image: Image.Image) -> Image.Image:
 
 
 LOOKS = (_Look(0), _Look(1), _Look(1, 1.6, _stretch), _Look(1, 1.3, _blacken))
-CROP_HEIGHT_PX = (
-    110  # a crop, which holds a row and its margins, is enlarged to this height, at most threefold: engines scale rows to 48 px
-)
+MAX_PARTED = 4  # boxes of two rows that are looked at alone on one page: each costs a tenth of a page
+CROP_SIDE_PX = 1600  # a crop is enlarged until it is this long, at most threefold
 MAX_ENLARGE = 3.0
 CROP_MARGIN = 0.02  # of the page's width: engines miss text that touches the edge
 
@@ -108,7 +108,7 @@ class Witness:
             # Both may be read well, but rows show in the level one only; much less text tells of a tilt measured wrong.
             if _evidence(levelled) > STILL_READ * _evidence(seen):
                 image, seen = level, levelled
-        return image, seen
+        return image, self._parted(image, seen, look)
 
     def _read(self, image: Image.Image, look: _Look) -> list[Fragment]:
         """Fragments with boxes in pixels of `image`, however the look changes it; long strips are read in parts."""
@@ -122,6 +122,14 @@ class Witness:
             found += [_moved(fragment, 1 / look.enlarge, 0, top) for fragment in engine.read(sight)]
         return found
 
+    def _parted(self, image: Image.Image, found: list[Fragment], look: _Look) -> list[Fragment]:
+        """The fragments; those of boxes that hold two rows replaced by what the boxes say when they are looked at alone."""
+        for mixed in merged(image, found)[:MAX_PARTED]:
+            parts = [part for part in self._read_crop(image, mixed.box, look) if _overlap(part.box, mixed.box) >= SAME_PLACE]
+            if len(to_lines(parts)) > 1:
+                found = [fragment for fragment in found if fragment is not mixed] + parts
+        return found
+
     def _read_crop(self, image: Image.Image, crop: Box, look: _Look) -> list[Fragment]:
         margin = CROP_MARGIN * image.width
         left, top = max(0, round(crop.left - margin)), max(0, round(crop.top - margin))
@@ -129,7 +137,7 @@ class Witness:
         if right <= left or bottom <= top:
             return []
         part = image.crop((left, top, right, bottom))
-        enlarge = min(MAX_ENLARGE, max(1.0, CROP_HEIGHT_PX / part.height))
+        enlarge = min(MAX_ENLARGE, max(1.0, CROP_SIDE_PX / max(part.size)))
         return [_moved(fragment, 1.0, left, top) for fragment in self._read(part, replace(look, enlarge=enlarge))]
 
 
