@@ -107,6 +107,18 @@ class MetricsSettings(_Section):
     host: str = Field(default="127.0.0.1", min_length=1, description="Address that it listens at; the default is this machine alone.")
 
 
+class ServiceSettings(_Section):
+    """`[service]`: what `receipts service install` writes for the service manager."""
+
+    memory_high: str | None = Field(
+        default=None, pattern=r"^\d+[KMGT%]?$", examples=["3G"], description="Memory above which systemd slows it down."
+    )
+    memory_max: str | None = Field(
+        default=None, pattern=r"^\d+[KMGT%]?$", examples=["4G"], description="Memory above which systemd ends the process that takes most."
+    )
+    sandbox: bool = Field(default=True, description="Let systemd close it in: it can write to its own folders only.")
+
+
 class LogSettings(_Section):
     """`[log]`: what is written to stderr."""
 
@@ -127,6 +139,7 @@ class Settings(_Section):
     locale: LocaleSettings = LocaleSettings()
     work: WorkSettings = WorkSettings()
     metrics: MetricsSettings = MetricsSettings()
+    service: ServiceSettings = ServiceSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

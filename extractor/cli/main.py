@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from extractor.cli import about, ask, evaluate, filing, keeping, records, status
+from extractor.cli import about, ask, evaluate, filing, keeping, records, service, status
 from extractor.cli.options import Invocation
 from extractor.cli.text import tell
 from extractor.errors import ExtractorError, StorageError
@@ -34,6 +34,7 @@ app.command("status")(status.status)
 app.command("backup")(keeping.backup)
 app.command("restore")(keeping.restore)
 app.command("verify")(keeping.verify)
+app.add_typer(service.app, name="service")
 app.command("doctor")(about.doctor)
 app.command("schema")(about.schema)
 app.command("eval")(evaluate.evaluate)

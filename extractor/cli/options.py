@@ -33,6 +33,7 @@ class Invocation:
 
     config: Path | None = None
     debug: bool = False
+    unit: str = ""
 
     def settings(self, **changes: dict[str, object] | None) -> "Settings":
         """The settings, with the sections in `changes` updated by options of the command line; those that are `None` are left alone."""
