@@ -15,7 +15,7 @@ from extractor.child import Servant
 from extractor.errors import ConfigError, Deadly, ExtractorError, InputError, ReaderDown, ReaderUnavailable, Unreadable
 from extractor.files import printable
 from extractor.pages import PageLimits, check_complete
-from extractor.pool import Killer, Pool
+from extractor.pool import TRIES, Killer, Pool
 from extractor.readers.vision.worker import START_SECONDS as MODEL_SECONDS
 from extractor.settings import Settings
 from extractor.source import Extract, Source
@@ -145,6 +145,12 @@ class IsolatedReading:
     def restarts(self) -> Counter[str]:
         """How many children were replaced, by reason: `crashed`, `hung`, `memory`, `recycled`."""
         return self._pool.restarts
+
+    @property
+    def longest_seconds(self) -> float:
+        """Time that a whole batch may take at most, lost children included; known once a child is ready."""
+        alone = TRIES * (self._receipt_seconds + (0.0 if self._pool.most is None else self._batch_seconds))
+        return self.batch_size * alone + (0.0 if self._pool.most is None else self._batch_seconds)
 
     def start(self) -> None:
         """Waits until a child is ready to read.

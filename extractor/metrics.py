@@ -3,7 +3,7 @@
 The only module that imports prometheus_client. Labels are names of states, stages, kinds and places; no receipt says any of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -19,6 +19,8 @@ from schemas.record import RecordStatus
 
 _WAITING = (JobState.QUEUED, JobState.READING, JobState.STORED, JobState.FAILED, JobState.DUPLICATE)
 """States in which a file may not be in its place yet."""
+
+RESTARTS = ("crashed", "hung", "memory", "recycled")
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Snapshot:
     numbers: Numbers | None
     free_bytes: dict[str, int | None]
     counts: Counts
-    reader_restarts: int
+    reader_restarts: Mapping[str, int]
 
 
 def render(snapshot: Snapshot, accept: str = "") -> tuple[bytes, str]:
@@ -68,7 +70,8 @@ class _Snapshot(Collector):
         if snapshot.numbers is not None:
             yield from _database(snapshot.numbers)
         yield from _process(snapshot.counts)
-        yield CounterMetricFamily("receipts_reader_restarts", "Processes of the reader that were started again.", snapshot.reader_restarts)
+        restarts = {reason: snapshot.reader_restarts.get(reason, 0) for reason in RESTARTS}
+        yield _counter("receipts_reader_restarts", "Processes for reading and checking that were replaced.", "reason", restarts)
 
 
 def _database(numbers: Numbers) -> Iterator[Metric]:

@@ -93,7 +93,7 @@ def _metrics(service: Service, accept: str) -> tuple[bytes, str]:
         numbers=_numbers(service),
         free_bytes=free_bytes(settings),
         counts=counts,
-        reader_restarts=service.telemetry.reader_restarts(),
+        reader_restarts=service.restarts(),
     )
     return render(snapshot, accept)
 

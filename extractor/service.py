@@ -137,13 +137,12 @@ def build(
         isolated.append(reading := IsolatedReading.from_settings(settings))
         reading.start()
         extract, batch = reading, reading.batch_size
+        pulse.hung_seconds += reading.longest_seconds  # it ends children that hang by itself
     inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check, telemetry, pulse), clock)
     steps = (archive.database, archive.ledger, archive.store, archive.outbox, extract)
     pipeline = Pipeline(*steps, at_step=at_step, telemetry=telemetry)
     worker = Worker(archive.ledger, pipeline, clock, batch_size=batch, at_step=at_step, pulse=pulse, telemetry=telemetry)
-    service = Service(archive, inbox, worker, clock, pulse=pulse, telemetry=telemetry, build_again=again, isolated=isolated)
-    telemetry.reader_restarts = lambda: service.restarts().total()
-    return service
+    return Service(archive, inbox, worker, clock, pulse=pulse, telemetry=telemetry, build_again=again, isolated=isolated)
 
 
 def _timed(check: Check, telemetry: Telemetry, pulse: Pulse) -> Check:

@@ -94,7 +94,7 @@ class WorkSettings(_Section):
     backoff_seconds: float = Field(default=10.0, ge=0, description="Wait after the first failed attempt; doubles each time.")
     max_backoff_seconds: float = Field(default=3600.0, ge=0, description="Longest wait between attempts.")
     hung_seconds: float = Field(
-        default=1800.0, gt=0, description="Time for one step, as reading a batch, after which the service counts as hung."
+        default=600.0, gt=0, description="Time for one step, beside what reading may take, after which the service counts as hung."
     )
 
 

@@ -60,14 +60,9 @@ class Counts:
 
 
 class Telemetry:
-    """Counts for one process; any thread may count and look.
-
-    Attributes:
-        reader_restarts: Gives how many times processes of the reader were started again.
-    """
+    """Counts for one process; any thread may count and look."""
 
     def __init__(self, seconds: Callable[[], float] = time.perf_counter) -> None:
-        self.reader_restarts: Callable[[], int] = lambda: 0
         self._seconds = seconds
         self._lock = threading.Lock()
         self._counts = Counts()

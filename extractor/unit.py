@@ -139,7 +139,7 @@ def _text(value: object) -> str:
     """The value as it stands in a unit: no specifiers, and only what can stand on one line."""
     text = str(value)
     if not text.isprintable():
-        raise ConfigError(f"{text!r} cannot be written into a unit. Rename it without control characters.")
+        raise ConfigError(f"{text!r} cannot be written into a unit. Rename it without control characters and unusual spaces.")
     return text.replace("%", "%%")
 
 

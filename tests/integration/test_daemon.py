@@ -6,6 +6,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -179,7 +180,7 @@ def test_metrics_tell_what_was_done(settings: Settings, draw: Callable[..., Path
     draw(settings.inbox_dir / "unsure.png")
     (settings.inbox_dir / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 half a picture")
     with running(Daemon(build(settings, extract=ScriptedExtraction(script)))) as daemon:
-        daemon.service.telemetry.reader_restarts = lambda: 3
+        object.__setattr__(daemon.service, "restarts", lambda: Counter({"crashed": 3}))
         eventually(lambda: samples(ask(daemon, "/metrics")[1]).get(("receipts_stage_seconds_count", "file")) == 3, "the files")
         found = samples(ask(daemon, "/metrics")[1])
     expected = {
@@ -193,7 +194,8 @@ def test_metrics_tell_what_was_done(settings: Settings, draw: Callable[..., Path
         ("receipts_needs_review_total", "missing"): 1,
         ("receipts_asked_again_total", ""): 1,
         ("receipts_questions_total", "first"): 1,
-        ("receipts_reader_restarts_total", ""): 3,
+        ("receipts_reader_restarts_total", "crashed"): 3,
+        ("receipts_reader_restarts_total", "hung"): 0,
         ("receipts_stage_seconds_count", "read"): 2,
         ("receipts_stage_seconds_count", "store"): 2,
         ("receipts_stage_seconds_count", "file"): 3,

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from extractor import events, supervisor
 from extractor.errors import ConfigError, StorageError, Unreadable
 from extractor.events import FolderEvents
 from extractor.instance import InstanceLock
+from extractor.isolation import IsolatedReading, load_extraction
 from extractor.job import JobState
 from extractor.service import Service, build, open_archive, prepare
 from extractor.settings import InboxSettings, Settings
@@ -251,3 +253,9 @@ def test_a_failed_file_that_somebody_removed_does_not_keep_the_others_from_being
     assert [job.name for job in built.archive.retry()] == ["here.png"]
     with pytest.raises(StorageError, match="not there any more"):
         built.archive.retry(["gone.png"])
+
+
+def test_a_read_may_take_its_whole_time(settings: Settings) -> None:
+    """The service does not count as hung while its children may still be at a batch, lost ones included."""
+    reading = IsolatedReading(partial(load_extraction, settings), processes=2, batch_size=3, receipt_seconds=10)
+    assert reading.longest_seconds == 2 * 3 * 2 * 10
