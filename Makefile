@@ -1,5 +1,6 @@
 # make run    install into .venv, read a handful of sample receipts, show what came out
 # make test   install into .venv, then lint, types, import layers and all tests
+# make crash  kill the service and cut the power, again and again, for MINUTES (5); SEED repeats a round
 # make fuzz   feed made-up bytes to everything that reads what strangers send, SECONDS each (60); TARGETS names some of them
 # make clean  remove what these two made, but no receipts: inbox/, outbox/ and receipts.db stay
 
@@ -8,9 +9,10 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 BIN := .venv/bin
 SAMPLES := .demo
 SECONDS ?= 60
+MINUTES ?= 5
 
 .DEFAULT_GOAL := run
-.PHONY: run test fuzz clean
+.PHONY: run test crash fuzz clean
 
 # A stamp a set of packages: made again only when pyproject.toml has changed.
 .venv/for-run: pyproject.toml
@@ -45,6 +47,9 @@ test: .venv/for-test
 	$(BIN)/coverage run -m pytest
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --skip-empty | tail -n 40
+
+crash: .venv/for-test
+	nice $(BIN)/python -m tests.crash $(MINUTES) $(SEED)
 
 fuzz: .venv/for-test
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[samples,dev,fuzz]'
