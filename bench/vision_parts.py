@@ -1,0 +1,144 @@
+"""What the phases of the vision benchmark share: rows of the table, clocks, pictures, and models with random weights."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from PIL import Image, ImageDraw
+
+from extractor.ocr.interface import Transcript
+from extractor.pages import Page
+from extractor.questions import FIRST, answer_schema, prompt
+from extractor.readers.interface import Document, Issue, Question, ReaderError
+from extractor.readers.vision.engine import Ask, Said
+from extractor.readers.vision.loading import Loaded
+from extractor.readers.vision.options import VisionOptions
+
+if TYPE_CHECKING:
+    from extractor.readers.vision.mllama import MllamaEngine
+    from extractor.readers.vision.sight import MllamaSight
+
+
+TOKENS = 300
+"""Length of an answer in the comparison: a receipt with ten items, in compact JSON."""
+
+BATCH = 64
+
+SIZES = ((900, 1500), (700, 2400), (1080, 1920), (560, 1000))
+"""Images of four, four, four and two tiles, as photos of receipts are."""
+
+AGAIN = Question(("currency", "total"), (Issue("total", "missing", "No total was found. Look at the last lines."),))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    measured: str
+    wanted: str
+    per_minute: float | None = None
+
+
+@contextmanager
+def clock() -> Iterator[Callable[[], float]]:
+    """Seconds since entering, with the GPU's queue worked off."""
+    torch.cuda.synchronize()
+    began = time.perf_counter()
+
+    def seconds() -> float:
+        torch.cuda.synchronize()
+        return time.perf_counter() - began
+
+    yield seconds
+
+
+def median_of(work: Callable[[], object], times: int = 5) -> float:
+    """Seconds that it takes once it has run."""
+    work()
+    taken = []
+    for _ in range(times):
+        with clock() as seconds:
+            work()
+            taken.append(seconds())
+    return statistics.median(taken)
+
+
+def receipt_image(number: int) -> Image.Image:
+    """A page with lines of text; other numbers give other texts and sizes."""
+    width, height = SIZES[number % len(SIZES)]
+    image = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(image)
+    for line in range(30):
+        draw.text(
+            (40, 40 + line * (height // 32)),
+            f"{number}-{line} ITEM {number * line % 97}  {number * 7 + line}.{line:02d}",
+            "black",
+            font_size=28,
+        )
+    return image
+
+
+def documents(count: int, *, first: int = 0) -> list[Document]:
+    made = []
+    for number in range(first, first + count):
+        image = receipt_image(number)
+        made.append(Document(f"{number}.png", (Page(image),), (Transcript((), *image.size, "none"),)))
+    return made
+
+
+def engine_in_memory(*, layers: int = 40, dtype: torch.dtype = torch.bfloat16, **options: int) -> tuple["MllamaEngine", Loaded]:
+    from bench import random_mllama  # noqa: PLC0415 - transformers is patched by other phases, before it is imported
+
+    words = random_mllama.tokenizer()
+    loaded = Loaded(random_mllama.model(words, layers=layers, dtype=dtype), random_mllama.processor(words), "random 11B")
+    return engine_of(loaded, **options), loaded
+
+
+def engine_of(loaded: Loaded, **options: int) -> "MllamaEngine":
+    from extractor.readers.vision.mllama import MllamaEngine  # noqa: PLC0415 - as above
+
+    return MllamaEngine(loaded, VisionOptions(**({"max_tokens": 512} | options)))  # type: ignore[arg-type]
+
+
+def opened(engine: "MllamaEngine", rows: int, batch: int) -> "MllamaSight":
+    """A batch of images whose pixels are being prepared."""
+    sight = engine.open()
+    for number in range(rows):
+        sight.add(receipt_image(batch * rows + number))
+    return sight
+
+
+def warm_up(engine: "MllamaEngine") -> None:
+    """Compiles kernels."""
+    sight = engine.open()
+    for number in range(engine.budget.rows):
+        sight.add(receipt_image(number))
+    sight.ask(dict.fromkeys(range(engine.budget.rows), Ask((prompt(FIRST),), answer_schema(FIRST), 8)))
+    sight.close()
+
+
+def all_said(answers: Mapping[int, Said | ReaderError]) -> list[Said]:
+    """The answers; a benchmark in which one failed measured nothing."""
+    failed = [answer for answer in answers.values() if not isinstance(answer, Said)]
+    if failed:
+        raise SystemExit(f"{len(failed)} answers failed: {failed[0]}")
+    return [answer for answer in answers.values() if isinstance(answer, Said)]
+
+
+def checkpoint() -> Path:
+    """The folder of the random checkpoint, made if it is not there."""
+    folder = Path(os.environ.get("BENCH_CHECKPOINT", Path(tempfile.gettempdir()) / "random-11b"))
+    if not (folder / "config.json").exists():
+        code = f"from pathlib import Path; from bench.random_mllama import save; save(Path({str(folder)!r}))"
+        subprocess.run([sys.executable, "-c", code], check=True)
+    return folder

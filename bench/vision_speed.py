@@ -1,0 +1,212 @@
+"""How fast a model reads: images, questions, single steps, and whole batches with their answers."""
+
+import random
+import statistics
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.profiler import ProfilerActivity
+
+from bench.script import Scripted, ScriptedGrammars, misread, receipt_answer, written
+from bench.vision_parts import AGAIN, BATCH, TOKENS, Row, all_said, clock, engine_in_memory, median_of, opened, receipt_image, warm_up
+from extractor.questions import FIRST, answer_schema, prompt
+from extractor.readers.vision.decoding import Decoder
+from extractor.readers.vision.engine import Ask
+from extractor.readers.vision.loading import GIB
+from extractor.readers.vision.memory import Span
+from extractor.readers.vision.mllama import MllamaEngine
+from extractor.readers.vision.steps import RowFeed, Steps
+
+LARGE_BATCH = 96
+
+ROUNDS = 3
+"""Timed rounds of a batch, of which the median counts."""
+
+ATTENTIONS = {
+    "torch's choice": [],
+    "flash": [SDPBackend.FLASH_ATTENTION],
+    "cuDNN": [SDPBackend.CUDNN_ATTENTION],
+    "memory-efficient": [SDPBackend.EFFICIENT_ATTENTION],
+}
+
+MISREAD = (None, 0.2, 0.0)
+"""Shares of values that the witness, whose answers are the drafts, has wrong; `None` for no drafts."""
+
+LONG_TEXT = {"type": "string", "minLength": 4000, "maxLength": 8000}
+"""A grammar under which every token is a choice, so that answers take as many steps as free ones."""
+
+
+class Counted:
+    """Counts the steps that are taken."""
+
+    def __init__(self, inner: Steps) -> None:
+        self._inner, self.max_rows, self.steps = inner, inner.max_rows, 0
+
+    def most(self, rows: int) -> int:
+        return self._inner.most(rows)
+
+    def run(self, feeds: Sequence[RowFeed], wanted: Sequence[int]) -> torch.Tensor:
+        self.steps += 1
+        return self._inner.run(feeds, wanted)
+
+
+def copy_bandwidth() -> float:
+    """Bytes a second that this GPU reads and writes."""
+    source = torch.empty(2 * GIB, dtype=torch.uint8, device="cuda").random_(0, 255)
+    target = torch.empty_like(source)
+    times = []
+    for _ in range(10):
+        with clock() as seconds:
+            target.copy_(source)
+            times.append(seconds())
+    return float(2 * source.numel() / statistics.median(times))
+
+
+def prefill() -> Iterator[Row]:
+    """The time until a receipt begins to answer: its image is looked at, its question read."""
+    engine, _ = engine_in_memory()
+    tower, rows = engine.tower, engine.budget.chunk
+    with clock() as seconds:
+        pixels = [tower.prepare(receipt_image(0)) for _ in range(rows)]
+        taken = seconds()
+    yield Row("pixels of an image prepared on the CPU", f"{taken / rows * 1e3:.0f} ms", "beside the GPU")
+    spans = [Span(row * tower.size(pixels[row]), tower.size(pixels[row])) for row in range(rows)]
+    with torch.inference_mode():
+        for name, backends in ATTENTIONS.items():
+            with sdpa_kernel(backends) if backends else nullcontext():
+                taken = median_of(partial(tower.look, pixels, spans))
+            yield Row(
+                f"an image of 4 tiles looked at, {rows} at a time, attention by {name}", f"{taken / rows * 1e3:.1f} ms", "toward 20 ms"
+            )
+        prefix = tower.look(pixels, spans).repeat(2, 1, 1, 1, 1, 1)
+        for name, question in (("first", FIRST), ("second", AGAIN)):
+            ids = engine.speech.prompter.prompt((prompt(question),)).question
+            texts = [Span(1 + row * 1500, 1500) for row in range(2 * rows)]
+            taken = median_of(partial(engine.speech.layers.read, [ids] * 2 * rows, prefix, texts, spans * 2))
+            yield Row(f"a {name} question of {len(ids)} tokens read, {2 * rows} at a time, bf16", f"{taken / 2 / rows * 1e3:.1f} ms", "-")
+
+
+def steps() -> Iterator[Row]:
+    """The time of one step against the time that its memory traffic takes at least."""
+    with torch.inference_mode():
+        yield from _steps()
+
+
+def _steps() -> Iterator[Row]:
+    engine, loaded = engine_in_memory()
+    bandwidth = copy_bandwidth()
+    text = loaded.model.model.language_model
+    weights = sum(weight.numel() * weight.element_size() for weight in [*text.layers.parameters(), loaded.model.lm_head.weight])
+    length = 900
+    for rows, each in ((1, 1), (32, 1), (64, 1), (1, 8), (32, 8), (64, 2), (64, 4), (96, 2)):
+        feeds = [RowFeed([7] * each, length - each, 1 + row * 1500, row * 6404, 6404) for row in range(rows)]
+        median = median_of(partial(engine.steps.run, feeds, range(rows * each)), 30)
+        keys = rows * (length * 131072 + 6404 * 32768)
+        floor = (weights + keys) / bandwidth
+        yield Row(
+            f"decode step, {rows} receipts of 4 tiles, 900 tokens, {each} new, bf16",
+            f"{median * 1e3:.2f} ms, {floor / median:.0%} of the floor ({floor * 1e3:.2f} ms at {bandwidth / 1e12:.2f} TB/s)",
+            "60 per cent or more" if each == 1 else "-",
+        )
+
+
+def batches() -> Iterator[Row]:
+    """A batch's first and second question, with and without drafts and grammar, and receipts a minute."""
+    engine = scripted(engine_in_memory(max_rows=LARGE_BATCH)[0])
+    counted = Counted(engine.steps)
+    engine.speech = replace(engine.speech, decoder=Decoder(counted, engine.speech.grammars, engine.ends, on_cuda=True))
+    warm_up(engine)
+    for rows in (BATCH, LARGE_BATCH):
+        for share in MISREAD:
+            times, steps, tokens = list[float](), list[int](), 0.0
+            following = opened(engine, rows, 0)
+            for batch in range(1 + ROUNDS):
+                sight, following = following, opened(engine, rows, batch + 1)  # pixels of the next batch are prepared meanwhile
+                asks = {row: receipt_ask(engine, batch * rows + row, share) for row in range(rows)}
+                before = counted.steps
+                with clock() as seconds:
+                    said = all_said(sight.ask(asks))
+                    if batch > 0:  # the first round meets every shape for the first time
+                        times.append(seconds())
+                        steps.append(counted.steps - before)
+                        tokens = statistics.mean(len(answer.tokens) for answer in said)
+                sight.close()
+            following.close()
+            once = statistics.median(times)
+            drafts = "without drafts" if share is None else f"drafts with {share:.0%} of the values wrong"
+            yield Row(
+                f"receipts a minute, {rows} side by side, {tokens:.0f} tokens each, {drafts}",
+                f"{rows * 60 / once:.0f} ({once:.2f} s and {statistics.median(steps):.0f} steps a batch)",
+                "600",
+                rows * 60 / once,
+            )
+
+
+def profile() -> Iterator[Row]:
+    """How long the GPU works for a batch, and on what; kernels are printed by the time that they take in all."""
+    engine = scripted(engine_in_memory(max_rows=BATCH)[0])
+    engine.speech = replace(engine.speech, decoder=Decoder(engine.steps, engine.speech.grammars, engine.ends, on_cuda=True))
+    for batch in range(3):
+        sight = opened(engine, BATCH, batch)
+        asks = {row: receipt_ask(engine, batch * BATCH + row, 0.2) for row in range(BATCH)}
+        with torch.profiler.profile(activities=[ProfilerActivity.CUDA]) as seen, clock() as seconds:
+            all_said(sight.ask(asks))
+            taken = seconds()
+        sight.close()
+    kernels = sorted(seen.key_averages(), key=lambda kernel: -kernel.self_device_time_total)
+    for kernel in kernels[:40]:
+        print(f"{kernel.self_device_time_total / 1e3:9.1f} ms {kernel.count:7d} x  {kernel.key[:110]}")
+    busy = sum(kernel.self_device_time_total for kernel in kernels) / 1e6
+    yield Row(f"the GPU's work for a batch of {BATCH} while it is watched", f"{busy:.2f} s of {taken:.2f} s", "-")
+
+
+def questions() -> Iterator[Row]:
+    """A second question against the first, and what the grammar costs: answers without sense and without drafts, of equal length."""
+    engine, _ = engine_in_memory(max_rows=BATCH)
+    warm_up(engine)
+    free = Ask((prompt(FIRST),), None, TOKENS)
+    held = Ask((prompt(FIRST),), LONG_TEXT, TOKENS)
+    first, second = Ask((prompt(FIRST),), answer_schema(FIRST), TOKENS), Ask((prompt(AGAIN),), answer_schema(AGAIN), 40)
+    times: dict[str, list[float]] = {"first": [], "second": [], "held": [], "free": []}
+    following = opened(engine, BATCH, 0)
+    for batch in range(1 + ROUNDS):
+        sight, following = following, opened(engine, BATCH, batch + 1)
+        for name, ask in (("first", first), ("second", second), ("held", held), ("free", free)):
+            with clock() as seconds:
+                all_said(sight.ask(dict.fromkeys(range(BATCH), ask)))
+                if batch > 0:
+                    times[name].append(seconds())
+        sight.close()
+    following.close()
+    once, again, held_s, freely = (statistics.median(times[name]) for name in ("first", "second", "held", "free"))
+    yield Row(
+        f"second question of 40 tokens against the first of {TOKENS}",
+        f"{again / once:.1%} ({again:.2f} s against {once:.2f} s)",
+        "15 per cent or less",
+    )
+    yield Row(
+        f"grammar overhead at batch {BATCH}, {TOKENS} tokens of which it forces none",
+        f"{held_s / freely - 1:.1%} ({held_s:.2f} s against {freely:.2f} s)",
+        "under 5 per cent",
+    )
+
+
+def scripted(engine: "MllamaEngine") -> "MllamaEngine":
+    """The engine, held to scripts where there are any."""
+    words = engine.speech.prompter.tokenizer
+    engine.speech = replace(engine.speech, grammars=ScriptedGrammars(words, engine.ends))
+    return engine
+
+
+def receipt_ask(engine: "MllamaEngine", number: int, share: float | None) -> Ask:
+    """The first question about a receipt, whose answer is scripted and about `TOKENS` long."""
+    items = 1
+    while len(engine.speech.grammars.tokens(written(receipt_answer(number, items)).encode())) < TOKENS:
+        items += 1
+    answer = receipt_answer(number, items)
+    draft = "" if share is None else written(misread(answer, share, random.Random(number)))  # noqa: S311 - no secret
+    return Ask((prompt(FIRST),), Scripted(answer_schema(FIRST), written(answer)), 512, draft)

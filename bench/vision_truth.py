@@ -1,0 +1,73 @@
+"""Whether the answers are right: equal to those of transformers, and valid however little sense the model has."""
+
+import resource
+from collections.abc import Iterator
+
+import torch
+
+from bench.vision_parts import AGAIN, BATCH, Row, clock, documents, engine_in_memory, receipt_image
+from extractor.parse import parse_answer
+from extractor.questions import FIRST, answer_schema, prompt
+from extractor.readers.interface import Answer
+from extractor.readers.vision.engine import Ask, Said
+from extractor.readers.vision.generating import GeneratingEngine
+from extractor.readers.vision.loading import GIB
+from extractor.readers.vision.options import VisionOptions
+from extractor.readers.vision.reader import VisionReader
+
+
+def exact() -> Iterator[Row]:
+    """Full width, ten layers, 32 bits: equalities hold token for token, for rounding is too small to tip a choice."""
+    engine, loaded = engine_in_memory(layers=10, dtype=torch.float32, max_rows=8)
+    pictures = [receipt_image(number) for number in range(8)]
+    first = {row: Ask((prompt(FIRST) + "!" * row,), answer_schema(FIRST), 120) for row in range(8)}
+    second = {row: Ask((prompt(AGAIN) + "?" * row,), answer_schema(AGAIN), 60) for row in range(8)}
+
+    def said(engine: object, asks: dict[int, Ask], *earlier: dict[int, Ask]) -> list[tuple[int, ...]]:
+        sight = engine.open()  # type: ignore[attr-defined]
+        for picture in pictures:
+            sight.add(picture)
+        for before in earlier:
+            sight.ask(before)
+        answers = sight.ask(asks)
+        sight.close()
+        return [answer.tokens if isinstance(answer, Said) else (str(answer),) for answer in answers.values()]  # type: ignore[misc]
+
+    own = said(engine, first)
+    reference = said(GeneratingEngine(loaded, VisionOptions(max_rows=4)), first)
+    yield Row("graph decode equals generate (fp32, 10 layers, 8 receipts, 120 tokens)", share(own, reference), "all")
+    alone = [said(engine, {row: ask})[0] for row, ask in first.items()]
+    yield Row("batch equals single", share(own, alone), "all")
+    yield Row("cached equals recomputed", share(said(engine, second, first), said(engine, second)), "all")
+
+
+def share(actual: list[tuple[int, ...]], expected: list[tuple[int, ...]]) -> str:
+    equal = sum(left == right for left, right in zip(actual, expected, strict=True))
+    return f"{equal} of {len(expected)} receipts, {sum(map(len, expected))} tokens"
+
+
+def valid() -> Iterator[Row]:
+    """Through the reader: every answer of a model without sense fits its schema, and memory does not grow."""
+    engine, _ = engine_in_memory(max_rows=BATCH)
+    reader = VisionReader(engine, model="random", max_tokens=512)
+    faulty = whole = 0
+    memory: list[int] = []
+    resident: list[int] = []
+    halves = [documents(BATCH), documents(BATCH, first=BATCH)]
+    with clock() as seconds:
+        for batch in range(32):
+            with reader.open(halves[batch % 2]) as reading:
+                answers = reading.ask(dict.fromkeys(range(BATCH), AGAIN))
+            for answer in answers.values():
+                whole += isinstance(answer, Answer) and not answer.is_cut_off
+                faulty += not isinstance(answer, Answer) or bool(parse_answer(answer.text).issues)
+            memory.append(torch.cuda.memory_reserved())
+            resident.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        taken = seconds()
+    yield Row(f"{32 * BATCH} receipts in a row: answers that do not fit the schema", f"{faulty} ({whole} ended by themselves)", "0")
+    grown, host = (memory[-1] - memory[3]) / 1e6, (resident[-1] - resident[3]) / 1e3
+    yield Row(
+        f"{32 * BATCH} receipts in a row: memory",
+        f"{memory[-1] / GIB:.1f} GiB, {grown:+.0f} MB since batch 4 (peak of the host {host:+.0f} MB), {taken:.0f} s",
+        "flat",
+    )

@@ -1,0 +1,97 @@
+"""The ways that users take: the loop that this project starts from, nf4 in 10 GB, and files through the whole service."""
+
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from bench.vision_parts import AGAIN, BATCH, TOKENS, Row, checkpoint, clock, engine_of, receipt_image
+from extractor.job import JobState
+from extractor.questions import FIRST, answer_schema, prompt
+from extractor.readers.vision.engine import Ask, Said
+from extractor.readers.vision.loading import GIB, load
+from extractor.readers.vision.options import VisionOptions
+from extractor.service import build, prepare
+from extractor.settings import InboxSettings, ReaderSettings, Settings, VisionSettings, WorkSettings
+
+CAP_BYTES = 10 * GIB
+
+
+def article() -> Iterator[Row]:
+    """The loop that this project starts from, 4 bits, in 10 GB; then this reader in the same memory."""
+    torch.cuda.set_per_process_memory_fraction(CAP_BYTES / torch.cuda.get_device_properties(0).total_memory)
+
+    folder = checkpoint()
+    began = time.perf_counter()
+    options = VisionOptions(model=str(folder), precision="4bit", loader="unsloth", memory_bytes=CAP_BYTES, offline=True)
+    loaded = load(options)
+    yield Row(
+        "loading the 11B model in 4 bits through Unsloth",
+        f"{time.perf_counter() - began:.0f} s, {torch.cuda.memory_allocated() / GIB:.1f} GiB",
+        "-",
+    )
+    model, ready = loaded.model, loaded.processor
+    times = []
+    for number, tokens in enumerate((20, TOKENS)):
+        with clock() as seconds:
+            messages = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt(FIRST)}]}]
+            text = ready.apply_chat_template(messages, add_generation_prompt=True)
+            inputs = ready(receipt_image(number), text, add_special_tokens=False, return_tensors="pt").to("cuda")
+            output = model.generate(**inputs, max_new_tokens=tokens, min_new_tokens=tokens, use_cache=True, do_sample=False)
+            times.append(seconds())
+        if output.shape[1] - inputs["input_ids"].shape[1] != tokens:
+            raise SystemExit("the article's loop stopped early: its time cannot be compared")
+    yield Row(
+        f"the article's loop: nf4, one image, generate, {TOKENS} tokens",
+        f"{60 / times[-1]:.2f} receipts a minute ({times[-1]:.1f} s each)",
+        "-",
+        60 / times[-1],
+    )
+    engine = engine_of(loaded, memory_bytes=CAP_BYTES)
+    sight = engine.open()
+    sight.add(receipt_image(0))
+    for schema, question, tokens in ((answer_schema(FIRST), prompt(FIRST), TOKENS), (answer_schema(AGAIN), prompt(AGAIN), 40)):
+        sight.ask({0: Ask((question,), schema, 8)})
+        with clock() as seconds:
+            answer = sight.ask({0: Ask((question,), schema, tokens)})[0]
+            taken = seconds()
+        length = len(answer.tokens) if isinstance(answer, Said) else 0
+        yield Row(
+            f"nf4 in 10 GB, one receipt, {length} tokens on kept image keys",
+            f"{taken:.2f} s, peak {torch.cuda.max_memory_reserved() / GIB:.1f} GiB, batch of up to {engine.budget.rows}",
+            "runs",
+        )
+
+
+def watch() -> Iterator[Row]:
+    """The whole way of a file: inbox, witness, the model in its own process, checks, outbox. Random values are confirmed by nothing."""
+    on_cuda = torch.cuda.is_available()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        settings = Settings(
+            inbox_dir=folder / "inbox",
+            outbox_dir=folder / "outbox",
+            database=folder / "receipts.db",
+            inbox=InboxSettings(settle_seconds=0),
+            reader=ReaderSettings(name="vision"),
+            vision=VisionSettings(model=str(checkpoint()), device="cuda" if on_cuda else "cpu", max_tokens=TOKENS, offline=True),
+            work=WorkSettings(batch_size=BATCH, lease_seconds=3600),
+        )
+        prepare(settings)
+        for number in range(BATCH):
+            receipt_image(number).save(settings.inbox_dir / f"{number}.png")
+        service = build(settings)
+        began = time.perf_counter()
+        service.run_once()
+        taken, states = time.perf_counter() - began, service.archive.ledger.counts()
+        service.archive.close()
+        statuses = Counter(json.loads(path.read_text(encoding="utf-8"))["status"] for path in settings.outbox_dir.rglob("*.json"))
+    yield Row(
+        f"{BATCH} files through the whole pipeline, the model's start included",
+        f"{states[JobState.DONE]} filed in {taken:.0f} s: {', '.join(f'{count} {status}' for status, count in statuses.items())}",
+        f"{BATCH} needs_review",
+    )
