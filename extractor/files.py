@@ -69,6 +69,11 @@ def is_regular(path: Path) -> bool:
         return False
 
 
+def leads_away(root: Path, relative: Path) -> bool:
+    """Whether a folder between `root` and the file is a link by now: the file then is another one, somewhere else."""
+    return any((root / folder).is_symlink() for folder in relative.parents[:-1])
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a regular file's bytes, in hexadecimal."""
     with open_regular(path) as file:

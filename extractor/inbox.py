@@ -16,7 +16,7 @@ from pathlib import Path
 
 from extractor.clock import Clock
 from extractor.errors import ExtractorError, InputError, StorageError, Unreadable
-from extractor.files import digest, printable
+from extractor.files import digest, leads_away, printable
 from extractor.job import Arrival, Refused
 from extractor.settings import InboxSettings
 
@@ -169,6 +169,8 @@ class Inbox:
     def _examine(self, relative: Path, patience: float) -> Settled | None:
         """The file if it is complete, or if there is no more patience with it; `None` where it is to be looked at again."""
         watched, now = self._watched[relative], self._clock.monotonic()
+        if leads_away(self.root, relative):
+            return None  # the next scan finds the link, and refuses it
         sha256, error = self._look(self.root / relative)
         try:
             status = (self.root / relative).lstat()

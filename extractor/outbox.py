@@ -24,6 +24,7 @@ from extractor.files import (
     holds,
     is_regular,
     is_same_file,
+    leads_away,
     make_folder,
     move,
     rename_to_free,
@@ -82,7 +83,7 @@ class Outbox:
                 return copy
             make_folder(copy.parent)
             hidden = copy.parent / ".copying"  # what has the copy's name is on disk, also after a crash
-            for source in (self.inbox_dir / job.path, self._aside(job)):
+            for source in () if leads_away(self.inbox_dir, job.path) else (self.inbox_dir / job.path, self._aside(job)):
                 if is_regular(source) and copy_hashed(source, hidden) == job.sha256:
                     hidden.replace(copy)
                     sync_folder(copy.parent)
@@ -147,6 +148,8 @@ class Outbox:
         """Where a failed file or a duplicate goes, relative to the outbox: under its own name where that is free."""
         folder = DUPLICATES if job.state is JobState.DUPLICATE else FAILED
         stem, suffix = f"{folder}/{safe_stem(job.name)}", safe_suffix(job.name) or ""
+        if f"{stem}{suffix}".lower().endswith((".error.json", ".duplicate.json")):
+            suffix += ".original"  # else the notice about another file could have this name, and replace it
         for end in ("", f"-{job.receipt_id[-SHORT_ID_LENGTH:]}"):
             place = f"{stem}{end}{suffix}"
             if not any(os.path.lexists(path) for path in (self.root / place, self.notice_path(place))):
@@ -230,6 +233,8 @@ class Outbox:
         with storage_errors(source):
             if not is_regular(source):
                 raise FileNotFoundError(errno.ENOENT, "is not there any more", os.fspath(source))
+            if leads_away(self.inbox_dir, job.path):
+                raise NotADirectoryError(errno.ENOTDIR, "is a link by now; remove it", os.fspath(aside.parent))
             make_folder(aside.parent)
             self.notice_path(job.filed_as or "").unlink(missing_ok=True)
             sync_folder(source.parent)
@@ -280,6 +285,8 @@ class Outbox:
         There nobody replaces them between a look at them and their removal. Other bytes are given their name back.
         """
         source, aside = self.inbox_dir / job.path, self._aside(job)
+        if leads_away(self.inbox_dir, job.path):
+            return False
         if not aside.exists():
             if not is_regular(source):
                 return False

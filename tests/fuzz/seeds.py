@@ -52,7 +52,7 @@ def files() -> dict[str, bytes]:
 
 def seeds_of(target: str) -> list[bytes]:
     """Inputs to begin a target with."""
-    if target in {"pages", "kinds"}:
+    if target in {"images", "pdfs", "kinds"}:
         return list(files().values())
     if target == "answers":
         return [b'{"total": "4.50", "items": [{"description": "Tea", "total_price": 4.50}], "missing": []}', b"```json\n{}\n```"]

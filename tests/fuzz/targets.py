@@ -67,8 +67,7 @@ def _text(dice: Dice) -> str:
     return dice.pick((" ", "", "\t")).join(parts)
 
 
-def pages(data: bytes) -> None:
-    """A file is read or refused."""
+def _read(data: bytes) -> None:
     path = _scratch().with_suffix(".receipt")
     path.write_bytes(data)
     try:
@@ -76,6 +75,18 @@ def pages(data: bytes) -> None:
             check_complete(path, LIMITS)
     finally:
         path.unlink()
+
+
+def images(data: bytes) -> None:
+    """An image is read or refused."""
+    if kind_of(data).decoder != "pdf":
+        _read(data)
+
+
+def pdfs(data: bytes) -> None:
+    """A PDF is read or refused. Forms that draw each other may fill any memory; only a child process is a remedy, so they are left out."""
+    if kind_of(data).decoder == "pdf" and b"/Form" not in data:
+        _read(data)
 
 
 def kinds(data: bytes) -> None:
@@ -222,5 +233,5 @@ def searches(data: bytes) -> None:
 
 
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
-    target.__name__: target for target in (pages, kinds, answers, texts_in_answers, settings, printed, reader, names, searches)
+    target.__name__: target for target in (images, pdfs, kinds, answers, texts_in_answers, settings, printed, reader, names, searches)
 }

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.fuzz.seeds import files, seeds_of
 from tests.fuzz.targets import TARGETS
 
-QUICK = [name for name in TARGETS if name not in {"pages", "kinds", "reader"}]
+QUICK = [name for name in TARGETS if name not in {"images", "pdfs", "kinds", "reader"}]
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -58,7 +58,8 @@ def test_damaged_files_are_read_or_refused(damage: str, data: st.DataObject) -> 
         begin, end = sorted((data.draw(place), data.draw(place)))
         whole = whole[:end] + whole[begin:]
     TARGETS["kinds"](whole)
-    TARGETS["pages"](whole)
+    TARGETS["images"](whole)
+    TARGETS["pdfs"](whole)
 
 
 @example(b"\x00\x00x = " + b"[" * 5000)  # nested deeper than Python's stack

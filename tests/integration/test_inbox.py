@@ -228,6 +228,31 @@ def test_links_and_pipes_are_refused_by_name_once(inbox: Inbox, clock: ManualClo
     assert scan(inbox, refused=frozenset(one.arrival.path for one in settled)) == []
 
 
+def test_a_folder_that_becomes_a_link_during_the_scan_is_not_followed(tmp_path: Path, clock: ManualClock) -> None:
+    """Between the listing and the look at a file somebody may replace its folder: what lies behind the link is never opened."""
+    opened: list[str] = []
+    root, outside = tmp_path / "inbox", tmp_path / "outside"
+    for folder in (root / "trip", outside):
+        folder.mkdir(parents=True)
+    for name in ("a.jpg", "b.jpg"):
+        (root / "trip" / name).write_bytes(END)
+        (outside / name).hardlink_to(root / "trip" / name)  # looks the same to whoever compares size, times and number
+
+    def swap(path: Path) -> None:
+        opened.append(path.name)
+        if path.name == "a.jpg":
+            (root / "trip").rename(root / ".trip")
+            (root / "trip").symlink_to(outside)
+
+    inbox = make_inbox(root, clock, check=swap)
+    scan(inbox)
+    clock.advance(SETTLE)
+    scan(inbox)
+    assert opened == ["a.jpg"]
+    [link] = scan(inbox)
+    assert (str(link.arrival.path), type(link.error)) == ("trip", Refused)
+
+
 def test_open_files_are_left_alone(inbox: Inbox, clock: ManualClock, tmp_path: Path) -> None:
     """A file whose job is open is not handed over again, whatever touches it (virus scanners, NAS indexers)."""
     path = tmp_path / "lunch.jpg"

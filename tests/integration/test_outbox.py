@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -150,6 +151,52 @@ def test_what_replaces_a_file_is_neither_followed_nor_moved(
     assert outbox.take_copy(job) is None
     assert private.read_bytes() == b"bytes"
     assert os.path.lexists(path) == (replacement != "missing")
+
+
+def elsewhere(outbox: Outbox, tmp_path: Path, data: bytes) -> Path:
+    """A file outside, which the inbox's subfolder `trip`, a link now, leads to."""
+    private = tmp_path / "elsewhere" / "lunch.jpg"
+    private.parent.mkdir()
+    private.write_bytes(data)
+    shutil.rmtree(outbox.inbox_dir / "trip")
+    (outbox.inbox_dir / "trip").symlink_to(private.parent)
+    return private
+
+
+@pytest.mark.parametrize("data", [b"bytes", b"other bytes"])
+def test_a_subfolder_that_became_a_link_leads_nowhere(
+    outbox: Outbox, leased_job: Callable[..., Job], failed_job: Callable[..., Job], tmp_path: Path, data: bytes
+) -> None:
+    """Files outside the inbox are neither read nor moved, not even for a moment, though they have a job's name and its very bytes."""
+    leased, failed = leased_job("trip/lunch.jpg", b"bytes"), failed_job("trip/dinner.jpg", b"bytes too")
+    private = elsewhere(outbox, tmp_path, data)
+    private.with_name("dinner.jpg").hardlink_to(private)
+    before = private.parent.stat().st_mtime_ns, private.stat().st_ctime_ns
+    assert outbox.take_copy(leased) is None
+    assert not outbox.file_other(failed)
+    assert (private.parent.stat().st_mtime_ns, private.stat().st_ctime_ns) == before
+    assert sorted(path.name for path in private.parent.iterdir()) == ["dinner.jpg", "lunch.jpg"]
+
+
+def test_nothing_is_brought_back_through_a_link(outbox: Outbox, failed_job: Callable[..., Job], tmp_path: Path) -> None:
+    """A failed file stays where it is when its subfolder of the inbox leads elsewhere by now; the message says so."""
+    job = failed_job("trip/lunch.jpg", b"bytes")
+    outbox.file_other(job)
+    private = elsewhere(outbox, tmp_path, b"private")
+    with pytest.raises(StorageError, match="is a link by now; remove it"):
+        outbox.bring_back(job)
+    assert [path.name for path in private.parent.iterdir()] == ["lunch.jpg"]
+    assert "failed/lunch.jpg" in visible(outbox.root)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_file_named_like_a_notice_is_not_replaced_by_one(outbox: Outbox, failed_job: Callable[..., Job], order: int) -> None:
+    """Whoever drops `lunch.jpg.error.json` gets it back, also where `lunch.jpg` fails later."""
+    jobs = [failed_job("lunch.jpg", b"one"), failed_job("lunch.jpg.error.json", b"two"), failed_job("LUNCH.JPG.Error.JSON", b"three")]
+    for job in jobs[::order]:
+        assert outbox.file_other(job)
+    assert {path.read_bytes() for path in outbox.root.rglob("*") if path.is_file()} >= {b"one", b"two", b"three"}
+    assert len(visible(outbox.root)) == 6
 
 
 def test_a_failed_file_lies_beside_its_reason(archive: Archive, outbox: Outbox, failed_job: Callable[..., Job]) -> None:
