@@ -31,7 +31,7 @@ def exact() -> Iterator[Row]:
             sight.ask(before)
         answers = sight.ask(asks)
         sight.close()
-        return [answer.tokens if isinstance(answer, Said) else (str(answer),) for answer in answers.values()]  # type: ignore[misc]
+        return [answer.tokens if isinstance(answer, Said) else (str(answer),) for answer in (answers[row] for row in asks)]  # type: ignore[misc]
 
     own = said(engine, first)
     reference = said(GeneratingEngine(loaded, VisionOptions(max_rows=4)), first)
