@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from extractor.child import Servant
 from extractor.errors import ConfigError, Deadly, ExtractorError, InputError, ReaderDown, ReaderUnavailable, Unreadable
 from extractor.files import printable
 from extractor.pages import PageLimits, check_complete
 from extractor.pool import TRIES, Killer, Pool
 from extractor.readers.vision.worker import START_SECONDS as MODEL_SECONDS
+from extractor.servant import Servant
 from extractor.settings import Settings
 from extractor.source import Extract, Source
 from schemas.record import Record
@@ -126,9 +126,13 @@ class IsolatedReading:
         )
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """As the settings ask for; no child is started yet."""
-        processes, threads = divide(settings.reader.processes, settings.reader.threads)
+    def from_settings(cls, settings: Settings, *, for_one: bool = False) -> Self:
+        """As the settings ask for; no child is started yet.
+
+        Args:
+            for_one: There is one receipt to read: one child has all threads.
+        """
+        processes, threads = divide(1 if for_one else settings.reader.processes, settings.reader.threads)
         reader = settings.reader.model_copy(update={"threads": threads})
         vision = settings.vision
         return cls(

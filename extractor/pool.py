@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from extractor.child import Child, ChildDied, Servant, wait_for
+from extractor.child import Child, ChildDied, wait_for
 from extractor.errors import ConfigError, ExtractorError, ReaderDown, ReaderUnavailable, Stopped
+from extractor.servant import Servant
 
 logger = logging.getLogger(__name__)
 

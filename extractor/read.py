@@ -50,16 +50,18 @@ def read_files(
     paths: Iterable[Path], settings: Settings, *, extract: Extract | None = None
 ) -> Iterator[tuple[Path, Record | ExtractorError]]:
     """Each path with its record, or with the reason why it has none, in the order given; the arguments are those of `read_receipts`."""
+    paths = iter(paths)
+    first = list(itertools.islice(paths, 2))
     waiting: deque[tuple[Path, InputError | None]] = deque()
 
     def sources() -> Iterator[Source]:
-        for path in paths:
+        for path in itertools.chain(first, paths):
             source = _source_of(path)
             waiting.append((path, source if isinstance(source, InputError) else None))
             if isinstance(source, Source):
                 yield source
 
-    with _reading(settings, extract) as read_each:
+    with _reading(settings, extract, for_one=len(first) < 2) as read_each:
         for result in read_each(sources()):
             yield from _refused(waiting)
             yield waiting.popleft()[0], result
@@ -67,12 +69,14 @@ def read_files(
 
 
 @contextmanager
-def _reading(settings: Settings, extract: Extract | None) -> Iterator[Callable[[Iterable[Source]], Iterator[Record | ExtractorError]]]:
+def _reading(
+    settings: Settings, extract: Extract | None, *, for_one: bool
+) -> Iterator[Callable[[Iterable[Source]], Iterator[Record | ExtractorError]]]:
     """Who reads: `extract` batch by batch, else what the settings ask for, in processes of its own that end with the block."""
     if extract is not None:
         yield partial(_in_batches, extract, settings.work.batch_size)
         return
-    reading = IsolatedReading.from_settings(settings)
+    reading = IsolatedReading.from_settings(settings, for_one=for_one)
     try:
         reading.start()
         yield reading.read_each

@@ -41,9 +41,8 @@ def evaluate(
 
     settings = context.obj.settings(reader={"name": reader} if reader else None)
     truths = load_truth(truth)
-    extraction = Extraction.from_settings(settings)
     score, records = Score(), {}
-    results = read_files([folder / one.image for one in truths], settings, extract=extraction.read)
+    results = read_files([folder / one.image for one in truths], settings)
     for one, (_, result) in zip(truths, track(results, len(truths), is_shown=sys.stderr.isatty()), strict=True):
         if isinstance(result, Record):
             records[one.image] = result
@@ -59,6 +58,7 @@ def evaluate(
             mark = " ACCEPTED" if miss.was_accepted else ""
             typer.echo(safe(f"{miss.image}: {miss.name} is {miss.wanted!r}, read {miss.got!r} ({miss.cause}){mark}"))
     if sheet is not None:
+        extraction = Extraction.from_settings(settings)
         write_contact_sheet(sheet, score, records, lambda image: extraction.page_images(folder / image))
         typer.echo(f"The misses are in {safe(sheet)}.", err=True)
 

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
@@ -64,3 +65,14 @@ def test_levels_are_those_of_the_settings_and_libraries_are_quiet() -> None:
     logging.getLogger("library").warning("trouble")
     logger.info("event")
     assert [line.split(maxsplit=3)[3] for line in stream.getvalue().splitlines()] == ["trouble", "event"]
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_a_traceback_from_another_process_is_written_like_any_other(style: Literal["text", "json"]) -> None:
+    """It comes as text, and stays in its one line."""
+    log.configure(LogSettings(format=style), stream := io.StringIO())
+    record = logger.makeRecord(logger.name, logging.ERROR, __file__, 1, "reading_crashed", (), None)
+    record.exc_text = "Traceback\nZeroDivisionError"
+    logger.handle(record)
+    [line] = stream.getvalue().splitlines()
+    assert "Traceback\\nZeroDivisionError" in line
