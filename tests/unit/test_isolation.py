@@ -12,7 +12,7 @@ from extractor.isolation import divide
     ("processes", "threads", "cores", "memory_mb", "expected"),
     [
         (0, 0, 2, 8000, (2, 1)),  # one a core
-        (0, 0, 16, 64_000, (16, 1)),
+        (0, 0, 8, 64_000, (8, 1)),
         (0, 0, 16, 8000, (2, 8)),  # as many as memory allows, the threads divided among them
         (0, 0, 4, 1000, (1, 4)),  # at least one
         (0, 3, 16, 64_000, (3, 1)),  # no more than the threads that are allowed
