@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Insert, Select, Text, bindparam, column, delete, exists, func, insert, select, table, text
+from sqlalchemy import ColumnElement, Connection, Insert, Select, bindparam, column, delete, exists, func, insert, select, table, text
 
 from extractor import tables
 from extractor.db import Database
@@ -23,8 +23,12 @@ _PLAIN = (
 )  # fmt: skip
 """Columns that hold the record's field of the same name as it is."""
 
+RECORDS_AT_ONCE = 100
+
 # Statements that every receipt needs are built once: building them costs several times what SQLite needs to run them.
 _ROW_ID = select(ReceiptRow.id).where(ReceiptRow.receipt_id == bindparam("receipt_id"))
+_JSON = select(ReceiptRow.record_json).where(ReceiptRow.receipt_id == bindparam("receipt_id"))
+_JSON_OF_ROWS = select(ReceiptRow.id, ReceiptRow.record_json).where(ReceiptRow.id.in_(bindparam("row_ids", expanding=True)))
 _DELETE = delete(ReceiptRow).where(ReceiptRow.id == bindparam("row_id"))
 _INSERT: dict[type[Base], Insert] = {
     mapper.class_: insert(Base.metadata.tables[mapper.class_.__tablename__]) for mapper in Base.registry.mappers
@@ -79,7 +83,9 @@ class Store:
 
     def get(self, receipt_id: str) -> Record | None:
         """The record with this identifier."""
-        return next(self._records(select(ReceiptRow.record_json).where(ReceiptRow.receipt_id == printable(receipt_id))), None)
+        with self._database.read() as connection:
+            record_json = connection.scalar(_JSON, {"receipt_id": printable(receipt_id)})
+        return None if record_json is None else Record.model_validate_json(record_json)
 
     def json_of(self, receipt_ids: Collection[str]) -> dict[str, str]:
         """The records with these identifiers, as the JSON text that the database has, by identifier."""
@@ -113,28 +119,23 @@ class Store:
             tag: One of their tags.
             limit: At most so many.
         """
-        day = func.coalesce(ReceiptRow.transaction_date, func.substr(ReceiptRow.received_at, 1, 10, type_=Text))
         has_tag = func.json_each(ReceiptRow.tags).table_valued("value")
         conditions: tuple[tuple[object, ColumnElement[bool]], ...] = (
             (status, ReceiptRow.status == status),
-            (since, day >= str(since)),
-            (until, day <= str(until)),
+            (since, ReceiptRow.day >= str(since)),
+            (until, ReceiptRow.day <= str(until)),
             (merchant, ReceiptRow.merchant_key.contains(_key(merchant or ""), autoescape=True)),
             (tag, exists(select(has_tag.c.value).where(has_tag.c.value == printable(tag or "")))),
         )
         chosen = [condition for value, condition in conditions if value is not None]
-        return self._records(select(ReceiptRow.record_json).where(*chosen).order_by(ReceiptRow.receipt_id.desc()).limit(limit))
+        return self._records(select(ReceiptRow.id).where(*chosen).order_by(ReceiptRow.receipt_id.desc()).limit(limit))
 
     def search(self, words: str, *, limit: int | None = None) -> Iterator[Record]:
         """Records with all these words in merchant, items or OCR text, best first. A word also finds longer ones that begin with it."""
         quoted = [f'"{word.replace(chr(34), "")}"*' for word in _words_of(words).split() if any(map(str.isalnum, word))]
         if not quoted:
             return iter(())
-        found = (
-            select(ReceiptRow.record_json)
-            .join(_WORDS, _WORDS.c.rowid == ReceiptRow.id)
-            .where(text("receipts_fts MATCH :words").bindparams(words=" ".join(quoted)))
-        )
+        found = select(_WORDS.c.rowid).where(text("receipts_fts MATCH :words").bindparams(words=" ".join(quoted)))
         return self._records(found.order_by(_WORDS.c.rank).limit(limit))
 
     def counts(self) -> dict[RecordStatus, int]:
@@ -143,10 +144,13 @@ class Store:
             rows = connection.execute(select(ReceiptRow.status, func.count()).group_by(ReceiptRow.status)).all()
         return {RecordStatus(status): count for status, count in rows}
 
-    def _records(self, statement: Select[str]) -> Iterator[Record]:
+    def _records(self, row_ids: Select[int]) -> Iterator[Record]:
+        """The records of these rows, in their order, all of one moment. SQLite sorts row numbers alone, not whole records."""
         with self._database.read() as connection:
-            for record_json in connection.scalars(statement.execution_options(yield_per=100)):
-                yield Record.model_validate_json(record_json)
+            for some in connection.scalars(row_ids).partitions(RECORDS_AT_ONCE):
+                found = {row.id: row.record_json for row in connection.execute(_JSON_OF_ROWS, {"row_ids": some})}
+                for row_id in some:
+                    yield Record.model_validate_json(found[row_id])
 
     def _find_twin(self, connection: Connection, record: Record) -> str | None:
         """The oldest record of other bytes that seems to be the same receipt; merchant, date and total must be known."""

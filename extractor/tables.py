@@ -11,7 +11,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import BLOB, CheckConstraint, Dialect, ForeignKey, Index, Text, TypeDecorator, text
+from sqlalchemy import BLOB, CheckConstraint, Computed, Dialect, ForeignKey, Index, Text, TypeDecorator, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -115,6 +115,7 @@ class ReceiptRow(Base):
     __table_args__ = (
         Index("receipts_twins", "merchant_key", "transaction_date", "total_minor"),
         Index("receipts_status", "status", "receipt_id"),
+        Index("receipts_day", "day"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -157,6 +158,7 @@ class ReceiptRow(Base):
     schema_version: Mapped[str]
     ocr_text: Mapped[str | None]
     record_json: Mapped[str]
+    day: Mapped[str | None] = mapped_column(Computed("coalesce(transaction_date, substr(received_at, 1, 10))", persisted=False))
 
 
 class _Part:

@@ -1,11 +1,10 @@
-"""Indexes for years of receipts: what the service asks at every step, and what people list, no longer read all rows."""
+"""For years of receipts: what the service asks at every step, and what people list, no longer read all rows."""
 
 from alembic import op
 
 revision = "0002"
 down_revision = "0001"
 
-# Expressions and conditions are written as SQLAlchemy writes them in queries: SQLite compares their text.
 STATEMENTS = (
     "DROP INDEX jobs_due",
     "CREATE INDEX jobs_due ON jobs (state, next_attempt_at, id) WHERE filed_at is null",
@@ -14,10 +13,12 @@ STATEMENTS = (
     "CREATE INDEX jobs_filed ON jobs (filed_as)",
     "DROP INDEX ix_receipts_status",
     "CREATE INDEX receipts_status ON receipts (status, receipt_id)",
+    "ALTER TABLE receipts ADD COLUMN day TEXT GENERATED ALWAYS AS (coalesce(transaction_date, substr(received_at, 1, 10))) VIRTUAL",
+    "CREATE INDEX receipts_day ON receipts (day)",
 )
 
 
 def upgrade() -> None:
-    """Makes them, and takes away those that they replace."""
+    """Makes the indexes, and takes away those that they replace."""
     for statement in STATEMENTS:
         op.execute(statement)
