@@ -93,7 +93,7 @@ def work_off(settings: Settings, files: int, drop: Callable[[Path], Iterator[str
     """Drops files while the service works, and waits until all of them are filed."""
     archive = open_archive(settings)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.load"])
+    context.set_forkserver_preload(["bench.overhead", "extractor.service"])
     is_up = context.Event()
     service = context.Process(target=serve, args=(settings, is_up, check))
     service.start()

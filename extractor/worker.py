@@ -24,6 +24,9 @@ TROUBLE = "results cannot be stored or filed now"
 READER_TROUBLE = "no reader can be started now"
 """For strangers, who may not see the paths in the error; the log has them."""
 
+PROGRESS_SECONDS = 60.0
+"""While there is work without end, a line in the log says so often how it goes."""
+
 SHORTEST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 5.0
 """Another process (`receipts retry`) may queue something without waking this one."""
@@ -57,6 +60,8 @@ class Worker:
         self._at_step = at_step
         self._pulse = pulse or Pulse(clock.monotonic)
         self._telemetry = telemetry or Telemetry()
+        self._told_at = clock.monotonic()
+        self._filed = 0
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set; then the batch in hand is finished. Storage errors are waited for."""
@@ -82,8 +87,10 @@ class Worker:
             ReaderDown: The reader cannot be started now; what was claimed goes back with the next run.
         """
         self._ledger.release(self.name)  # what an error has left in this worker's hands
+        self._told_at, self._filed = self._clock.monotonic(), 0
         worked = self._file_due()
         while not stop.is_set():
+            self._tell_progress()
             self._pulse.beat(PART)
             jobs = self._claim()
             for outcome in self._attempt(jobs) if jobs else ():
@@ -157,9 +164,18 @@ class Worker:
         else:
             logger.info("file_filed", extra=fields | {"state": closed.state.value, "filed_as": closed.filed_as} if closed else fields)
             self._pulse.trouble(PART)
+            self._filed += 1
             return True
         self._ledger.postpone(job)
         return False
+
+    def _tell_progress(self) -> None:
+        """Logs now and then how many files were filed since the last time, and how many wait."""
+        seconds = self._clock.monotonic() - self._told_at
+        if seconds >= PROGRESS_SECONDS:
+            fields = {"filed": self._filed, "seconds": round(seconds), "waiting": sum(self._ledger.open_counts().values())}
+            logger.info("progress", extra=fields)
+            self._told_at, self._filed = self._clock.monotonic(), 0
 
     def _wait_seconds(self) -> float:
         due = self._ledger.next_due()

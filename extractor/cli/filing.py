@@ -28,6 +28,7 @@ def watch(
     reader: ReaderOption = None,
 ) -> None:
     """Take what is dropped into the inbox, read it and file it, until stopped with Ctrl-C or SIGTERM; SIGHUP reads the settings anew."""
+    from extractor.cli.live import live
     from extractor.log import configure
     from extractor.notify import Notifier
     from extractor.service import build
@@ -37,22 +38,26 @@ def watch(
         return settings
 
     settings = load()
-    configure(settings.log)
     notifier = Notifier.from_environment()  # before anything can start a process that would inherit it
-    service = build(settings)
-    try:
-        if once:
-            before = _counts(service.archive)
-            service.run_once()
-            typer.echo(_summary(before, _counts(service.archive), settings), err=True)
-        else:
-            from extractor.daemon import Daemon
+    with live() as show:  # before the log takes stderr: its lines appear above the bar
+        configure(settings.log)
+        service = build(settings)
+        try:
+            if once:
+                before = _counts(service.archive)
+                with show(lambda: service):
+                    service.run_once()
+                typer.echo(_summary(before, _counts(service.archive), settings), err=True)
+            else:
+                from extractor.daemon import Daemon
 
-            typer.echo(f"Watching {safe(settings.inbox_dir)}. Results go to {safe(settings.outbox_dir)}. Stop with Ctrl-C.", err=True)
-            # Whoever closes the terminal of a service means to end it; without a terminal, SIGHUP asks to read the settings anew.
-            Daemon(service, load=None if sys.stdin.isatty() else load, notifier=notifier).run()
-    finally:
-        service.archive.close()
+                typer.echo(f"Watching {safe(settings.inbox_dir)}. Results go to {safe(settings.outbox_dir)}. Stop with Ctrl-C.", err=True)
+                # Whoever closes the terminal of a service means to end it; without a terminal, SIGHUP asks to read the settings anew.
+                daemon = Daemon(service, load=None if sys.stdin.isatty() else load, notifier=notifier)
+                with show(lambda: daemon.service):
+                    daemon.run()
+        finally:
+            service.archive.close()
 
 
 def _counts(archive: "Archive") -> dict[str, int]:

@@ -58,9 +58,16 @@ def track(results: Iterable[Result], total: int, *, is_shown: bool) -> Iterator[
 class Bar:
     """A context manager that shows on stderr how far something is; what is written to stderr meanwhile appears above the bar."""
 
-    def __init__(self, *, is_shown: bool) -> None:
+    def __init__(self, *, is_shown: bool, refresh_per_second: float = 4) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=stderr(), transient=True, disable=not is_shown, redirect_stdout=sys.stdout.isatty())
+        self._progress = Progress(
+            *columns,
+            console=stderr(),
+            transient=True,
+            disable=not is_shown,
+            redirect_stdout=sys.stdout.isatty(),
+            refresh_per_second=refresh_per_second,
+        )
         self._task = self._progress.add_task("", total=None)
 
     def __enter__(self) -> Self:

@@ -65,6 +65,28 @@ def by_name(errors: dict[str, ExtractorError | Exception]) -> Callable[[Source],
     return script
 
 
+def test_long_work_tells_how_it_goes(
+    archive: Archive,
+    worker: Worker,
+    extraction: ScriptedExtraction,
+    clock: ManualClock,
+    queued_job: Callable[..., Job],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Once a minute the log says how many files were filed and how many wait; short work says nothing of the kind."""
+    caplog.set_level(logging.INFO)
+    extraction.script = lambda _: clock.advance(10)
+    for number in range(20):
+        queued_job(f"{number}.jpg")
+    work(worker)
+    told = [[vars(entry)[name] for name in ("filed", "seconds", "waiting")] for entry in caplog.records if entry.message == "progress"]
+    assert told == [[8, 80, 12], [8, 80, 4]]
+    clock.advance(3600)
+    queued_job("later.jpg")
+    work(worker)
+    assert caplog.messages.count("progress") == 2
+
+
 def test_files_become_records(archive: Archive, worker: Worker, extraction: ScriptedExtraction, queued_job: Callable[..., Job]) -> None:
     """From queue to outbox: the bytes that are read are those that were hashed, and the record is in database and JSON alike."""
     jobs = [queued_job(f"travel/{number}.jpg") for number in range(6)]
