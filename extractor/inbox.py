@@ -203,7 +203,7 @@ class Inbox:
         except Exception as error:
             logger.exception("check_crashed", extra={"file": printable(path.name)})
             way_out = "Open it in another program and save it anew."
-            return sha256, Unreadable(f"{printable(path.name)} cannot be decoded ({type(error).__name__}: {error}). {way_out}")
+            return sha256, Unreadable(f"{printable(path.name)} cannot be decoded ({type(error).__name__}). {way_out}")
         return sha256, None
 
 

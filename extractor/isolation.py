@@ -88,7 +88,7 @@ class _Reading:
             logger.exception("reading_crashed", extra={"files": [source.name for source in sources]})
             if len(sources) > 1:
                 return [result for source in sources for result in self([source])]
-            fact = f"{sources[0].name} could not be read ({type(error).__name__}: {error}). The log has the details."
+            fact = f"{sources[0].name} could not be read ({type(error).__name__}). The log says where; at level DEBUG also what."
             return [ReaderUnavailable(fact)]
 
 
@@ -241,7 +241,7 @@ class Checking:
         except Exception as error:
             logger.exception("check_crashed", extra={"file": printable(path.name)})
             way_out = "Open it in another program and save it anew."
-            raise Unreadable(f"{printable(path.name)} cannot be decoded ({type(error).__name__}: {error}). {way_out}") from error
+            raise Unreadable(f"{printable(path.name)} cannot be decoded ({type(error).__name__}). {way_out}") from error
 
 
 class IsolatedCheck:

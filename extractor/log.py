@@ -6,6 +6,7 @@ Modules log with `logger.info("receipt_filed", extra={"receipt_id": ..., "file":
 import json
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -29,7 +30,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={_quoted(value)}" for name, value in _fields(record).items())
-        trace = f" trace={_quoted(text)}" if (text := _trace(self, record)) else ""
+        trace = f" trace={_quoted(text)}" if (text := _trace(record)) else ""
         return f"{_time(record):%Y-%m-%d %H:%M:%S} {record.levelname} {_escaped(record.getMessage())}{fields}{trace}"
 
 
@@ -38,13 +39,23 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         head = {"time": _time(record).isoformat(), "level": record.levelname, "event": record.getMessage(), "logger": record.name}
-        trace = {"trace": text} if (text := _trace(self, record)) else {}
+        trace = {"trace": text} if (text := _trace(record)) else {}
         return json.dumps(head | _fields(record) | trace, default=str)
 
 
-def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
+def describe(error: BaseException) -> str:
+    """Where an exception came from, and which others led to it. What they say is left out unless DEBUG is on: it may quote a receipt."""
+    if logging.getLogger("extractor").isEnabledFor(logging.DEBUG):
+        return "".join(traceback.format_exception(error)).rstrip()
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    parts = [describe(earlier), "which led to:"] if earlier else []
+    frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+    return "\n".join([*parts, *([frames] if frames else []), type(error).__name__])
+
+
+def _trace(record: logging.LogRecord) -> str | None:
     """The traceback; that of another process comes as text."""
-    return formatter.formatException(record.exc_info) if record.exc_info else record.exc_text
+    return describe(record.exc_info[1]) if record.exc_info and record.exc_info[1] else record.exc_text
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

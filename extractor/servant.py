@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from extractor.errors import ExtractorError
+from extractor.log import describe
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +77,8 @@ class _LogToParent(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            if record.exc_info:
-                record.exc_text = logging.Formatter().formatException(record.exc_info)
+            if record.exc_info and record.exc_info[1]:
+                record.exc_text = describe(record.exc_info[1])
             record.msg, record.args, record.exc_info = record.getMessage(), None, None
             self._wire.send("log", record)
         except Exception:  # noqa: BLE001 -- a line that cannot travel must not end the work; this tells of it on stderr
@@ -86,7 +87,7 @@ class _LogToParent(logging.Handler):
 
 def main(descriptor: int) -> None:
     """The child: does what it is told through this socket until its parent is gone, or it was idle for long."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a terminal tells all of its processes
         signal.signal(number, signal.SIG_IGN)
     _die_with_parent()
     with Connection(descriptor) as pipe, contextlib.suppress(EOFError, ConnectionError):  # the parent has hung up

@@ -187,4 +187,4 @@ class Worker:
 
 def _crash(job: Job, error: Exception) -> ExtractorError:
     """A bug or a library's odd exception, as an attempt that counts."""
-    return ReaderUnavailable(f"{job.name} could not be read ({type(error).__name__}: {error}). The log has the details.")
+    return ReaderUnavailable(f"{job.name} could not be read ({type(error).__name__}). The log says where; at level DEBUG also what.")

@@ -76,6 +76,20 @@ def test_a_second_service_is_refused(installation: Installation) -> None:
         assert str(service.pid) in installation.run("watch", "--once", code=2).stderr
 
 
+def test_the_log_repeats_no_receipt(worked: Installation) -> None:
+    """What was read from the receipts is in the outbox, and none of it in what the service has logged at INFO."""
+    logged = (worked.folder / "watch.log").read_text()
+    records = worked.records()
+    said = {
+        str(record[name]) for record in records for name in ("merchant_name", "merchant_address", "total", "receipt_number") if record[name]
+    }
+    said |= {item["description"] for record in records for item in record["items"] if item["description"]}
+    said |= {line for record in records for line in (record["ocr_text"] or "").splitlines()}
+    assert "receipt_stored" in logged
+    assert len(said) > 50
+    assert [text for text in said if len(text) > 4 and text in logged] == []
+
+
 def test_every_file_ends_in_one_place(worked: Installation, samples: dict[str, Path]) -> None:
     """Receipts, the duplicate and the broken file are all filed, and their bytes are what was dropped."""
     failed = [path.name for path in (worked.outbox / "failed").iterdir()]

@@ -128,7 +128,8 @@ def test_a_bug_is_no_crash(make_reading: MakeReading, sources: Callable[..., lis
     reading = make_reading()
     before, bug, after = reading(sources("good-1", "bug", "good-2"))
     assert isinstance(bug, ReaderUnavailable)
-    assert "ZeroDivisionError: somewhere deep" in str(bug)
+    assert "ZeroDivisionError" in str(bug)
+    assert "somewhere deep" not in str(bug)  # it might quote the receipt
     assert process_of(before) == process_of(after) != os.getpid()
     [entry] = [entry for entry in caplog.records if entry.message == "reading_crashed"]
     assert "misbehave" in (entry.exc_text or "")
