@@ -52,7 +52,8 @@ class Installation:
     def running(self, *arguments: str, **environ: str) -> Iterator["subprocess.Popen[str]"]:
         """The command in the background; it is ended with the block, if it has not ended by then."""
         with (self.folder / "stderr.log").open("w") as log:
-            process = subprocess.Popen([COMMAND, *arguments], cwd=self.folder, env=_environment(environ), stdout=log, stderr=log, text=True)
+            command, env = (str(COMMAND), *arguments), _environment(environ)
+            process = subprocess.Popen(command, cwd=self.folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True)
         try:
             yield process
         finally:

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import sqlite3
+import urllib.request
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -65,6 +66,29 @@ def test_what_lay_there_before_the_start_is_taken(installation: Installation, sa
         assert service.wait(timeout=60) == 0
 
     assert {tuple(record["tags"]) for record in installation.records()} == {(), ("travel", "rome")}
+
+
+def test_a_service_is_watched_and_told(installation: Installation) -> None:
+    """`status` finds the service (0) and misses it (1); SIGHUP takes changed settings over and refuses bad ones; SIGTERM ends it."""
+    settings, log = installation.folder / "receipts.toml", installation.folder / "stderr.log"
+    assert json.loads(installation.run("status", "--format", "json", code=1).stdout)["process"] is None
+    with installation.running("watch", RECEIPTS_METRICS__PORT="0") as service:
+        wait_until(lambda: "metrics_served" in log.read_text(), service)
+        assert json.loads(installation.run("status", "--format", "json").stdout)["process"] == str(service.pid)
+        [port] = re.findall(r"metrics_served .*port=(\d+)", log.read_text())
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60) as answer:
+            assert json.load(answer)["pid"] == service.pid
+        settings.write_text("[work]\nbatch_size = 1\n")
+        service.send_signal(signal.SIGHUP)
+        wait_until(lambda: 'settings_changed settings="work"' in log.read_text(), service)
+        settings.write_text("[wrok]\nbatch_size = 1\n")
+        service.send_signal(signal.SIGHUP)
+        wait_until(lambda: "settings_refused" in log.read_text(), service)
+        assert service.poll() is None
+        service.terminate()
+        assert service.wait(timeout=60) == 0
+    settings.unlink()
+    assert "none runs" in installation.run("status", code=1).stdout
 
 
 def test_a_second_service_is_refused(installation: Installation) -> None:
