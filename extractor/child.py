@@ -160,11 +160,11 @@ class Child:
         """Closes the pipe, whereupon a child that has nothing to do ends by itself."""
         self._pipe.close()
 
-    def end(self) -> None:
-        """Ends the child, by force if it does not hang up in time; its memory is free afterwards."""
+    def end(self, seconds: float = STOP_SECONDS) -> None:
+        """Ends the child, by force if it does not end by itself in this time; its memory is free afterwards."""
         self.hang_up()
         try:
-            self._process.wait(STOP_SECONDS)
+            self._process.wait(max(0.0, seconds))
         except subprocess.TimeoutExpired:
             pass
         finally:

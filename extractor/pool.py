@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 TRIES = 2
 """Children that a task may cost: the first may have been lost for another reason, such as a shortage of memory."""
 
+CLOSE_SECONDS = 1.0
+"""Time that all children together have to end by themselves when the pool is closed: a service has to stop in seconds."""
+
 PAUSE_SECONDS = 60.0
 """Where some children work and another cannot be started, the next start waits this long."""
 
@@ -190,8 +193,9 @@ class Pool(Generic[Task]):
             self._kill([post for post in self._posts if not post.is_free])
             for post in self._posts:
                 post.child.hang_up()
+            deadline = time.monotonic() + CLOSE_SECONDS
             for post in self._posts:
-                post.child.end()
+                post.child.end(deadline - time.monotonic())
             self._posts.clear()
 
     def _step(self, run: _Run[Task]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 logger = logging.getLogger(__name__)
 
-STOP_SECONDS = 9.0
+STOP_SECONDS = 8.0
 """Time that receipts in hand have to finish after a request to stop; then they go back into the queue: all in all within 10 seconds."""
 
 
