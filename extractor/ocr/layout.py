@@ -93,8 +93,12 @@ def _find_bend(x: np.ndarray, y: np.ndarray, height: float) -> tuple[float, floa
 def _candidates(pieces: Sequence[_Piece]) -> list[tuple[float, int, int]]:
     """Pairs that may share a row, as (cost, left index, right index)."""
     pairs = []
+    middles, bottoms, heights = np.array([(piece.middle, piece.bottom, piece.height) for piece in pieces], dtype=float).reshape(-1, 3).T
     for i, a in enumerate(pieces):
-        for j, b in enumerate(pieces):
+        # Pages have thousands of pieces, of which few lie about as high as this one.
+        apart = np.minimum(abs(middles - a.middle), abs(bottoms - a.bottom)) / np.minimum(heights, a.height)
+        for j in map(int, np.flatnonzero(apart <= ALIGNED)):
+            b = pieces[j]
             if i != j and (a.left, i) <= (b.left, j) and (offset := _offset(a, b)) <= ALIGNED:
                 gap = max(0.0, b.left - a.right) / min(a.height, b.height)
                 pairs.append((offset + FAR * gap, i, j))
