@@ -124,14 +124,13 @@ def _cut_points(text: str) -> Iterator[tuple[int, str]]:
 def _valid_part(values: dict[str, Any]) -> tuple[ReceiptAnswer, tuple[Issue, ...]]:
     """What fits the schema; each round drops the parts that the last validation named."""
     issues: list[Issue] = []
+    values = {name: value for name, value in values.items() if name in ReceiptAnswer.model_fields}
     while True:
         try:
             return ReceiptAnswer.model_validate(values), tuple(issues)
         except ValidationError as error:
             paths = {_part_at_fault(values, detail["loc"]): detail["msg"] for detail in error.errors(include_url=False)}
-            for path, message in paths.items():
-                if path[0] in ReceiptAnswer.model_fields:
-                    issues.append(Issue(_dotted(path), "invalid", f"Does not fit: {message}."))
+            issues += [Issue(_dotted(path), "invalid", f"Does not fit: {message}.") for path, message in paths.items()]
             values = _without(values, set(paths))
 
 

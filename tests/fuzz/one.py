@@ -27,6 +27,7 @@ def main() -> None:
         "max_len": LONGEST_BYTES,
         "timeout": TIMEOUT_SECONDS,
         "rss_limit_mb": MEMORY_MB,
+        "report_slow_units": TIMEOUT_SECONDS,
         "print_final_stats": 1,
     }
     atheris.Setup([sys.argv[0], str(corpus), *(f"-{option}={value}" for option, value in options.items())], TARGETS[name])

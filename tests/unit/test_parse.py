@@ -91,3 +91,12 @@ def test_only_bad_answer_is_ever_raised(text: str) -> None:
 def test_a_hostile_value_in_any_field_is_dropped_or_kept_valid(value: Any) -> None:
     """Any JSON value in a known field leaves a valid answer."""
     assert parse_answer(json.dumps({"total": "1.00", "items": value, "tip": value})).answer.total == "1.00"
+
+
+@pytest.mark.parametrize("name", ["\\ud800", "\\u0000", "t\udceftal", "", "unknown"])
+def test_names_that_are_no_fields_are_left_out(name: str) -> None:
+    """Also half a character as a name, which pydantic does not say where it found, costs no more than itself or its row."""
+    parsed = parse_answer(f'{{"{name}": 1, "total": "4.50", "items": [{{"description": "Tea", "{name}": 1}}, {{"description": "Cake"}}]}}')
+    assert parsed.answer.total == "4.50"
+    assert [item.description for item in parsed.answer.items] == ["Cake"]
+    assert [issue.field for issue in parsed.issues] == ["items[0]"]
