@@ -7,6 +7,7 @@ with the reason.
 
 import fnmatch
 import logging
+import math
 import os
 import stat
 from collections import deque
@@ -59,13 +60,15 @@ class Inbox:
 
     Args:
         check: Raises InputError for a file that does not decode to the end.
+        most_bytes: What is larger is refused by name: to hash it for the outbox would keep all others waiting. By default nothing is.
     """
 
-    def __init__(self, root: Path, settings: InboxSettings, check: Check, clock: Clock) -> None:
+    def __init__(self, root: Path, settings: InboxSettings, check: Check, clock: Clock, *, most_bytes: float = math.inf) -> None:
         self.root = root
         self._settings = settings
         self._check = check
         self._clock = clock
+        self._most_bytes = most_bytes
         self._ignored = tuple(pattern.lower() for pattern in (*IGNORED, *settings.ignore))
         self._watched: dict[Path, _Watched] = {}
         self._touched: deque[Path] = deque()
@@ -103,7 +106,7 @@ class Inbox:
         seen: set[Path] = set()
         for relative, status in self._list(self.root):
             seen.add(relative)
-            if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(status.st_mode) or status.st_size > self._most_bytes:
                 if relative not in refused:
                     yield _refusal(relative, status)
             elif relative not in open_paths and self._is_due(relative, status, now):
@@ -214,5 +217,8 @@ def _fingerprint(status: os.stat_result) -> tuple[int, ...]:
 
 def _refusal(relative: Path, status: os.stat_result) -> Settled:
     kinds = {stat.S_IFLNK: "a link", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+    if stat.S_ISREG(status.st_mode):
+        fact = f"{printable(relative.name)} has {status.st_size:,} bytes, far more than limits.max_bytes; it was not looked at."
+        return Settled(Arrival(relative, status.st_size, None), Refused(f"{fact} Take it out of the inbox."))
     fact = f"{printable(relative.name)} is {kinds.get(stat.S_IFMT(status.st_mode), 'no regular file')}, which is never opened or followed."
     return Settled(Arrival(relative, 0, None), Refused(f"{fact} Put the file itself in the inbox."))

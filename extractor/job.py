@@ -22,7 +22,7 @@ class JobState(StrEnum):
 
 
 class Refused(InputError):
-    """Something in the inbox that is no file (a link, FIFO, socket, device) or may not be opened: refused by name, and left there."""
+    """Something in the inbox that is no file (a link, FIFO, device), may not be opened, or is enormous: left there, refused by name."""
 
 
 @dataclass(frozen=True)

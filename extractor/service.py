@@ -41,6 +41,9 @@ FIXED = ("inbox_dir", "outbox_dir", "database")
 ONCE_PATIENCE_SETTLES = 4
 """`run_once` gives up on an incomplete file after so many settle times, or after the patience if that is shorter."""
 
+ENORMOUS = 100
+"""Files of so many times the allowed size are left in the inbox: filing one would mean to read it several times over."""
+
 SCAN_SHARE = 5
 """After a scan that took a second, the next one begins this many seconds later at the earliest: a large inbox does not eat the machine."""
 
@@ -138,7 +141,8 @@ def build(
         reading.start()
         extract, batch = reading, reading.batch_size
         pulse.hung_seconds += reading.longest_seconds  # it ends children that hang by itself
-    inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check, telemetry, pulse), clock)
+    most_bytes = ENORMOUS * settings.limits.max_bytes
+    inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check, telemetry, pulse), clock, most_bytes=most_bytes)
     steps = (archive.database, archive.ledger, archive.store, archive.outbox, extract)
     pipeline = Pipeline(*steps, at_step=at_step, telemetry=telemetry)
     worker = Worker(archive.ledger, pipeline, clock, batch_size=batch, at_step=at_step, pulse=pulse, telemetry=telemetry)

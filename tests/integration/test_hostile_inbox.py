@@ -112,8 +112,8 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     }
 
 
-LEFT = ["endless", "link.png", "linked folder", "pipe.png"]
-"""What is no regular file: refused by name, and neither opened nor moved."""
+LEFT = ["disk.img", "endless", "link.png", "linked folder", "pipe.png"]
+"""What is no regular file, or enormous: refused by name, and neither opened nor moved."""
 
 
 def drop_everything(inbox: Path, outside: Path) -> dict[str, str]:
@@ -130,6 +130,8 @@ def drop_everything(inbox: Path, outside: Path) -> dict[str, str]:
     (inbox / "zz twin.png").write_bytes(png(10, 9))
     with (inbox / "sparse.png").open("wb") as file:
         file.truncate(20_000_000)
+    with (inbox / "disk.img").open("wb") as file:
+        file.truncate(10**12)
     (inbox / "link.png").symlink_to(outside / "secret.png")
     (inbox / "linked folder").symlink_to(outside)
     (inbox / "endless").symlink_to(inbox)

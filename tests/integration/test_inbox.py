@@ -253,6 +253,21 @@ def test_a_folder_that_becomes_a_link_during_the_scan_is_not_followed(tmp_path: 
     assert (str(link.arrival.path), type(link.error)) == ("trip", Refused)
 
 
+def test_an_enormous_file_is_refused_without_being_read(tmp_path: Path, clock: ManualClock) -> None:
+    """A disk image of a terabyte costs nobody an hour; it is reported once, stays where it is, and a smaller one of its name is taken."""
+    inbox = Inbox(tmp_path, InboxSettings(settle_seconds=SETTLE), is_whole, clock, most_bytes=10**9)
+    with (tmp_path / "disk.jpg").open("wb") as file:
+        file.truncate(10**12)
+    [settled] = scan(inbox)
+    assert (type(settled.error), settled.arrival.sha256, settled.arrival.size_bytes) == (Refused, None, 10**12)
+    assert "1,000,000,000,000 bytes" in str(settled.error)
+    assert scan(inbox, refused=frozenset({Path("disk.jpg")})) == []
+    (tmp_path / "disk.jpg").write_bytes(END)
+    scan(inbox)
+    clock.advance(SETTLE)
+    assert names(scan(inbox, refused=frozenset({Path("disk.jpg")}))) == ["disk.jpg"]
+
+
 def test_open_files_are_left_alone(inbox: Inbox, clock: ManualClock, tmp_path: Path) -> None:
     """A file whose job is open is not handed over again, whatever touches it (virus scanners, NAS indexers)."""
     path = tmp_path / "lunch.jpg"
