@@ -155,9 +155,9 @@ class IsolatedReading:
 
     @property
     def longest_seconds(self) -> float:
-        """Time that a whole batch may take at most, lost children included; known once a child is ready."""
-        alone = TRIES * (self._receipt_seconds + (0.0 if self._pool.most is None else self._batch_seconds))
-        return self.batch_size * alone + (0.0 if self._pool.most is None else self._batch_seconds)
+        """Time that the next result may be waited for at most, lost children included; known once a child is ready."""
+        alone = TRIES * self._seconds(("",))
+        return alone if self._pool.most is None else alone + self._seconds([""] * self.batch_size)
 
     def start(self) -> None:
         """Waits until a child is ready to read.
@@ -214,7 +214,7 @@ class IsolatedReading:
                 case _:
                     yield from results
 
-    def _seconds(self, sources: Sequence[Source]) -> float:
+    def _seconds(self, sources: Sequence[object]) -> float:
         return len(sources) * self._receipt_seconds + (0.0 if self._pool.most is None else self._batch_seconds)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from extractor.clock import Clock, SystemClock
 from extractor.db import Database
-from extractor.errors import ConfigError, ReaderDown, Stopped, StorageError
+from extractor.errors import ConfigError, ExtractorError, ReaderDown, Stopped, StorageError
 from extractor.events import FolderEvents
 from extractor.files import storage_errors
 from extractor.inbox import Check, Inbox
@@ -23,12 +23,13 @@ from extractor.outbox import Outbox
 from extractor.pipeline import Pipeline
 from extractor.pulse import Pulse
 from extractor.settings import Settings
-from extractor.source import Extract
+from extractor.source import Extract, Source
 from extractor.steps import AtStep, Step, go_on
 from extractor.store import Store
 from extractor.supervisor import Crew, Supervisor
 from extractor.telemetry import Telemetry
-from extractor.worker import LONGEST_WAIT_SECONDS, Worker
+from extractor.worker import LONGEST_WAIT_SECONDS, WORKER, Worker
+from schemas.record import Record
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ def build(
     if extract is None:
         isolated.append(reading := IsolatedReading.from_settings(settings))
         reading.start()
-        extract, batch = reading, reading.batch_size
+        extract, batch = _signalling(reading, pulse), reading.batch_size
         pulse.hung_seconds += reading.longest_seconds  # it ends children that hang by itself
     most_bytes = ENORMOUS * settings.limits.max_bytes
     inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check, telemetry, pulse), clock, most_bytes=most_bytes)
@@ -156,6 +157,17 @@ def _timed(check: Check, telemetry: Telemetry, pulse: Pulse) -> Check:
             check(path)
 
     return timed
+
+
+def _signalling(reading: IsolatedReading, pulse: Pulse) -> Extract:
+    def read(sources: Sequence[Source]) -> list[Record | ExtractorError]:
+        results: list[Record | ExtractorError] = []
+        for result in reading.read_each(sources):
+            pulse.beat(WORKER)
+            results.append(result)
+        return results
+
+    return read
 
 
 class Service:

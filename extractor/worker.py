@@ -17,7 +17,7 @@ from extractor.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
 
-PART = "worker"
+WORKER = "worker"
 """Its name among the signs of life."""
 
 TROUBLE = "results cannot be stored or filed now"
@@ -73,11 +73,11 @@ class Worker:
             except (StorageError, ReaderDown) as error:
                 is_reader = isinstance(error, ReaderDown)
                 logger.warning("reader_down" if is_reader else "storage_unavailable", extra={"error": str(error)})
-                self._pulse.trouble(PART, READER_TROUBLE if is_reader else TROUBLE)
+                self._pulse.trouble(WORKER, READER_TROUBLE if is_reader else TROUBLE)
                 wait = LONGEST_WAIT_SECONDS
-            self._pulse.beat(PART, waits_seconds=wait)
+            self._pulse.beat(WORKER, waits_seconds=wait)
             self.wake.wait(wait)
-        self._pulse.end(PART)
+        self._pulse.end(WORKER)
 
     def run_once(self, stop: threading.Event) -> int:
         """How many jobs were read or filed: all that are due, until none is left or `stop` is set.
@@ -91,7 +91,7 @@ class Worker:
         worked = self._file_due()
         while not stop.is_set():
             self._tell_progress()
-            self._pulse.beat(PART)
+            self._pulse.beat(WORKER)
             jobs = self._claim()
             for outcome in self._attempt(jobs) if jobs else ():
                 self._settle(outcome)
@@ -109,7 +109,7 @@ class Worker:
 
     def _attempt(self, jobs: Sequence[Job]) -> list[Outcome]:
         """What became of the jobs. Nothing that reading one of them raises ends the worker or harms the others."""
-        self._pulse.beat(PART)
+        self._pulse.beat(WORKER)
         try:
             return self._pipeline.read(jobs)
         except (StorageError, ReaderDown):
@@ -125,7 +125,7 @@ class Worker:
         fields = {"receipt_id": job.receipt_id, "file": job.name}
         if outcome.record is not None:
             self._telemetry.stored(outcome.record)
-            self._pulse.trouble(PART)
+            self._pulse.trouble(WORKER)
             logger.info("receipt_stored", extra=fields | {"status": outcome.record.status.value})
         elif error is None:
             logger.info("file_withdrawn", extra=fields)
@@ -136,7 +136,7 @@ class Worker:
         else:
             self._telemetry.failed(error)
             if isinstance(error, StorageError):
-                self._pulse.trouble(PART, TROUBLE)
+                self._pulse.trouble(WORKER, TROUBLE)
             after = self._ledger.fail(job, error) if error.remedy is Remedy.REPORT else self._ledger.try_again(job, error)
             has_failed = after.state is JobState.FAILED
             self._at_step(Step.FAILED if has_failed else Step.DELAYED)
@@ -148,7 +148,7 @@ class Worker:
         filed = 0
         while jobs := self._ledger.to_file(self._batch_size):
             for job in jobs:
-                self._pulse.beat(PART)
+                self._pulse.beat(WORKER)
                 filed += self._file(job)
         return filed
 
@@ -158,12 +158,12 @@ class Worker:
             closed = self._pipeline.file(job)
         except StorageError as error:
             logger.warning("filing_delayed", extra=fields | {"error": str(error)})
-            self._pulse.trouble(PART, TROUBLE)
+            self._pulse.trouble(WORKER, TROUBLE)
         except Exception:
             logger.exception("filing_crashed", extra=fields)
         else:
             logger.info("file_filed", extra=fields | {"state": closed.state.value, "filed_as": closed.filed_as} if closed else fields)
-            self._pulse.trouble(PART)
+            self._pulse.trouble(WORKER)
             self._filed += 1
             return True
         self._ledger.postpone(job)
@@ -180,7 +180,7 @@ class Worker:
     def _wait_seconds(self) -> float:
         due = self._ledger.next_due()
         if due is None:
-            self._pulse.trouble(PART)  # what could not be stored is gone, or filed by somebody else
+            self._pulse.trouble(WORKER)  # what could not be stored is gone, or filed by somebody else
         wait = LONGEST_WAIT_SECONDS if due is None else due - self._clock.now().timestamp()
         return min(max(wait, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
 
