@@ -61,6 +61,13 @@ class _Piece:
         return self.middle + self.height / 2
 
 
+def slope_of(fragments: Sequence[Fragment]) -> float:
+    """How far the rows of a page fall to the right: pixels down for each pixel across."""
+    boxes = np.array([fragment.box for fragment in fragments], dtype=float)
+    left, top, right, bottom = boxes.T
+    return _find_bend((left + right) / 2, (top + bottom) / 2, float(np.median(bottom - top)))[0]
+
+
 def _flatten(fragments: Sequence[Fragment]) -> list[_Piece]:
     if not fragments:
         return []

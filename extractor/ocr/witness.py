@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
+from extractor.ocr.columns import reread_columns
 from extractor.ocr.interface import Box, Fragment, OcrEngine, Transcript
 from extractor.ocr.layout import to_lines
 from extractor.ocr.merged import merged
@@ -109,7 +110,7 @@ class Witness:
             # Both may be read well, but rows show in the level one only; much less text tells of a tilt measured wrong.
             if _evidence(levelled) > STILL_READ * _evidence(seen):
                 image, seen = level, levelled
-        return image, self._parted(image, seen, look)
+        return image, self._parted(image, reread_columns(image, seen, self._engine(look).read), look)
 
     def _read(self, image: Image.Image, look: _Look) -> list[Fragment]:
         """Fragments with boxes in pixels of `image`, however the look changes it; long strips are read in parts."""
