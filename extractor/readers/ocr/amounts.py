@@ -13,11 +13,12 @@ from extractor.printed.currencies import find_marks
 from extractor.readers.interface import Evidence
 from extractor.readers.ocr.charges import Charges, find_charges
 from extractor.readers.ocr.fuel import find_fuel
-from extractor.readers.ocr.items import FoundItem, find_items
+from extractor.readers.ocr.items import find_items
 from extractor.readers.ocr.part import Part
 from extractor.readers.ocr.payments import Payments, find_payments
 from extractor.readers.ocr.repair import repair_items, repair_subtotal
 from extractor.readers.ocr.rows import Entry, Rows, read_rows
+from extractor.readers.ocr.slots import FoundItem
 from extractor.readers.ocr.sums import Sums
 from extractor.readers.ocr.taxes import Taxes, find_taxes
 from extractor.readers.ocr.totals import choose_total
@@ -71,7 +72,7 @@ def _read_money(rows: Rows) -> _Money:
     value = total.value if total is not None else None
     taxes = find_taxes(rows, sums, value)
     charges = find_charges(rows, sums, total, taxes)
-    items = _items(rows, [entry for entry in (charges.subtotal, total) if entry is not None])
+    items = _items(rows, [entry for entry in (charges.subtotal, total) if entry is not None], taxes, charges, value)
     proven: list[Decimal] = []
     if value is not None and charges.subtotal is not None:
         leads = partial(sums.leads, total=value, tax=taxes.total or Decimal(0))
@@ -84,8 +85,20 @@ def _read_money(rows: Rows) -> _Money:
     return _Money(rows, total, confidence, taxes, charges, items, payments)
 
 
-def _items(rows: Rows, known: Sequence[Entry]) -> Sequence[FoundItem]:
-    items = find_items(rows, known)
+def _less_charges(total: Decimal | None, taxes: Taxes, charges: Charges) -> list[Decimal]:
+    """What the items may add up to where no subtotal is printed: the total less any of tax, service, tip and rounding."""
+    if not total:
+        return []
+    found = {total}
+    for charge in (taxes.total, *(entry.value for entry in (charges.service, charges.tip, charges.rounding) if entry is not None)):
+        found |= {base - charge for base in found} if charge else set()
+    return sorted(value for value in found - {total} if value * total > 0)
+
+
+def _items(rows: Rows, known: Sequence[Entry], taxes: Taxes, charges: Charges, total: Decimal | None) -> Sequence[FoundItem]:
+    extras = [charges.service, charges.tip, charges.rounding, taxes.source, *(line.amount for line in taxes.lines)]
+    taken = {entry.row for entry in extras if entry is not None}
+    items = find_items(rows, known, _less_charges(total, taxes, charges), taken)
     is_closed = sum((item.total.value for item in items), Decimal(0)) in {entry.value for entry in known}
     fuel = find_fuel(rows, known) if len(items) < FEW and not is_closed else None
     return (fuel,) if fuel is not None else items

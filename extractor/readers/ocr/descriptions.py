@@ -28,6 +28,8 @@ _BRACKET: Final = re.compile(r"^\s*[（(][A-Z0-9]{1,2}[)）]\s*")
 _JUNK: Final = re.compile(r"^[\W\dxX]+\s(?=\W?[^\W\d])")
 _TAIL_CODE: Final = re.compile(r"[\s\t]+(?P<code>\d{8,14})\s*\D{0,2}$")
 _TAX_LETTER: Final = re.compile(r"\t[\s*#]*(?:[A-Z]{1,2}\d?|[*#]+\w?|\d)\s*$")
+_ENDS_IN_WORD: Final = re.compile(r"[\d\W]\d?[^\W\d][a-zß-ÿ]{2,}$")
+"""A word that a code touches, as in `100100000060-4Vege`."""
 _UNIT_WORDS: Final = re.compile(
     rf"(?i)(?<![^\W\d])(?:{_UNITS}|eur|euro|usd|rm|kč|kc|zł|kr|kn|kz|ucl|per|pro|je|net|tare|x|lb|reg|sr|zr|zrl)(?![^\W\d])"
 )
@@ -58,7 +60,7 @@ def says_something(text: str) -> bool:
 
 def _is_code(word: str) -> bool:
     digits = sum(character.isdigit() for character in word)
-    return digits >= 3 and letters(word) <= digits + 1
+    return digits >= 3 and letters(word) <= digits + 1 and not _ENDS_IN_WORD.search(word)
 
 
 def _is_ideograph(character: str) -> bool:

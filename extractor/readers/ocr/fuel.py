@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Final
 
 from extractor.printed.digits import clean_digits
-from extractor.readers.ocr.items import FoundItem
 from extractor.readers.ocr.rows import Entry, Rows
+from extractor.readers.ocr.slots import FoundItem
 
 _GRADES: Final = re.compile(
     r"(?i)\b(?:regular(?:\s+unleaded)?|reg\s?ul\s?ar|unleaded(?:\s+plus)?|unl(?:d|\s?87)|midgrade|plus|premium(?:\s+unleaded)?|super(?:\s?(?:plus|e10|95|98))?"

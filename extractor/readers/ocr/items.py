@@ -1,24 +1,26 @@
 """The line items: which rows sell something, what it is called, how many, and what it cost."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import combinations
+from statistics import median
 from typing import Final
 
 from extractor.ocr.interface import Box
 from extractor.printed import currencies
+from extractor.printed.amounts import DecimalMark
 from extractor.printed.keywords import Role
+from extractor.readers.ocr.closing import Choice, choose_items
 from extractor.readers.ocr.descriptions import QUANTITY, WEIGHT, describe, says_something
-from extractor.readers.ocr.rows import Entry, Row, Rows
+from extractor.readers.ocr.loose import loose_price
+from extractor.readers.ocr.rows import GAP, Entry, Row, Rows
+from extractor.readers.ocr.slots import FoundItem, Slot, make_slot, unsigned
 
 _ENDS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.CASH, Role.CHANGE})
 _NEVER: Final = frozenset({Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.GRAND})
-_DOUBTFUL: Final = frozenset(
-    {Role.NOISE, Role.SUBTOTAL, Role.TOTAL, Role.COUNT, Role.NET, Role.CASH, Role.CARD, Role.SERVICE, Role.TIP, Role.ROUNDING}
-)
-"""Labels of rows that are items only where the sum needs them."""
+_COLUMNS: Final = frozenset({Role.COUNT, Role.UNIT, Role.TOTAL, Role.TAX})
+"""What the columns of items are called, besides words that name nothing else."""
 _FACTS: Final = re.compile(r"[:：#№]\s*\d|\d[./-]\d{1,2}[./-]\d|\d[:：]\d\d|www\.|@\w")
 """Numbers with a name, dates, times and addresses of the net: what no item is called."""
 _BETWEEN: Final = re.compile(
@@ -30,23 +32,15 @@ _BARCODE: Final = 8
 _NEAR: Final = Decimal("0.02")
 _REACH: Final = 3
 """Rows between a name and its price at most."""
-_MANY: Final = 8
-_MAX_DROPPED: Final = 2
-"""Doubtful rows that are left out to make the items add up."""
-
-
-@dataclass(frozen=True)
-class FoundItem:
-    """One line item with its amounts' places."""
-
-    description: str
-    total: Entry
-    box: Box
-    row: int
-    quantity: str | None = None
-    unit: str | None = None
-    unit_price: Entry | None = None
-    product_code: str | None = None
+_LATE: Final = 2
+"""Priced rows after which no heading of columns follows."""
+_SUM_REACH: Final = 4
+"""Rows below the items among which their sum may stand."""
+_PRINTED_COST: Final = 0.7
+_DERIVED_COST: Final = 1.0
+"""Costs of believing that the items add up to a sum that is only printed below them, or to one that is printed nowhere."""
+_LATER_COST: Final = 1.5
+"""Cost of believing that the items go on below a sum."""
 
 
 @dataclass
@@ -59,58 +53,117 @@ class _Pending:
     unit_price: Entry | None = None
 
 
-def find_items(rows: Rows, sums: Iterable[Entry]) -> tuple[FoundItem, ...]:
+def find_items(rows: Rows, known: Sequence[Entry], others: Iterable[Decimal] = (), taken: Collection[int] = ()) -> tuple[FoundItem, ...]:
     """The line items in print order.
 
     Args:
-        sums: Subtotal and total as far as they are known: the items end above them, and should add up to one of them.
+        known: Subtotal and total as far as they are known: the items end above them, and should add up to one of them.
+        others: What else they may add up to, such as the total less the tax.
+        taken: Rows that are taxes or charges, where they stand below the items.
     """
-    known = tuple(sums)
-    targets = {entry.value for entry in known}
     first = next((row.index for row in rows if row.last is not None and not row.last.roles & (_NEVER | {Role.NOISE})), None)
     if first is None or any(entry.row < first for entry in known):
         return ()
     labelled = [row.index for row in rows if row.last is not None and row.index > first and _is_end(row.last)]
-    ends = [min(labelled, default=len(rows.rows)), *(entry.row for entry in known if entry.row > first)]
-    tried = [_fitting(_collect(_region(rows, first, end)), targets) for end in dict.fromkeys(sorted(ends))]
-    return next((items for items in tried if items and _sum(items) in targets), tried[0])
+    values = {entry.value for entry in known}
+    sums = [row.index for row in rows if row.index > first and row.last is not None and row.last.value in values]
+    ends = [min(labelled, default=len(rows.rows)), *sums[:1], *(entry.row for entry in known if entry.row > first)]
+    search = _Search(rows, first, known, dict.fromkeys(others, _DERIVED_COST), taken)
+    tried = [search.above(end) for end in dict.fromkeys(sorted(ends))]
+    closing = [(choice.cost + _LATER_COST * late, late) for late, choice in enumerate(tried) if choice.closes and choice.items]
+    return tried[min(closing)[1] if closing else 0].items
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What the items of one receipt are looked for with."""
+
+    rows: Rows
+    first: int
+    known: Sequence[Entry]
+    derived: Mapping[Decimal, float]
+    taken: Collection[int]
+
+    def above(self, end: int) -> Choice:
+        """The items above one row, chosen to add up to a known sum, or to one that is printed right below them."""
+        below = self.rows.rows[end : end + _SUM_REACH]
+        targets = dict(self.derived) | {entry.value: _PRINTED_COST for row in below for entry in row.entries if _is_sum(entry)}
+        targets |= {entry.value: 0.0 for entry in self.known}
+        region = self._without_charges(_region(self.rows, self.first, end))
+        return choose_items(_collect(region, self.rows.mark, targets), targets)
+
+    def _without_charges(self, region: Sequence[Row]) -> Sequence[Row]:
+        """The rows above the taxes and charges at the end."""
+        items = [place for place, row in enumerate(region) if row.last is not None and row.index not in self.taken]
+        charges = [place for place, row in enumerate(region) if row.index in self.taken and place > items[-1]] if items else []
+        return region[: charges[0]] if charges else region
 
 
 def _region(rows: Rows, first: int, end: int) -> Sequence[Row]:
     """The rows from below the heading of the columns down to a sum."""
-    late = [row.index for row in rows if row.last is not None and row.index >= first][_MAX_DROPPED : _MAX_DROPPED + 1]
+    late = [row.index for row in rows if row.last is not None and row.index >= first][_LATE : _LATE + 1]
     headings = [row.index for row in rows.rows[: min([end, *late])] if _is_heading(row)]
-    return rows.rows[max(headings, default=-1) + 1 : end]
+    start = headings[0] if headings else -1
+    for heading in headings[1:]:
+        if any(row.entries for row in rows.rows[start:heading]):
+            break  # the heading of another table
+        start = heading
+    return rows.rows[start + 1 : end]
 
 
 def _is_end(entry: Entry) -> bool:
     return bool(entry.roles & _ENDS) and not entry.roles & {Role.COUNT, Role.DISCOUNT, Role.NOISE, Role.HEADING, Role.SAVINGS}
 
 
+def _is_sum(entry: Entry) -> bool:
+    return bool(entry.roles & {Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.NET}) and not entry.roles & {Role.TAX, Role.COUNT, Role.CHANGE}
+
+
 def _is_heading(row: Row) -> bool:
-    return not row.entries and Role.HEADING in row.roles and (len(row.roles) > 1 or row.text.count("\t") > 0)
+    if row.entries:
+        return False
+    cells = len(row.text.split(GAP))
+    is_named = Role.HEADING in row.roles and len(row.roles) + cells > 2
+    has_columns = cells > 2 and bool(row.roles & _COLUMNS) and not any(character.isdigit() for character in row.text)
+    return is_named or has_columns
 
 
-def _collect(region: Sequence[Row]) -> list[FoundItem]:
+def _collect(region: Sequence[Row], mark: DecimalMark | None, targets: Iterable[Decimal]) -> list[Slot]:
     prices = [row.last for row in region if row.last is not None]
     if not prices:
         return []
     edge = _price_column(prices)
     names_below = _names_stand_below(region, edge)
-    items: list[FoundItem] = []
+    most = max(targets, default=Decimal(0))
+    right = median(price.box.right for price in prices)
+    slots: list[Slot] = []
     pending = _Pending()
-    for place, row in enumerate(region):
+    for place, line in enumerate(region):
+        row = line if mark is None or line.last is not None else _with_loose_price(line, right, mark, most)
         price = row.last
         if price is None:
             _note_text(row, pending)
         elif _is_factor_row(row, edge):
-            _note_factor(row, pending, items)
-        elif price.box.right >= edge and not price.roles & _NEVER:
+            _note_factor(row, pending, slots)
+        elif price.box.right >= edge and Role.GRAND not in price.roles:
             below = region[place + 1 : place + 2] if names_below else []
             if item := _item(row, price, pending, below):
-                items.append(item)
-            pending = _Pending()
-    return items
+                slots.append(make_slot(item, mark, most))
+            if not price.roles & _NEVER:
+                pending = _Pending()
+    return _with_one_sign(slots)
+
+
+def _with_loose_price(row: Row, right: float, mark: DecimalMark, most: Decimal) -> Row:
+    price = loose_price(row, right, mark, most)
+    return row if price is None else replace(row, entries=(price,))
+
+
+def _with_one_sign(slots: Sequence[Slot]) -> list[Slot]:
+    """The slots; where most prices are below zero, their dashes lead to the amounts and are no signs."""
+    prices = [slot.usual.total.value for slot in slots if slot.usual is not None]
+    is_leader = len(prices) > 1 and sum(price < 0 for price in prices) * 2 > len(prices)
+    return [unsigned(slot) for slot in slots] if is_leader else list(slots)
 
 
 def _price_column(prices: Sequence[Entry]) -> float:
@@ -140,7 +193,8 @@ def _is_nameless(row: Row) -> bool:
 
 
 def _is_name(row: Row) -> bool:
-    return not row.entries and says_something(row.text) and not row.roles & {Role.NOISE, Role.HEADING} and not _FACTS.search(row.text)
+    is_named = not row.entries and says_something(row.text) and not row.roles & {Role.NOISE, Role.HEADING}
+    return is_named and not _FACTS.search(row.text) and not _is_heading(row)
 
 
 def _note_text(row: Row, pending: _Pending) -> None:
@@ -163,14 +217,16 @@ def _is_factor_row(row: Row, edge: float) -> bool:
     return price.printed.start >= match.end() - 1 and (price.box.right < edge or is_glued)
 
 
-def _note_factor(row: Row, pending: _Pending, items: list[FoundItem]) -> None:
+def _note_factor(row: Row, pending: _Pending, slots: list[Slot]) -> None:
     """A factor belongs to the item above if it explains its price, else to the next one."""
     match = QUANTITY.search(row.text) or WEIGHT.search(row.text)
     if match is None:
         return
     product = Decimal(match["quantity"].replace(",", ".")) * row.entries[0].value
-    if items and items[-1].unit_price is None and abs(product - items[-1].total.value) <= _NEAR:
-        items[-1] = replace(items[-1], quantity=match["quantity"], unit=match["unit"], unit_price=row.entries[0])
+    last = slots[-1].usual if slots else None
+    if last is not None and last.unit_price is None and abs(product - last.total.value) <= _NEAR:
+        counted = replace(last, quantity=match["quantity"], unit=match["unit"], unit_price=row.entries[0])
+        slots[-1] = replace(slots[-1], usual=counted)
     else:
         pending.quantity, pending.unit, pending.unit_price = match["quantity"], match["unit"], row.entries[0]
 
@@ -235,34 +291,3 @@ def _is_unit_price(row: Row, entry: Entry, price: Entry) -> bool:
     count = describe(before).quantity
     factor = Decimal(count.replace(",", ".")) if count else None
     return bool(entry.value) and (price.value == factor * entry.value if factor else price.value % entry.value == 0)
-
-
-def _fitting(items: list[FoundItem], targets: set[Decimal]) -> tuple[FoundItem, ...]:
-    """The items that add up to a known sum: all, a leading part, or all but a few doubtful rows; else all that are not doubtful."""
-    plain = [item for item in items if not item.total.roles & _DOUBTFUL or item.total.roles & {Role.DISCOUNT, Role.DEPOSIT}]
-    positive = [item for item in plain if item.total.value > 0]
-    for chosen, least in ((plain, 1), (items, 2), (positive, 2)):
-        for size in range(len(chosen), least - 1, -1):
-            if _sum(chosen[:size]) in targets and (size > 1 or len(chosen) == 1):
-                return tuple(chosen[:size])
-    for chosen in (plain, items):
-        doubtful = [item for item in chosen if _is_doubtful(item)] or chosen[:_MAX_DROPPED]
-        for count in range(1, _MAX_DROPPED + 1):
-            for dropped in combinations(doubtful[:_MANY], count):
-                rest = [item for item in chosen if item not in dropped]
-                if _sum(rest) in targets and any(item in plain for item in rest):
-                    return tuple(rest)
-    return tuple(plain)
-
-
-def _is_doubtful(item: FoundItem) -> bool:
-    return (
-        bool(item.total.roles & _DOUBTFUL)
-        or item.total.value < 0
-        or not item.total.printed.is_money_like
-        or bool(re.search(r"\d{5}", item.description))
-    )
-
-
-def _sum(items: Iterable[FoundItem]) -> Decimal:
-    return sum((item.total.value for item in items), Decimal(0))

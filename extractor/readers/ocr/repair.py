@@ -7,8 +7,8 @@ from typing import Final
 
 from extractor.printed.amounts import DecimalMark, find_amounts
 from extractor.printed.keywords import Role
-from extractor.readers.ocr.items import FoundItem
 from extractor.readers.ocr.rows import Entry
+from extractor.readers.ocr.slots import FoundItem
 
 CONFUSED: Final = frozenset("08 06 09 68 89 38 56 58 35 17 14 49 27 39 59".split())
 """Pairs of digits that small OCR models mix up in faint or low print."""

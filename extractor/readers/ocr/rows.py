@@ -138,12 +138,17 @@ def _real(text: str, mark: DecimalMark | None) -> tuple[PrintedAmount, ...]:
     amounts = find_amounts(text)
     if mark is None:
         return tuple(amount for amount in amounts if amount.is_money_like or amount.decimals == 0)
-    money = tuple(amount for amount in amounts if amount.is_money_like)
+    money = tuple(amount for amount in amounts if amount.is_money_like and not _is_code(amount))
     if not money and amounts and _ends_with(text, amounts[-1]):
         roles = roles_of(text[: amounts[-1].start])
         if roles & {Role.GRAND, Role.TOTAL, Role.SUBTOTAL} and not roles & {Role.COUNT, Role.NOISE, Role.TAX}:
             return amounts[-1:]
     return money
+
+
+def _is_code(amount: PrintedAmount) -> bool:
+    """True for `R11` on a menu: one letter is no currency mark in front of a whole number."""
+    return amount.decimals == 0 and len(amount.mark) == 1 and amount.mark.isalpha()
 
 
 def _ends_with(text: str, amount: PrintedAmount) -> bool:
@@ -168,7 +173,7 @@ def _label(
     """The label of one amount, and whether it comes from a neighbouring row."""
     amounts, text = found[row], texts[row]
     start = amounts[place - 1].end if place else 0
-    left = text[start : amounts[place].start].strip()
+    left = _nearest(text[start : amounts[place].start].strip())
     if roles_of(left):
         return left, False
     if roles_of(labels[row]):
@@ -178,6 +183,12 @@ def _label(
             if 0 <= other < len(lines) and not found[other] and _names_one_amount(labels[other]) and _are_close(lines[row], lines[other]):
                 return labels[other], True
     return labels[row], False
+
+
+def _nearest(label: str) -> str:
+    """The label without a count in front of it, as in `Items: 4  TOTAL`."""
+    near = label.rpartition(GAP)[2]
+    return near if roles_of(near) & {Role.TOTAL, Role.GRAND} and Role.COUNT in roles_of(label) - roles_of(near) else label
 
 
 def _names_one_amount(label: str) -> bool:

@@ -119,6 +119,85 @@ def test_taxes_between_items() -> None:
     assert brief(found) == [("TV", "299.00"), ("CASE", "49.00")]
 
 
+def test_names_that_hold_words_of_sums_are_items_where_the_sum_needs_them() -> None:
+    """`TIP` and `PUMP` in a name, and a word that means change in another language, do not hide an item."""
+    found = items(
+        priced("HOSE PUMP C88351", "1.90"), priced("COTTON TIP", "2.00"), priced("WHITE TIE", "6.50"), priced("Total Incl. GST", "10.40")
+    )
+    assert [item["total_price"] for item in found] == ["1.90", "2.00", "6.50"]
+
+
+def test_a_row_that_prints_its_own_product_is_an_item() -> None:
+    """Quantity times unit price makes the price: an item, though `MC` is also a card."""
+    found = items(priced("C_MC KOPEREK", "1 x 5,99= 5,99 C"), priced("TORBA", "1 x 0,79= 0,79 A"), priced("SUMA PLN", "7,00"))
+    assert [item["total_price"] for item in found] == ["5,99", "0,79"]
+
+
+def test_unit_prices_under_each_item_are_no_items() -> None:
+    """A row of the same name under every item is left out, since the items alone make the total."""
+    rows = [priced(name, price) for name, price in (("Aioli", "3,50"), ("Gnocchi", "14,90"), ("Dorade", "22,90"))]
+    doubled = [row for item in rows for row in (item, priced("Preis:", item[1][1]))]
+    assert len(items(*doubled, priced("Summe EUR", "41,30"))) == 3
+
+
+def test_an_item_is_not_left_out_for_a_sum_that_closes_by_accident() -> None:
+    """Where all items make the sum that is printed below them, they stay, though the first ones make the total after a discount."""
+    rows = [priced("Tapas", "7.00"), priced("Cava", "22.00"), priced("Offer", "15.00")]
+    found = items(*rows, priced("Item Total", "44.00"), priced("Discount", "15.00"), priced("Total", "29.00"))
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(("seen", "meant"), [("179", "1,79"), ("0\t59", "0,59"), ("10:50", "10,50"), ("10.EO", "10,60"), ("S185", "1,85")])
+def test_prices_that_lost_their_mark(seen: str, meant: str) -> None:
+    """A number in the column of prices that lost its decimal mark or a digit's shape is a price, and is kept as it was seen."""
+    end = 560.0
+    cells = [(end - 10 * len(cell), cell) for cell in seen.split("\t")]
+    if len(cells) > 1:
+        cells = [(end - 50, "0"), (end - 20, "59")]
+    rows = [priced("BUTTERTOAST", "1,39"), [(20.0, "JOGHURT"), *cells], priced("GURKE", "10,69"), priced("SUMME EUR", "99,00")]
+    part = read_amounts([transcript(*rows)])
+    assert brief(list(part.values["items"]))[1] == ("JOGHURT", meant)
+    assert part.evidence["items[1].total_price"].text == seen
+
+
+def test_numbers_away_from_the_column_are_no_prices() -> None:
+    """Years, sizes and codes that end a row elsewhere stay what they are."""
+    rows = [priced("EGGS", "2.50"), [(20.0, "SHIRT"), (200.0, "179")], priced("HAM", "3.00"), priced("TOTAL", "5.50")]
+    assert brief(items(*rows)) == [("EGGS", "2.50"), ("HAM", "3.00")]
+
+
+def test_a_tax_code_that_touches_a_price_is_no_third_decimal() -> None:
+    """`8,001` is 8,00 with tax code 1."""
+    found = items(priced("Pils", "8,001"), priced("Hefe", "4,70 1"), priced("Summe", "12,70"))
+    assert [item["total_price"] for item in found] == ["8,00", "4,70"]
+
+
+def test_dashes_in_front_of_every_price_are_no_signs() -> None:
+    """A dash that leads to the price is no minus."""
+    found = items(priced("Tikka", "-80.00"), priced("Dal", "-60.00"), priced("TOTAL", "140.00"))
+    assert [item["total_price"] for item in found] == ["80.00", "60.00"]
+
+
+def test_a_heading_of_columns_is_no_name() -> None:
+    """`Item  Qty  Total` above the first price is a heading, also where its words are misread, and names touch their codes."""
+    found = items(
+        [(20.0, "ltem"), (300.0, "Qty"), (500.0, "Total")],
+        "SR 100100000060-4Vege",
+        [(20.0, "$5.50"), (300.0, "1"), (510.0, "$5.50")],
+        "SR 100100000006-Pork",
+        [(20.0, "$2.70"), (300.0, "1"), (510.0, "$2.70")],
+        priced("Total Amount:", "$8.20"),
+    )
+    assert [item["total_price"] for item in found] == ["5.50", "2.70"]
+    assert ["Vege" in found[0]["description"], "Pork" in found[1]["description"]] == [True, True]
+
+
+def test_numbers_of_dishes_are_no_prices() -> None:
+    """`R11` in front of a dish is no amount in rand."""
+    found = items(priced("#211 R11 Bo xao", "13,90"), priced("#214 R30 Thit kho", "11,90"), priced("Total", "25,80 Euro"))
+    assert [item["unit_price"] for item in found] == [None, None]
+
+
 def test_no_items() -> None:
     """A card slip has none."""
     assert items(priced("AMOUNT", "20.00"), priced("VISA", "20.00")) == []
