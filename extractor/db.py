@@ -12,7 +12,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from extractor.clock import SystemClock
-from extractor.errors import ConfigError, StorageError
+from extractor.errors import ConfigError, DatabaseDamaged, StorageError
+from extractor.files import copy_hashed
 from extractor.snapshot import snapshot
 
 if TYPE_CHECKING:
@@ -34,13 +35,16 @@ class Database:
     """A SQLite file with the newest schema. Threads may share it; each transaction has its own connection.
 
     Raises:
-        StorageError: The file cannot be opened, is locked or is no database.
+        StorageError: The file cannot be opened, or is locked.
+        DatabaseDamaged: It is no database, or a damaged one.
         ConfigError: It was made by a newer version of this program.
     """
 
     def __init__(self, path: Path, *, busy_seconds: float = 5.0) -> None:
         self.path = path
-        self._engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": busy_seconds})
+        self._busy_seconds = busy_seconds
+        self._opened: tuple[int, int] | None = None
+        self._engine = create_engine(URL.create("sqlite", database=str(path)), creator=self._connect)
         event.listen(self._engine, "connect", _prepare)
         event.listen(self._engine, "begin", _begin)
         # IMMEDIATE takes the write lock at once and waits for it; a transaction that begins by reading could only fail later.
@@ -48,13 +52,15 @@ class Database:
         self._writing_durably = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="FULL")
         with self._errors(), self._writing_durably.begin() as connection:
             _migrate(connection, path)
+        self._opened = _identity(path)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one moment of the database; nothing is written.
 
         Raises:
-            StorageError: The database is locked, damaged or gone.
+            StorageError: The database is locked or gone.
+            DatabaseDamaged: It is damaged or was replaced.
         """
         with self._errors(), self._engine.connect() as connection:
             yield connection
@@ -67,7 +73,8 @@ class Database:
             durable: The changes, and all before them, survive a power cut. Otherwise the last ones may be lost then, always in
                 order: enough for what can be found out again from the folders.
         Raises:
-            StorageError: The database is locked, damaged or gone, or the disk is full.
+            StorageError: The database is locked or gone, or the disk is full.
+            DatabaseDamaged: It is damaged or was replaced.
         """
         engine = self._writing_durably if durable else self._writing
         with self._errors(), engine.begin() as connection:
@@ -77,14 +84,58 @@ class Database:
         """Closes the connections that are not in use."""
         self._engine.dispose()
 
+    def _connect(self) -> sqlite3.Connection:
+        # Only the first connection makes a database: later, an empty new one must not take the place of one that is gone.
+        mode = "rwc" if self._opened is None else "rw"
+        name = f"{self.path.absolute().as_uri()}?mode={mode}"
+        return sqlite3.connect(name, uri=True, timeout=self._busy_seconds, check_same_thread=False)
+
+    def _check_identity(self) -> None:
+        """Refuses to go on with a file that others do not see any more: what is written to it is lost when the program ends."""
+        if self._opened is None or (now := _identity(self.path)) == self._opened:
+            return
+        if now is None:
+            raise StorageError(f"{self.path} is gone. Put it back, or stop the program and restore it: receipts restore BACKUP")
+        way_out = "Start the program again to work with the one that lies there now."
+        raise DatabaseDamaged(f"{self.path} was replaced by another file while it was in use. {way_out}")
+
     @contextmanager
     def _errors(self) -> Iterator[None]:
+        self._check_identity()
         try:
             yield
         except IntegrityError:
             raise  # a rule of ours was broken: not the disk's fault
         except DatabaseError as error:
+            if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+                raise _damaged(self.path, error.orig) from error
             raise StorageError(f"{self.path}: {error.orig}. Check that the disk has space and that nothing holds the database.") from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells the file from another one of its name; `None` where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _damaged(path: Path, cause: BaseException | None) -> DatabaseDamaged:
+    """The error, after a copy of the database was put beside it, as it was found first; the database itself is left as it is."""
+    copy = path.with_name(f"{path.name}.damaged")
+    copied = f"A copy as it is now lies in {copy}"
+    try:
+        if not copy.exists():
+            hidden = path.with_name(f".{copy.name}.tmp")
+            if (log := path.with_name(f"{path.name}-wal")).exists():
+                copy_hashed(log, copy.with_name(f"{copy.name}-wal"))
+            copy_hashed(path, hidden)
+            hidden.replace(copy)  # last: its name says that all is there
+    except OSError as error:
+        copied = f"It could not be copied ({error.strerror})"
+    way_out = "Stop the program, move it away, and put a backup in its place: receipts restore BACKUP. The outbox has every record as JSON."
+    return DatabaseDamaged(f"{path} is damaged: {cause}. {copied}. {way_out}")
 
 
 def _prepare(connection: sqlite3.Connection, _: object) -> None:

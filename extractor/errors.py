@@ -6,6 +6,7 @@ ExtractorError > ConfigError        REPORT   bad setting, missing extra
                > ReaderRefused      REPORT   bad key, content filter
                > BadAnswer          REASK    not JSON, cut off, does not fit the schema; holds the answer
                > StorageError       RETRY    database busy, disk full
+               > DatabaseDamaged    REPORT   database damaged, or another file in its place
                > Stopped            RETRY    told to stop before this was read
 """
 
@@ -110,3 +111,9 @@ class Stopped(ExtractorError):
 
     remedy = Remedy.RETRY
     exit_code = 130
+
+
+class DatabaseDamaged(ExtractorError):
+    """The database is damaged or was replaced while it was in use. Nothing more is written to it; the service ends."""
+
+    exit_code = 5

@@ -45,6 +45,7 @@ class FolderEvents:
         self._handler = _Handler(on_touch)
         self._poll_seconds = poll_seconds
         self._observer: BaseObserver | None = None
+        self._watched: os.stat_result | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -59,12 +60,24 @@ class FolderEvents:
             self._observer = self._started(PollingObserver(timeout=self._poll_seconds))
         return self
 
+    def is_alive(self) -> bool:
+        """Whether events come still: no thread has ended, and the folder is the one that is watched, not one that came in its place."""
+        try:
+            now = self._folder.stat()
+        except OSError:
+            return True  # nothing can come from there now; whoever lists it hears that
+        if self._observer is None or self._watched is None:
+            return False
+        threads = (self._observer, *self._observer.emitters)
+        return all(thread.is_alive() for thread in threads) and os.path.samestat(now, self._watched)
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._observer is not None:
             self._observer.stop()
             self._observer.join()
 
     def _started(self, observer: BaseObserver) -> BaseObserver:
+        self._watched = self._folder.stat()
         observer.schedule(self._handler, str(self._folder), recursive=True, event_filter=_WANTED)
         observer.start()
         return observer

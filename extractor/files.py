@@ -74,6 +74,11 @@ def leads_away(root: Path, relative: Path) -> bool:
     return any((root / folder).is_symlink() for folder in relative.parents[:-1])
 
 
+def mount_of(path: Path) -> Path:
+    """Where the volume is mounted that the path lies on, or would lie on."""
+    return next(folder for folder in (path, *path.parents) if os.path.ismount(folder) or folder == folder.parent)
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a regular file's bytes, in hexadecimal."""
     with open_regular(path) as file:

@@ -80,6 +80,20 @@ _GIVE_UP = (
     .where(_HAS_LAPSED, _JOBS.c.interruptions + 1 >= bindparam("most"))
     .values(_FREED | {"state": JobState.FAILED, "error_kind": "Interrupted", "error_message": bindparam("message")})
 )
+_MEND = (
+    update(_JOBS)
+    .where(
+        _IS_OPEN,
+        _JOBS.c.state != JobState.READING,
+        _JOBS.c.next_attempt_at > bindparam("now"),
+        or_(
+            _JOBS.c.next_attempt_at > bindparam("latest"),
+            and_(_JOBS.c.waits == 0, or_(_JOBS.c.state != JobState.QUEUED, _JOBS.c.attempts == 0)),
+        ),
+    )
+    .values(next_attempt_at=bindparam("now"))
+)
+"""Makes due what has no reason to wait, or waits longer than any wait is: the clock went back since."""
 _TAKE_BACK = update(_JOBS).where(_HAS_LAPSED).values(_FREED | {"state": JobState.QUEUED})
 _RELEASE = update(_JOBS).where(_IS_READING, _JOBS.c.worker == bindparam("by")).values(state=JobState.QUEUED, worker=None, lease_until=None)
 
@@ -160,6 +174,8 @@ class Ledger:
     def reclaim(self, *, from_the_dead: bool = False) -> int:
         """How many jobs were taken from workers whose lease has ended; they are queued again, or fail when that happened too often.
 
+        Where the clock has gone back, nothing waits for the time that it showed before.
+
         Args:
             from_the_dead: Take those of all workers, because it is known that none is alive.
         """
@@ -168,6 +184,7 @@ class Ledger:
         lapsed = {"now": now, "lapsed": math.inf if from_the_dead else now}
         hopeless = {"most": self._work.max_attempts, "message": message.format(self._work.max_attempts)}
         with self._database.write() as connection:
+            connection.execute(_MEND, {"now": now, "latest": now + self._work.max_backoff_seconds})
             return connection.execute(_GIVE_UP, lapsed | hopeless).rowcount + connection.execute(_TAKE_BACK, lapsed).rowcount
 
     def release(self, worker: str) -> int:

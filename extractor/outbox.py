@@ -26,7 +26,9 @@ from extractor.files import (
     is_same_file,
     leads_away,
     make_folder,
+    mount_of,
     move,
+    printable,
     rename_to_free,
     safe_stem,
     safe_suffix,
@@ -68,6 +70,34 @@ class Outbox:
         self.root = root
         self.inbox_dir = inbox_dir
         self._at_step = at_step
+        self._inbox_mount = mount_of(inbox_dir)
+
+    # Folders that may be away
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the folder is the outbox, and not what is seen in its place while its volume is not mounted."""
+        return (self.root / WORK).is_dir()
+
+    def mark(self) -> bool:
+        """Makes the folder the outbox from now on; whether it was not before."""
+        with storage_errors(self.root):
+            was_here = self.is_here
+            make_folder(self.root / WORK)
+        return not was_here
+
+    def _require_outbox(self) -> None:
+        if not self.is_here:
+            way_out = "Mount its volume again; if this is the right folder, run: receipts init"
+            raise StorageError(f"{printable(self.root)} is not the outbox that was used before: {WORK} is not in it. {way_out}")
+
+    def _require_inbox(self) -> None:
+        """Refuses to take it that files were removed where their whole volume is away."""
+        mount = mount_of(self.inbox_dir)
+        if not self.inbox_dir.is_dir() or not mount.is_relative_to(self._inbox_mount):
+            way_out = "Mount its volume again, or make the folder; what is queued waits for it."
+            raise StorageError(f"The inbox {printable(self.inbox_dir)} is away. {way_out}")
+        self._inbox_mount = mount
 
     # A private copy to read
 
@@ -77,6 +107,7 @@ class Outbox:
         Raises:
             StorageError: The outbox cannot be written, or the file not be read now.
         """
+        self._require_outbox()
         copy = self._copy(job)
         with storage_errors(copy):
             if holds(copy, job.sha256 or ""):
@@ -88,6 +119,7 @@ class Outbox:
                     hidden.replace(copy)
                     sync_folder(copy.parent)
                     return copy
+            self._require_inbox()
         self.drop_copy(job)
         return None
 
@@ -188,6 +220,7 @@ class Outbox:
         Raises:
             StorageError: Something cannot be written or is not there; nothing is lost, run it again.
         """
+        self._require_outbox()
         original = self._planned(job)
         with storage_errors(original):
             make_folder(original.parent)
@@ -207,6 +240,7 @@ class Outbox:
         Raises:
             StorageError: Something cannot be written; nothing is lost, run it again.
         """
+        self._require_outbox()
         target = self._planned(job)
         with storage_errors(target):
             make_folder(target.parent)
@@ -289,6 +323,7 @@ class Outbox:
             return False
         if not aside.exists():
             if not is_regular(source):
+                self._require_inbox()
                 return False
             source.rename(aside)
             self._at_step(Step.SET_ASIDE)

@@ -13,7 +13,7 @@ from extractor.clock import Clock, SystemClock
 from extractor.db import Database
 from extractor.errors import ConfigError, ExtractorError, ReaderDown, Stopped, StorageError
 from extractor.events import FolderEvents
-from extractor.files import storage_errors
+from extractor.files import make_folder, storage_errors
 from extractor.inbox import Check, Inbox
 from extractor.instance import InstanceLock
 from extractor.isolation import IsolatedCheck, IsolatedReading
@@ -86,13 +86,17 @@ class Archive:
 
 
 def prepare(settings: Settings) -> tuple[Path, ...]:
-    """The folders and the database that were made because they were not there."""
+    """The folders and the database that were made because they were not there.
+
+    Whoever calls it says with that: the outbox is the right folder, and a database that is missing is to be begun anew.
+    """
     made = []
     for folder in (settings.inbox_dir, settings.outbox_dir, settings.database.parent):
         if not folder.is_dir():
             with storage_errors(folder):
-                folder.mkdir(parents=True)
+                make_folder(folder)
             made.append(folder)
+    Outbox(settings.outbox_dir, settings.inbox_dir).mark()
     if not settings.database.exists():
         Database(settings.database).close()
         made.append(settings.database)
@@ -100,8 +104,17 @@ def prepare(settings: Settings) -> tuple[Path, ...]:
 
 
 def open_archive(settings: Settings, *, clock: Clock | None = None, at_step: AtStep = go_on) -> Archive:
-    """The archive of this installation; folders and database are made where they are missing."""
-    prepare(settings)
+    """The archive of this installation; where there is none, folders and database are made.
+
+    Raises:
+        ConfigError: The database is not there, but the outbox has been used.
+        DatabaseDamaged, StorageError: The database cannot be used.
+    """
+    if not settings.database.exists():
+        if Outbox(settings.outbox_dir, settings.inbox_dir).is_here:
+            way_out = "Put it back (receipts restore BACKUP), or correct the setting; to begin with an empty one, run: receipts init"
+            raise ConfigError(f"{settings.database} is not there, but {settings.outbox_dir} has been used with a database. {way_out}")
+        prepare(settings)
     database = Database(settings.database)
     ledger = Ledger(database, clock or SystemClock(), settings.work)
     outbox = Outbox(settings.outbox_dir, settings.inbox_dir, at_step=at_step)
@@ -132,6 +145,8 @@ def build(
     clock, telemetry = clock or SystemClock(), telemetry or Telemetry()
     pulse = Pulse(clock.monotonic, hung_seconds=settings.work.hung_seconds)
     archive = open_archive(settings, clock=clock, at_step=at_step)
+    if not archive.outbox.is_here and not archive.ledger.counts().get(JobState.DONE):
+        archive.outbox.mark()  # it was made anew, and nothing is missing in it
     again = partial(build, extract=extract, check=check, clock=clock, at_step=at_step, telemetry=telemetry)
     isolated: list[IsolatedReading | IsolatedCheck] = []
     batch = settings.work.batch_size
@@ -291,9 +306,9 @@ class Service:
         """Watches the inbox, and begins anew when it could not be listed: events of a share that was away come no more."""
         settings = self.archive.settings.inbox
         while not self._stop.is_set():
-            with FolderEvents(self._inbox.root, self._on_touch, poll=settings.poll, poll_seconds=settings.poll_seconds):
+            with FolderEvents(self._inbox.root, self._on_touch, poll=settings.poll, poll_seconds=settings.poll_seconds) as events:
                 try:
-                    self._scan_until_stopped()
+                    self._scan_until_stopped(events)
                 except Stopped:
                     break
                 except (StorageError, ReaderDown) as error:
@@ -302,14 +317,17 @@ class Service:
             self._stop.wait(min(settings.rescan_seconds, LONGEST_WAIT_SECONDS))
         self.pulse.end(INBOX)
 
-    def _scan_until_stopped(self) -> None:
-        """Scans after events, when a file may have settled, and now and then in any case."""
+    def _scan_until_stopped(self, events: FolderEvents) -> None:
+        """Scans after events, when a file may have settled, and now and then in any case; returns also when no more events come."""
         while not self._stop.is_set():
             self._wake.clear()
             self.pulse.beat(INBOX)
             began = self._clock.monotonic()
             self._scan()
             self.pulse.trouble(INBOX)
+            if not events.is_alive():
+                logger.warning("events_ended", extra={"inbox": str(self._inbox.root)})  # the caller begins anew
+                return
             self._worker.wake.set()
             rest = max(0.05, SCAN_SHARE * (self._clock.monotonic() - began))
             self.pulse.beat(INBOX, waits_seconds=rest)

@@ -62,7 +62,7 @@ class _Refused:
 class _Ended:
     """News: a task of the crew at work has ended."""
 
-    error: Exception | None
+    error: BaseException | None
 
 
 _Order = _Stop | _Reload | _Built | _Refused | _Ended
@@ -165,7 +165,7 @@ class Supervisor:
     def _report(self, task: Callable[[], None]) -> None:
         try:
             task()
-        except Exception as error:  # noqa: BLE001 -- raised again in the thread that waits: a service without a thread must not look alive
+        except BaseException as error:  # noqa: BLE001 -- raised by the thread that waits: a service without a thread must not look alive
             self._orders.put(_Ended(error))
         else:
             self._orders.put(_Ended(None))

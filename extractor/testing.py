@@ -20,9 +20,10 @@ class ManualClock:
     def __init__(self, start: datetime = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)) -> None:
         self._start = start
         self._elapsed = 0.0
+        self._set_by = 0.0
 
     def now(self) -> datetime:
-        return self._start + timedelta(seconds=self._elapsed)
+        return self._start + timedelta(seconds=self._elapsed + self._set_by)
 
     def monotonic(self) -> float:
         return self._elapsed
@@ -30,6 +31,10 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Lets time pass."""
         self._elapsed += seconds
+
+    def set_by(self, seconds: float) -> None:
+        """Sets the wall clock forward, or back, as people and time servers do; no time passes."""
+        self._set_by += seconds
 
 
 @dataclass

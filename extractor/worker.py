@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from extractor.clock import Clock
-from extractor.errors import ExtractorError, ReaderDown, ReaderUnavailable, Remedy, Stopped, StorageError
+from extractor.errors import DatabaseDamaged, ExtractorError, ReaderDown, ReaderUnavailable, Remedy, Stopped, StorageError
 from extractor.job import Job, JobState
 from extractor.ledger import LeaseLost, Ledger
 from extractor.pipeline import Outcome, Pipeline
@@ -64,7 +64,11 @@ class Worker:
         self._filed = 0
 
     def run(self, stop: threading.Event) -> None:
-        """Works until `stop` is set; then the batch in hand is finished. Storage errors are waited for."""
+        """Works until `stop` is set; then the batch in hand is finished. Storage errors are waited for.
+
+        Raises:
+            DatabaseDamaged: Waiting will not help.
+        """
         while not stop.is_set():
             self.wake.clear()
             try:
@@ -112,7 +116,7 @@ class Worker:
         self._pulse.beat(WORKER)
         try:
             return self._pipeline.read(jobs)
-        except (StorageError, ReaderDown):
+        except (StorageError, DatabaseDamaged, ReaderDown):
             raise  # no fault of the files
         except Exception as error:
             logger.exception("reading_crashed", extra={"files": [job.name for job in jobs]})
@@ -145,9 +149,10 @@ class Worker:
 
     def _file_due(self) -> int:
         """How many jobs' files were put in their places."""
-        filed = 0
-        while jobs := self._ledger.to_file(self._batch_size):
+        filed, tried = 0, set[int]()
+        while jobs := [job for job in self._ledger.to_file(self._batch_size) if job.id not in tried]:
             for job in jobs:
+                tried.add(job.id)
                 self._pulse.beat(WORKER)
                 filed += self._file(job)
         return filed
@@ -159,6 +164,8 @@ class Worker:
         except StorageError as error:
             logger.warning("filing_delayed", extra=fields | {"error": str(error)})
             self._pulse.trouble(WORKER, TROUBLE)
+        except DatabaseDamaged:
+            raise
         except Exception:
             logger.exception("filing_crashed", extra=fields)
         else:

@@ -61,6 +61,7 @@ def restore(
         report = put_back(source, settings.database, outbox, on_progress=on_progress)
     for problem in report.problems:
         tell(problem)
+    outbox.mark()
     typer.echo(f"{safe(settings.database)} and {report.files} files are back. Compare them: receipts verify", err=True)
     raise typer.Exit(PROBLEMS if report.problems else 0)
 

@@ -34,7 +34,7 @@ def test_a_fresh_installation_is_sound_and_stays_as_it_is(installed: Settings) -
 
     assert [finding for finding in found.values() if finding.level is not Level.OK] == []
     assert "loads and reads" in found["ocr"].fact
-    assert list(installed.inbox_dir.iterdir()) == list(installed.outbox_dir.iterdir()) == []
+    assert (list(installed.inbox_dir.iterdir()), [path.name for path in installed.outbox_dir.iterdir()]) == ([], [".work"])
 
 
 def test_missing_places_are_told_with_the_way_out(settings: Settings) -> None:
@@ -47,7 +47,7 @@ def test_missing_places_are_told_with_the_way_out(settings: Settings) -> None:
 
 def test_a_file_in_a_folder_s_place_fails(installed: Settings) -> None:
     """What cannot be written is found by writing, not by looking at rights."""
-    installed.outbox_dir.rmdir()
+    installed.outbox_dir.rename(installed.outbox_dir.with_name("away"))
     installed.outbox_dir.write_text("not a folder")
 
     assert _find_one(installed, "outbox").level is Level.FAIL

@@ -202,7 +202,7 @@ def test_an_outbox_that_cannot_be_written_is_waited_for(
     archive: Archive, extraction: ScriptedExtraction, clock: ManualClock, queued_job: Callable[..., Job]
 ) -> None:
     """Read-only, unmounted or in the way: the file stays in the inbox, no attempt counts, and all goes on when the folder is there."""
-    archive.settings.outbox_dir.rmdir()
+    away = archive.settings.outbox_dir.rename(archive.settings.outbox_dir.with_name("away"))
     archive.settings.outbox_dir.write_text("a file where the folder should be")
     queued_job("lunch.jpg", b"bytes")
     archive = replace(archive, ledger=Ledger(archive.database, clock, WorkSettings(backoff_seconds=10)))
@@ -214,7 +214,7 @@ def test_an_outbox_that_cannot_be_written_is_waited_for(
     assert (job.state, job.attempts, job.waits, job.error_kind) == (JobState.QUEUED, 0, 10, "StorageError")
     assert inbox_files(archive) == ["lunch.jpg"]
     archive.settings.outbox_dir.unlink()
-    archive.settings.outbox_dir.mkdir()
+    away.rename(archive.settings.outbox_dir)
     work(worker)
     assert states(archive) == {"lunch.jpg": JobState.DONE}
 

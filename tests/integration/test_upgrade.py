@@ -32,6 +32,7 @@ def old(request: pytest.FixtureRequest, settings: Settings) -> str:
     """The version of an earlier schema, of which there is a database with files in every state."""
     for folder in (settings.inbox_dir, settings.outbox_dir):
         folder.mkdir()
+    (settings.outbox_dir / ".work").mkdir()
     load(DUMPS[request.param], settings.database)
     return str(request.param)
 
