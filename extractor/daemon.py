@@ -56,6 +56,7 @@ class Daemon:
                 supervisor.run(self.service.crew(), succeed=self._succeed, refused=self._refuse, attend=self._attend, attend_seconds=every)
             finally:
                 notifier.stopping()
+                self.service.archive.close()
 
     @contextmanager
     def _monitored(self) -> Iterator[None]:
