@@ -91,6 +91,16 @@ def test_a_service_is_watched_and_told(installation: Installation) -> None:
     assert "none runs" in installation.run("status", code=1).stdout
 
 
+def test_the_status_can_be_followed(installation: Installation) -> None:
+    """A line each time, at once also into a pipe, until Ctrl-C; the exit code is that of the last look."""
+    with installation.running("status", "--watch", "--format", "json") as process:
+        lines = installation.folder / "stderr.log"
+        wait_until(lambda: len(lines.read_text().splitlines()) > 1, process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 1
+    assert {json.loads(line)["process"] for line in lines.read_text().splitlines()} == {None}
+
+
 def test_a_second_service_is_refused(installation: Installation) -> None:
     """Two services never work on one database; the second says which process is in its way (2)."""
     with installation.running("watch") as service:
