@@ -165,6 +165,7 @@ def test_a_receipt_in_hand_goes_back_when_it_takes_too_long_to_stop(
     """After the time for a clean stop the service returns, and what was being read is in the queue as if never claimed."""
     monkeypatch.setattr(supervisor, "STOP_SECONDS", 0.2)
     began, may_end = threading.Event(), threading.Event()
+    before = set(threading.enumerate())
 
     def slow(_: Source) -> None:
         began.set()
@@ -176,7 +177,7 @@ def test_a_receipt_in_hand_goes_back_when_it_takes_too_long_to_stop(
     [job] = built.archive.ledger.jobs()
     assert (job.state, job.attempts, job.interruptions) == (JobState.QUEUED, 0, 0)
     may_end.set()
-    eventually(lambda: threading.active_count() == 1, "the end of the slow thread")
+    eventually(lambda: set(threading.enumerate()) <= before, "the end of the slow thread")
     assert built.archive.ledger.counts() == {JobState.QUEUED: 1}
     assert list(built.archive.store.list()) == []
 
