@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -85,9 +86,31 @@ class Miss:
     was_accepted: bool
 
 
+CONFIDENCES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
+"""Where the classes of the reliability table begin; the last ends at 1."""
+
+
+@dataclass
+class Reliability:
+    """The values of one field whose confidence lies in one class: how sure the reader was, and how often it was right."""
+
+    of: int = 0
+    right: int = 0
+    confidence: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """Mean confidence; honest where it is near the share that is right."""
+        return self.confidence / self.of if self.of else 0.0
+
+
 @dataclass
 class Score:
-    """Counts over all receipts so far."""
+    """Counts over all receipts so far.
+
+    Attributes:
+        reliability: By field, one entry a class of `CONFIDENCES`; values without a confidence are left out.
+    """
 
     receipts: int = 0
     absent: int = 0
@@ -97,6 +120,7 @@ class Score:
     fields: dict[str, tuple[int, int]] = field(default_factory=dict)
     items: tuple[int, int, int] = (0, 0, 0)
     misses: list[Miss] = field(default_factory=list)
+    reliability: dict[str, list[Reliability]] = field(default_factory=dict)
 
     @property
     def items_f1(self) -> float | None:
@@ -125,12 +149,24 @@ class Score:
         is_right = _is_right(name, wanted, got)
         hits, of = self.fields.get(name, (0, 0))
         self.fields[name] = (hits + is_right, of + 1)
+        if record is not None and got is not None:
+            self._note_confidence(name, record, is_right=is_right)
         if not is_right:
             text = record.ocr_text or "" if record else ""
             cause = Cause.NOT_READ if squash(str(wanted)) not in squash(text) else Cause.NOT_FOUND if got is None else Cause.WRONG
             shown = None if got is None else str(got)
             self.misses.append(Miss(truth.image, name, _PATHS[name], str(wanted), shown, cause, was_accepted))
         return is_right
+
+    def _note_confidence(self, name: str, record: Record, *, is_right: bool) -> None:
+        evidence = record.fields.get(_PATHS[name])
+        if evidence is None or evidence.confidence is None:
+            return
+        classes = self.reliability.setdefault(name, [Reliability() for _ in CONFIDENCES])
+        own = classes[bisect_right(CONFIDENCES, evidence.confidence) - 1]
+        own.of += 1
+        own.right += is_right
+        own.confidence += evidence.confidence
 
 
 _PATHS: Mapping[str, str] = {

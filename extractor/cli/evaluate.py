@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,11 +29,12 @@ def evaluate(
     sheet: Annotated[
         Path | None, typer.Option("--sheet", help="Write the misses with their pictures to this HTML file.", show_default=False)
     ] = None,
+    reliability: Annotated[bool, typer.Option("--reliability", help="Show how often values of each confidence are right.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write counts as JSON instead of a table.")] = False,
     reader: ReaderOption = None,
 ) -> None:
     """Read labelled receipts and say how many fields are right, how many records are accepted, and how many of those are wrong."""
-    from extractor.cli.tables import score_table, stdout, track
+    from extractor.cli.tables import reliability_table, score_table, stdout, track
     from extractor.contact_sheet import write_contact_sheet
     from extractor.evaluation import Score, load_truth
     from extractor.extraction import Extraction
@@ -53,6 +55,8 @@ def evaluate(
         typer.echo(json.dumps(_counts(score), indent=1))
     else:
         stdout().print(score_table(score))
+        if reliability:
+            stdout().print(reliability_table(score))
     if misses and not as_json:
         for miss in score.misses:
             mark = " ACCEPTED" if miss.was_accepted else ""
@@ -72,4 +76,5 @@ def _counts(score: "Score") -> dict[str, object]:
         "header": {"right": score.headers[0], "of": score.headers[1]},
         "accepted": score.accepted,
         "wrong_accepted": score.wrong_accepted,
+        "reliability": {name: [asdict(own) for own in classes] for name, classes in score.reliability.items()},
     }

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from extractor.cli.formats import Row
 from extractor.cli.text import safe
-from extractor.evaluation import Score
+from extractor.evaluation import CONFIDENCES, Score
 from extractor.job import Job
 from extractor.status import Status
 from schemas.receipt import Item, Receipt
@@ -238,4 +238,16 @@ def score_table(score: Score) -> Table:
         table.add_row(name, f"{100 * part / of:.1f}" if of else "-", str(of))
     if score.items_f1 is not None:
         table.add_row("items F1", f"{100 * score.items_f1:.1f}", str(score.items[2]))
+    return table
+
+
+def reliability_table(score: Score) -> Table:
+    """For each field and class of confidence: how sure the reader was on average, and how often it was right, in per cent."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("field", "confidence", "of", "mean", "right"):
+        table.add_column(name, justify="left" if name in {"field", "confidence"} else "right")
+    for name, classes in score.reliability.items():
+        for start, end, own in zip(CONFIDENCES, (*CONFIDENCES[1:], 1.0), classes, strict=True):
+            if own.of:
+                table.add_row(name, f"{start:.2f} to {end:.2f}", str(own.of), f"{100 * own.mean:.1f}", f"{100 * own.right / own.of:.1f}")
     return table

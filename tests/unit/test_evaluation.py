@@ -117,3 +117,16 @@ def test_the_contact_sheet_shows_every_miss_with_its_picture_and_escapes_what_wa
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
     assert text.count("data:image/jpeg;base64,") == 1
+
+
+def test_reliability_compares_confidence_with_what_is_right() -> None:
+    """Values are grouped by how sure the reader was; those without a confidence, or without a label, are left out."""
+    score = Score()
+    for total, confidence in (("9.00", 0.96), ("9.00", 0.98), ("8.00", 0.97), ("9.00", 1.0), ("9.00", None)):
+        evidence = {"total": FieldEvidence(raw_text=total, confidence=confidence), "currency_code": FieldEvidence(confidence=0.9)}
+        got = record(total=Decimal(total), currency_code="MYR", fields=evidence)
+        score.add(Truth.model_validate({"image": "a.jpg", "total": "9.00"}), got)
+    assert list(score.reliability) == ["total"]
+    *_, sure, surest = score.reliability["total"]
+    assert (sure.of, sure.right, round(sure.mean, 4)) == (3, 2, 0.97)
+    assert (surest.of, surest.right) == (1, 1)
