@@ -14,7 +14,7 @@ from pathlib import Path
 from extractor.steps import Step
 from tests.crash.conftest import MEMORY
 from tests.crash.killing import Diary, kill_often
-from tests.crash.power import State, first_state, run, stops, wrong_in_the_end
+from tests.crash.power import State, first_state, run, run_with_faults, stops, wrong_in_the_end
 
 CUTS_A_RUN = 25
 
@@ -52,10 +52,16 @@ class Figures:
         kills = ", ".join(f"{name} {count}" for name, count in sorted(self.kills.items()))
         missed = [step.value for step in Step if not self.steps[step]]
         counts = self.counts
-        return (
-            f"{counts['schedules']} schedules, {sum(self.kills.values())} kills ({kills}), {counts['power']} power cuts, "
-            f"{counts['dropped']} files dropped, steps never taken: {', '.join(missed) or 'none'}, "
-            f"lost {counts['lost']}, twice {counts['twice']}, otherwise wrong {counts['other']}"
+        return "; ".join(
+            [
+                f"{counts['schedules']} schedules",
+                f"{sum(self.kills.values())} kills ({kills})",
+                f"{counts['power']} power cuts",
+                f"{counts['faults']} faults of disks",
+                f"{counts['dropped']} files dropped",
+                f"steps never taken: {', '.join(missed) or 'none'}",
+                f"lost {counts['lost']}, twice {counts['twice']}, otherwise wrong {counts['other']}",
+            ]
         )
 
 
@@ -90,6 +96,14 @@ def stop(seed: int, figures: Figures) -> None:
             shutil.rmtree(root)
 
 
+def fail(seed: int, figures: Figures) -> None:
+    """One schedule of disks that fail now and then."""
+    with empty_folder() as root:
+        wrong, faults = run_with_faults(root, random.Random(seed))  # noqa: S311 -- as above
+    figures.counts["faults"] += faults
+    figures.add(f"fail, seed {seed}", wrong)
+
+
 def count(is_power_cut: bool, state: State, figures: Figures) -> None:
     """Counts a stop."""
     if is_power_cut:
@@ -105,6 +119,7 @@ def main(minutes: float, seed: int) -> int:
     while time.monotonic() < end:
         kill(seed, figures)
         stop(seed, figures)
+        fail(seed, figures)
         seed += 1
         print(figures.line(), flush=True)
     return bool(figures.wrong)

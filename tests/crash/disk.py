@@ -129,12 +129,16 @@ class Recorder:
     Args:
         past: Events before: the folders are as these have left them.
         is_split: Whether inbox and outbox are on two volumes: nothing can be renamed from one to the other.
+        fault: Called before each change and sync with the path; raises what the system is to say instead of doing it.
     """
 
-    def __init__(self, root: Path, past: Sequence[Event] = (), *, is_split: bool = False) -> None:
+    def __init__(
+        self, root: Path, past: Sequence[Event] = (), *, is_split: bool = False, fault: Callable[[Path], None] = lambda _: None
+    ) -> None:
         self.root = root
         self.events = list(past)
         self._is_split = is_split
+        self._fault = fault
         self._undo: list[Callable[[], None]] = []
         self._is_paused = False
 
@@ -174,6 +178,10 @@ class Recorder:
         relative = full.relative_to(self.root)
         return relative if relative.parts and relative.parts[0] in {"inbox", "outbox"} else None
 
+    def _may_fail(self, relative: Path | None) -> None:
+        if relative:
+            self._fault(relative)
+
     def _wrap(self, module: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
         original = getattr(module, name)
         setattr(module, name, wrapper(original))
@@ -182,6 +190,7 @@ class Recorder:
     def _one_name(self, kind: Kind) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def wrapper(original: Callable[..., Any]) -> Callable[..., Any]:
             def call(path: Any, *rest: Any, dir_fd: int | None = None, **options: Any) -> None:
+                self._may_fail(self.relative(path, dir_fd))
                 original(path, *rest, **options, **({} if dir_fd is None else {"dir_fd": dir_fd}))
                 if relative := self.relative(path, dir_fd):
                     self.note(Event(kind, relative))
@@ -196,6 +205,7 @@ class Recorder:
                 old, new = self.relative(source), self.relative(target)
                 if self._is_split and old and new and old.parts[0] != new.parts[0]:
                     raise OSError(EXDEV, os.strerror(EXDEV), os.fspath(source))
+                self._may_fail(old or new)
                 original(source, target, **options)
                 if old and new:
                     self.note(Event(kind, old, new))
@@ -206,6 +216,7 @@ class Recorder:
 
     def _fsync(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(descriptor: int) -> None:
+            self._may_fail(self.relative(descriptor))
             original(descriptor)
             if relative := self.relative(descriptor):
                 path = self.root / relative
@@ -216,6 +227,7 @@ class Recorder:
     def _open(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(path: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:
             relative = None if set(mode) <= set("rbt") or isinstance(path, int) else self.relative(path)
+            self._may_fail(relative)
             is_new = relative is not None and not os.path.lexists(path)
             file = original(path, mode, *rest, **options)
             if relative:

@@ -1,17 +1,20 @@
 """The service runs under a recorder; then each moment at which it may have been stopped, by a kill or a power cut, can be tried."""
 
+import errno
 import hashlib
+import os
 import random
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, event
 
 from extractor.db import Database
+from extractor.errors import StorageError
 from extractor.service import build, open_archive
 from extractor.steps import Step
 from extractor.testing import ScriptedExtraction
@@ -76,6 +79,37 @@ def run(root: Path, before: State, rng: random.Random, *, is_split: bool, chance
             clock.days += 1
         service.archive.close()
     return recorder.events, plot.counts
+
+
+def run_with_faults(root: Path, rng: random.Random) -> tuple[list[str], int]:
+    """What is wrong after a run in which disks were full, read-only or broken now and then, and one in which they were not.
+
+    The second number says how often something failed.
+    """
+    count = 0
+
+    def fault(path: Path) -> None:
+        nonlocal count
+        if rng.random() < 0.05:
+            count += 1
+            code = rng.choice([errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.ESTALE])
+            raise OSError(code, os.strerror(code), str(path))
+
+    open_archive(settings_in(root)).close()
+    settings, deeds = settings_in(root), list[Deed]()
+    with Recorder(root, is_split=rng.random() < 0.3, fault=fault) as recorder:
+        plot = Plot(User(settings.inbox_dir, rng, lambda deed, _: deeds.append(deed), recorder.paused), rng, chance=0)
+        clock = ShiftedClock()
+        service = build(settings, extract=ScriptedExtraction(Script()), check=check, clock=clock, at_step=plot)
+        plot.archive = service.archive
+        plot.begin()
+        for _ in range(5):
+            with suppress(StorageError):  # at the start
+                service.run_once()
+            clock.days += 1
+        service.archive.close()
+    work_off(settings)
+    return problems(settings, deeds), count
 
 
 def stops(before: State, events: Sequence[Event], rng: random.Random, count: int) -> Iterator[Stop]:

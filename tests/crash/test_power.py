@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.disk import Event, History
-from tests.crash.power import first_state, run, stops, wrong_in_the_end
+from tests.crash.power import first_state, run, run_with_faults, stops, wrong_in_the_end
 
 CUTS = 12
 
@@ -28,6 +28,14 @@ def test_nothing_is_lost_or_filed_twice_whenever_the_power_goes(quick_folder: Pa
             state = again.state
         assert wrong_in_the_end(root, state, is_split=is_split) == [], f"stopped after event {stop.at}, {events[stop.at - 1]}"
         shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_lost_or_filed_twice_when_disks_fail_now_and_then(quick_folder: Path, seed: int) -> None:
+    """Full, read-only and broken, at any change or sync, for a moment: work goes on when that is over, by itself."""
+    wrong, faults = run_with_faults(quick_folder, random.Random(seed))  # noqa: S311 -- as above
+    assert wrong == []
+    assert faults >= 5
 
 
 def outcomes(*events: Event) -> set[tuple[tuple[str, bytes], ...]]:

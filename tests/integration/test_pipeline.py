@@ -139,7 +139,7 @@ def test_an_odd_exception_harms_one_file_only(
     assert states(archive) == {"a.jpg": JobState.DONE, "bug.jpg": JobState.FAILED, "c.jpg": JobState.DONE}
     failed = next(job for job in archive.ledger.jobs(JobState.FAILED))
     assert failed.attempts == archive.settings.work.max_attempts
-    assert "ZeroDivisionError: somewhere deep" in (failed.error_message or "")
+    assert "ZeroDivisionError" in (failed.error_message or "")
     assert any(entry.message == "reading_crashed" and entry.exc_info for entry in caplog.records)
 
 
