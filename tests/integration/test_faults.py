@@ -63,6 +63,7 @@ def counts(service: Service) -> dict[JobState, int]:
 
 def put(settings: Settings, name: str, data: bytes | None = None) -> None:
     """A file appears in the inbox in one step; by default it holds its name."""
+    settings.inbox_dir.mkdir(exist_ok=True)
     hidden = settings.inbox_dir / ".put.part"
     hidden.write_bytes(name.encode() if data is None else data)
     hidden.replace(settings.inbox_dir / name)
