@@ -134,6 +134,15 @@ def test_a_backup_replaces_nothing(filed: Archive, tmp_path: Path) -> None:
     assert (tmp_path / "all.tar").read_bytes() == b"yesterday"
 
 
+def test_a_file_that_appears_meanwhile_is_not_replaced(filed: Archive, tmp_path: Path) -> None:
+    """Two backups at the same time under one name: the second says so."""
+    with pytest.raises(StorageError, match="already there"):
+        back_up(
+            filed.settings.database, filed.outbox, tmp_path / "all.tar", on_progress=lambda *_: (tmp_path / "all.tar").write_bytes(b"mine")
+        )
+    assert (tmp_path / "all.tar").read_bytes() == b"mine"
+
+
 def test_a_backup_that_is_cut_off_leaves_nothing(filed: Archive, tmp_path: Path) -> None:
     """Whatever stops it, no half backup has the name of a whole one."""
 

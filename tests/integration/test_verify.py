@@ -205,6 +205,32 @@ def test_what_is_under_way_is_no_finding(stopped_at: Callable[[str], Archive], s
     archive.close()
 
 
+def test_half_a_file_of_an_open_job_is_no_leftover(stopped_at: Callable[[str], Archive]) -> None:
+    """A JSON file that is just being written has a hidden name."""
+    archive = stopped_at("original_placed")
+    place = original(archive, "cafe.jpg")
+    place.with_name(f".{place.stem}.json.tmp").write_bytes(b"{")
+    assert verify(archive) == []
+    archive.close()
+
+
+def test_a_job_that_is_open_again_is_no_finding(filed: Archive, settings: Settings) -> None:
+    """A retry between the two looks, which fails again and is just being filed."""
+
+    def meanwhile() -> None:
+        def end(at: Step) -> None:
+            if at is Step.PLANNED:
+                raise Enough
+
+        if filed.retry(["locked.pdf"]):
+            with pytest.raises(Enough):
+                build(settings, extract=ScriptedExtraction(read), check=lambda _: None, at_step=end)._worker.run_once(threading.Event())
+
+    original(filed, "locked.pdf").with_name("locked.pdf.error.json").unlink()
+    assert verify(filed, pause=meanwhile) == []
+    assert job_of(filed, "locked.pdf").filed_at is None
+
+
 def test_what_is_filed_between_two_looks_is_no_finding(filed: Archive, settings: Settings, drop: Callable[..., Path]) -> None:
     """Files that came after the folder was listed, a retry, and a file in its place at last: the second look decides."""
     missing = original(filed, "cafe.jpg")
