@@ -17,6 +17,7 @@ from typing import Any
 from bench.overhead import rich_record
 from extractor.job import Arrival, JobState
 from extractor.ledger import Ledger
+from extractor.outbox import record_json
 from extractor.service import Archive, open_archive
 from extractor.settings import InboxSettings, Settings
 from extractor.source import Source, new_receipt_id
@@ -46,6 +47,7 @@ def fill(archive: Archive, receipts: int, *, files: bool = False) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
         rows = {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in ("jobs", "receipts", *PARTS)}  # noqa: S608 -- our names
+        del rows["receipts"][0]["day"]  # SQLite makes it from other columns
         words = dict(connection.execute("SELECT * FROM receipts_fts").fetchone())
         connection.execute("PRAGMA synchronous = OFF")
         copies = _copies(model, receipts - 1)
@@ -113,9 +115,8 @@ def _insert(
     for row_id, (record, filed_as) in enumerate(batch, start=first):
         arrived, name = record.received_at.isoformat(timespec="microseconds"), record.original_filename
         new = {"id": row_id, "receipt_id": record.receipt_id, "received_at": arrived}
-        filled["jobs"].append(
-            job | new | {"path": name.encode(), "name": name, "sha256": record.source_sha256, "filed_as": filed_as, "filed_at": arrived}
-        )
+        place = {"path": name.encode(), "name": name, "filed_as": filed_as, "filed_at": arrived}
+        filled["jobs"].append(job | new | place | {"sha256": record.source_sha256, "size_bytes": len(_bytes_of(record))})
         changed = {
             "tags": '["travel"]' if record.tags else "[]",
             "status": record.status.value,
@@ -138,13 +139,16 @@ def _insert(
             connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})", new_rows)  # noqa: S608 -- our names
 
 
+def _bytes_of(record: Record) -> bytes:
+    """The original, whose hash the record has."""
+    return f"receipt {Path(record.original_filename).stem}".encode()
+
+
 def _write(archive: Archive, record: Record, filed_as: str) -> None:
     """The original and the JSON of a copy."""
-    from extractor.outbox import record_json  # noqa: PLC0415
-
     original = archive.settings.outbox_dir / filed_as
     original.parent.mkdir(parents=True, exist_ok=True)
-    original.write_bytes(record.original_filename.removesuffix(".jpg").join(("receipt ", "")).encode())
+    original.write_bytes(_bytes_of(record))
     archive.outbox.record_path(filed_as).write_bytes(record_json(record))
 
 

@@ -12,10 +12,13 @@ import typer
 from extractor.cli.text import safe, tell
 
 if TYPE_CHECKING:
-    from extractor.backup import OnProgress
+    from extractor.backup import OnProgress, Report
 
 PROBLEMS = 1
 """Exit code where something is not as it should be."""
+
+PROBLEMS_TOLD = 20
+"""Where thousands of files are not in order, the first ones say enough."""
 
 
 class FindingFormat(StrEnum):
@@ -38,8 +41,7 @@ def backup(
 
     with context.obj.archive() as archive, _progress() as on_progress:
         report = back_up(archive.settings.database, archive.outbox, target, with_files=with_files, on_progress=on_progress)
-    for problem in report.problems:
-        tell(problem)
+    _tell(report)
     contents = f"the database and {report.files} files" if with_files else f"the database, and a list of {report.files} files"
     typer.echo(f"{safe(target)} holds {contents}. To put it back: receipts restore {safe(target)}", err=True)
     raise typer.Exit(PROBLEMS if report.problems else 0)
@@ -59,8 +61,7 @@ def restore(
     settings.database.parent.mkdir(parents=True, exist_ok=True)
     with InstanceLock(settings.database), _progress() as on_progress:
         report = put_back(source, settings.database, outbox, on_progress=on_progress)
-    for problem in report.problems:
-        tell(problem)
+    _tell(report)
     outbox.mark()
     typer.echo(f"{safe(settings.database)} and {report.files} files are back. Compare them: receipts verify", err=True)
     raise typer.Exit(PROBLEMS if report.problems else 0)
@@ -86,6 +87,14 @@ def verify(
         found = FINDING_WRITERS[output.value](verifier.findings(), sys.stdout)
     typer.echo(f"{total} files of the database compared with the outbox: {found or 'nothing'} found.", err=True)
     raise typer.Exit(PROBLEMS if found else 0)
+
+
+def _tell(report: "Report") -> None:
+    """The first problems, one a line, and how many more there are."""
+    for problem in report.problems[:PROBLEMS_TOLD]:
+        tell(problem)
+    if len(report.problems) > PROBLEMS_TOLD:
+        tell(f"{len(report.problems) - PROBLEMS_TOLD} more files are not in order. List them all with: receipts verify")
 
 
 @contextmanager

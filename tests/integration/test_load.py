@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.load import at_once, held_now_and_then, in_pieces, problems, work_off
+from bench.filled import fill
+from bench.load import QUESTIONS, at_once, held_now_and_then, in_pieces, problems, work_off
 from extractor.pages import PageLimits, check_complete
 from extractor.service import open_archive
 from extractor.settings import InboxSettings, Settings, WorkSettings
+from extractor.verify import Verifier
 
 
 def check(path: Path) -> None:
@@ -37,3 +39,14 @@ def test_files_that_are_copied_in_pieces_are_taken_whole(loaded: Settings) -> No
     run = work_off(loaded, 30, in_pieces(30, window=6, pause_seconds=0.05), check=check)
     assert len(set(run.dropped)) == 30
     assert problems(loaded, run.dropped) == []
+
+
+def test_a_large_installation_can_be_made_for_measuring(settings: Settings) -> None:
+    """Its rows and files are as the service makes them, and every question that is timed has an answer."""
+    archive = open_archive(settings)
+    fill(archive, 40, files=True)
+    verifier = Verifier(archive.ledger, archive.store, archive.outbox, settings.database, pause=lambda: None)
+    assert list(verifier.findings()) == []
+    assert {name: ask(archive) for name, ask in QUESTIONS.items()}["export, all records"] == 40
+    assert len(list(archive.store.search("no 000039"))) == 1
+    archive.close()
