@@ -2,10 +2,10 @@
 
 One command, on scans with labels (SROIE, CC BY 4.0) and on receipts that the project renders:
 
-    python -m training.header FOLDER [--transcripts FOLDER] [--rendered 900]
+    python -m training.header FOLDER [--transcripts FOLDER] [--rendered 600]
 
 FOLDER holds `truth.jsonl` and the images that it names. Transcripts are read from pickles named `train__sroie__<file>.pkl` where such a
-folder is given, else by the witness (about a third of a second an image). Needs scikit-learn, which the project itself does not.
+folder is given, else by the witness (about a third of a second an image). Needs the `train` extra: scikit-learn and Faker.
 """
 
 import argparse
@@ -13,13 +13,14 @@ import json
 import pickle
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -28,25 +29,43 @@ from extractor.ocr.interface import Transcript
 from extractor.ocr.registry import build_ladder
 from extractor.ocr.witness import Witness
 from extractor.pages import PageLimits, load_pages
-from extractor.readers.ocr.address import clean_piece
+from extractor.readers.ocr.address import address_features, clean_piece, next_piece, step_features, usable_pieces
 from extractor.readers.ocr.header_features import features
 from extractor.readers.ocr.header_rows import HeaderRow, header_rows, is_candidate
+from extractor.readers.ocr.merchant import merchant_features
 from extractor.readers.ocr.names import clean_name
+from extractor.readers.ocr.trees import Trees
 from training.headings import disturbed, with_heading
 from training.render import OcrNoise, render
 
+LEGIBLE = 0.8
+"""Likeness of the pieces found to the address from which they teach where it begins and ends."""
 WEIGHTS = Path(__file__).parent.parent / "extractor" / "readers" / "ocr" / "weights" / "header.json"
 
 
 @dataclass(frozen=True)
 class Example:
-    """A receipt's pieces with their features, what is true of each, and the truth itself."""
+    """A receipt's pieces that may be of its header, what is true of each, and the truth itself.
+
+    Attributes:
+        rows: All pieces.
+        kept: Indices of those that may be of the header.
+        address: Indices of those that are the address, in order; empty where it was not found, or read too badly to learn from.
+        has_address: Whether to learn from its address, or from its absence.
+    """
 
     rows: tuple[HeaderRow, ...]
-    matrix: np.ndarray
+    kept: tuple[int, ...]
     is_merchant: np.ndarray
     is_address: np.ndarray
+    address: tuple[int, ...]
+    has_address: bool
     truth: dict[str, Any]
+
+    @property
+    def half(self) -> int:
+        """In which half of all receipts it is, with all others of its merchant: what one model tells another comes from the other half."""
+        return crc32(squash(self.truth.get("merchant"))[:5].encode()) % 2
 
 
 def squash(text: str | None) -> str:
@@ -81,12 +100,30 @@ def is_in_address(text: str, address: str | None) -> bool:
 
 def example(transcripts: Sequence[Transcript], truth: dict[str, Any]) -> Example:
     rows = header_rows(transcripts)
-    matrix = features(rows)
-    kept = [index for index in range(len(rows)) if is_candidate(index, len(rows))]
-    rows = tuple(rows[index] for index in kept)
-    merchant = np.array([names_merchant(row.text, truth.get("merchant")) for row in rows], dtype=bool)
-    address = np.array([is_in_address(row.text, truth.get("address")) for row in rows], dtype=bool)
-    return Example(rows, matrix[kept], merchant, address, truth)
+    kept = tuple(index for index in range(len(rows)) if is_candidate(index, len(rows)))
+    merchant = np.array([names_merchant(rows[index].text, truth.get("merchant")) for index in kept], dtype=bool)
+    address = np.array([is_in_address(rows[index].text, truth.get("address")) for index in kept], dtype=bool)
+    run = address_run(rows, [index for index, is_part in zip(kept, address, strict=True) if is_part], truth.get("address"))
+    return Example(rows, kept, merchant, address, run, bool(run) or not squash(truth.get("address")), truth)
+
+
+def address_run(rows: Sequence[HeaderRow], parts: Sequence[int], address: str | None) -> tuple[int, ...]:
+    """Of the pieces that are stretches of the address those neighbours that together are it; empty where none are like it."""
+    possible = set(usable_pieces(rows))
+    usable = [index for index in parts if index in possible]
+    runs: list[list[int]] = []
+    for index in usable:
+        if runs and index - runs[-1][-1] <= 4:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    likeness = {tuple(run): alike(" ".join(clean_piece(rows[index].text) for index in run), address) for run in runs}
+    best = max(likeness, key=lambda run: likeness[run], default=())
+    return best if likeness.get(best, 0.0) >= LEGIBLE else ()
+
+
+def alike(one: str, other: str | None) -> float:
+    return SequenceMatcher(None, squash(one), squash(other), autojunk=False).ratio()
 
 
 def scans(folder: Path, cached: Path | None) -> Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]:
@@ -118,12 +155,12 @@ def rendered(count: int) -> Iterator[tuple[tuple[Transcript, ...], dict[str, Any
         yield (receipt.transcript(OcrNoise.drawn(Random(number)), number),), receipt.truth
 
 
-def train(samples: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
+def train(samples: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Boosted trees as `extractor.readers.ocr.trees.Trees.of` reads them."""
     model = HistGradientBoostingClassifier(
         max_iter=140, learning_rate=0.09, max_leaf_nodes=10, min_samples_leaf=15, l2_regularization=2.0, random_state=0
     )
-    model.fit(samples, labels, sample_weight=weights)
+    model.fit(samples, labels)
     stored = []
     for predictor in model._predictors:  # noqa: SLF001  # scikit-learn offers no other way to its trees
         nodes = predictor[0].nodes
@@ -145,10 +182,11 @@ def examples_of(pairs: Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]], 
         rng = Random(f"{number}:heading")
         own = example(transcripts, truth)
         found += [own, example((disturbed(transcripts[0], rng), *transcripts[1:]), truth)]
-        rows = [row.row for row, is_head in zip(own.rows, own.is_merchant | own.is_address, strict=True) if is_head and row.row < 12]
+        heads = [own.rows[index].row for index, is_head in zip(own.kept, own.is_merchant | own.is_address, strict=True) if is_head]
         for _ in range(headings if transcripts[0].lines else 0):
-            made, name, address = with_heading(transcripts[0], max(rows, default=0) + 1, rng)
-            found.append(example((disturbed(made, rng), *transcripts[1:]), {**truth, "merchant": name, "address": address}))
+            made, name, address = with_heading(transcripts[0], max((row for row in heads if row < 12), default=0) + 1, rng)
+            made = disturbed(made, rng) if rng.random() < 0.5 else made
+            found.append(example((made, *transcripts[1:]), {**truth, "merchant": name, "address": address}))
     return found
 
 
@@ -156,19 +194,89 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--transcripts", type=Path)
-    parser.add_argument("--rendered", type=int, default=900)
+    parser.add_argument("--rendered", type=int, default=600)
+    parser.add_argument("--half", type=int, choices=(0, 1), help="learn from every other scan only, to measure on the rest")
     options = parser.parse_args(arguments)
-    real = examples_of(scans(options.folder, options.transcripts), headings=0)
-    made = examples_of(rendered(options.rendered), headings=1)
-    everything = real + made
-    samples = np.vstack([each.matrix for each in everything])
-    weights = np.concatenate([np.full(len(each.matrix), 1.0) for each in everything])
-    models = {
-        "merchant": train(samples, np.concatenate([each.is_merchant for each in everything]), weights),
-        "address": train(samples, np.concatenate([each.is_address for each in everything]), weights),
-    }
-    WEIGHTS.write_text(json.dumps(models, separators=(",", ":")), encoding="utf-8")
+    labelled = list(scans(options.folder, options.transcripts))
+    real = examples_of(iter(labelled if options.half is None else labelled[options.half :: 2]), headings=0)
+    made = examples_of(rendered(options.rendered), headings=2)
+    WEIGHTS.write_text(json.dumps(models_of([*real, *made]), separators=(",", ":")), encoding="utf-8")
     print(f"{len(real)} from scans, {len(made)} rendered; {WEIGHTS} has {WEIGHTS.stat().st_size / 1024:.0f} KiB")
+
+
+def models_of(examples: Sequence[Example]) -> dict[str, Any]:
+    """All models of the header, learned from these receipts.
+
+    What one model hands to the next is told by one that learned from the other half of the receipts: nobody knows receipts by heart later.
+    """
+    seen = [(each, features(each.rows).astype(np.float32)) for each in examples]
+    parts = _by_half(parts_of, seen)
+    wider = [(each, address_features(matrix, told).astype(np.float32)) for (each, matrix), told in zip(seen, parts, strict=True)]
+    starts = _by_half(starts_of, wider)
+    named = [(each, merchant_features(matrix, told).astype(np.float32)) for (each, matrix), told in zip(seen, starts, strict=True)]
+    return {
+        "address": train(*parts_of(seen)),
+        "address_start": train(*starts_of(wider)),
+        "address_next": train(*steps_of(wider)),
+        "merchant": train(*names_of(named)),
+    }
+
+
+Seen = Sequence[tuple[Example, np.ndarray]]
+"""Receipts with what a model looks at in each of their pieces."""
+Samples = tuple[np.ndarray, np.ndarray]
+"""Samples and their labels."""
+
+
+def _by_half(samples_of: Callable[[Seen], Samples], seen: Seen) -> list[np.ndarray]:
+    """For each receipt what a model that learned from the other half says of its pieces."""
+    models = [Trees.of(train(*samples_of([pair for pair in seen if pair[0].half != half]))) for half in (0, 1)]
+    told = []
+    for each, matrix in seen:
+        usable, chances = usable_pieces(each.rows), np.zeros(len(each.rows))
+        chances[usable] = models[each.half].probabilities(matrix[usable])
+        told.append(chances)
+    return told
+
+
+def parts_of(seen: Seen) -> Samples:
+    """Every piece that can be of an address, and whether it is."""
+    samples, labels = [], []
+    for each, matrix in seen:
+        is_part = dict(zip(each.kept, each.is_address, strict=True))
+        usable = usable_pieces(each.rows)
+        samples.append(matrix[usable])
+        labels += [is_part[index] for index in usable]
+    return np.vstack(samples), np.array(labels)
+
+
+def starts_of(seen: Seen) -> Samples:
+    """Every piece that can be of an address, and whether the address begins with it."""
+    samples, labels = [], []
+    for each, matrix in seen:
+        if each.has_address:
+            usable = usable_pieces(each.rows)
+            samples.append(matrix[usable])
+            labels += [index in each.address[:1] for index in usable]
+    return np.vstack(samples), np.array(labels)
+
+
+def steps_of(seen: Seen) -> Samples:
+    """Each step along each address, and whether the next piece is still the address."""
+    samples, labels = [], []
+    for each, matrix in seen:
+        usable = usable_pieces(each.rows)
+        for count in range(1, len(each.address) + 1):
+            following = next_piece(each.address[:count], usable)
+            if following is not None:
+                samples.append(step_features(each.address[:count], following, each.rows, matrix).astype(np.float32))
+                labels.append(following in each.address)
+    return np.array(samples), np.array(labels)
+
+
+def names_of(seen: Seen) -> Samples:
+    """Every piece of the header, and whether it names the merchant."""
+    return np.vstack([matrix[list(each.kept)] for each, matrix in seen]), np.concatenate([each.is_merchant for each, _ in seen])
 
 
 if __name__ == "__main__":

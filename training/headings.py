@@ -5,6 +5,7 @@ from dataclasses import replace
 from random import Random
 
 from extractor.ocr.interface import Box, Fragment, Line, Transcript
+from training.places import address, faker
 from training.render import OcrNoise
 
 GREETINGS = (
@@ -32,7 +33,7 @@ SCRAWLS = (
 )  # fmt: skip
 STAFF = (
     "Manager: {first} {last}", "MANAGER {first} {last}", "GENERAL MANAGER: {first}", "Cashier: {first}",
-    "Server: {first} {last}", "Your server was {first}",
+    "Server: {first} {last}", "Your server was {first}", "{number} {first}", "{number} {first} {initial}.",
 )  # fmt: skip
 
 _ADJECTIVES = (
@@ -52,6 +53,17 @@ _TRADES = (
     "Brewery", "Creamery", "Burger", "Chicken", "Taqueria", "Electronics", "Clothing", "Toys", "Sports", "Outfitters",
     "Gifts", "Hypermarket",
 )  # fmt: skip
+_LOCAL_TRADES = (
+    "Bäckerei", "Metzgerei", "Apotheke", "Gasthaus", "Café", "Getränkemarkt", "Drogerie", "Buchhandlung", "Blumen", "Biomarkt",
+    "Restauracja",
+    "Kawiarnia", "Sklep", "Apteka", "Boulangerie", "Pharmacie", "Brasserie", "Supermarché", "Ristorante", "Trattoria", "Farmacia",
+    "Panadería", "Supermercado", "Cervecería", "Tapas", "Pastelaria", "Padaria", "Mercado", "Kavárna", "Lékárna", "Potraviny", "Konoba",
+    "Pekara", "Kiosk", "Bageri", "Livsmedel", "Apotek", "Kafé", "Slagter", "Bakkerij", "Supermarkt", "Market", "Eczane", "Lokanta",
+    "Kedai", "Restoran", "Perniagaan", "Pasaraya", "Toko", "Warung",
+)  # fmt: skip
+_OTHER_LOCALES = ("de_DE", "fr_FR", "pl_PL", "es_ES", "pt_PT", "cs_CZ", "hr_HR", "nl_NL", "sv_SE", "da_DK", "it_IT", "id_ID")
+_NUMBERED = ("Order", "Order Number:", "Check #", "Table", "Receipt No", "Ticket", "Trans:", "Bill No.")
+_BRANCHES = ("Filiale {x}", "FIL. {x}", "Branch: {x}", "Provozovna: {x}", "Poslovnica: {x}", "Outlet : {x}", "Sklep {x}", "{x}")
 _FIRST = (
     "George", "Anna", "Marla", "Kelandria", "Thomas", "Tameka", "Lorraine", "Ricardo", "Jim", "Aisha", "Wendy",
     "Samantha", "Priya", "Housseni", "Lukas",
@@ -60,35 +72,11 @@ _LAST = (
     "Miller", "Donovan", "Khan", "Amphlett", "Obrien", "Nakamura", "Tan", "Ferrari", "Schmidt", "Kowalski", "Singh",
     "Lopez", "Ng", "Weyman", "Hensley",
 )  # fmt: skip
-_ROADS = (
-    "Main", "Oak", "Washington", "Market", "Church", "Bulla", "Linden", "Elm", "Hacienda", "Robson", "Orchard", "Canal",
-    "France", "Sahara", "Cedar", "Harbor", "King", "Mission",
-)  # fmt: skip
-_SUFFIXES = (
-    "St", "Street", "Ave", "Ave.", "Avenue", "Rd", "Rd.", "Road", "Blvd", "Boulevard", "Dr", "Drive", "Ln", "Lane",
-    "Way", "Pkwy", "Hwy", "Court", "Plaza", "Circle",
-)  # fmt: skip
 _TOWNS = (
     "Springfield", "Madison", "Houston", "Fairview", "Athens", "Dallas", "Las Vegas", "Pueblo", "San Diego", "Oxnard",
     "Morgantown", "Eureka", "Vista", "Palm Desert", "Salinas", "Coarse Hill", "Denver", "Bloomington", "Commerce",
     "Rancho Verde", "Glen Ellyn", "Waterville", "Omaha", "Everett", "Red Bluff", "Lake Buena", "St Petersburg",
     "Boston",
-)  # fmt: skip
-_STATES = (
-    "CA", "TX", "NY", "FL", "IL", "WI", "NV", "PA", "GA", "NE", "WA", "CO", "MA", "NJ", "MD", "VA", "AZ", "OH", "MI",
-    "SC", "TN", "GU", "MN",
-)  # fmt: skip
-_BRITISH = (
-    "London", "Blackpool", "York", "Hadleigh", "Camden", "Brighton", "Leeds", "Bristol", "Pocklington", "Kilmarnock",
-    "Merry Hill", "Edinburgh",
-)  # fmt: skip
-_SUBURBS = (
-    "Strathmore", "Essendon", "Myrtleford", "Southbank", "Parramatta", "Waurn Ponds", "Melbourne", "Fremantle",
-    "Plenty Valley",
-)  # fmt: skip
-_MALLS = (
-    "Paragon", "Suntec City", "Dubai Mall", "Mall of Emirates", "Howard Centre", "The Gardens", "Plenty Centre",
-    "Mid Valley City", "Grand Hotel", "Howard Airport", "Trinity",
 )  # fmt: skip
 _LEGAL = (
     "LLC", "Inc.", "Ltd", "Pte Ltd", "Pvt Ltd", "Pty Ltd", "S.L.", "SRL", "SAS", "GmbH", "AB", "d.o.o.", "Sp. z o.o.",
@@ -106,16 +94,26 @@ def name(rng: Random) -> list[str]:
         rng.choice(_NOUNS) + rng.choice(("ex", "o", "ia", "mart", "land", "co")),
         f"{rng.choice(_LAST)} {rng.choice(_LAST)}",
         rng.choice(_NOUNS),
+        rng.choice(_NOUNS)[: rng.randint(2, 4)].upper(),
+        f"{rng.randint(2, 99)}{rng.choice(('', ' '))}{rng.choice(_NOUNS)}",
+        f"{rng.choice(_NOUNS)} {rng.choice(_NOUNS)}",
     )
     core = rng.choice(cores)
     trade = rng.choice(_TRADES)
+    if rng.random() < 0.35:
+        surname = faker(rng.choice(_OTHER_LOCALES), rng).last_name()
+        core = rng.choice((core, surname, f"{surname} & {rng.choice(_LAST)}"))
+        trade = rng.choice(_LOCAL_TRADES)
+        if rng.random() < 0.5:
+            core, trade = trade, core
     shape = rng.random()
     if shape < 0.45:
         lines = [f"{core} {trade}"]
     elif shape < 0.6:
         lines = [core, trade]
     elif shape < 0.75:
-        lines = [f"{core} {rng.choice(_TOWNS)}"]
+        town = rng.choice((*_TOWNS, faker(rng.choice(_OTHER_LOCALES), rng).city()))
+        lines = [f"{core} {town}{rng.choice(('', '', '', f' {rng.randint(1, 999)}'))}"]
     elif shape < 0.85:
         lines = [f"{core} #{rng.randint(1, 2999)}"]
     else:
@@ -124,160 +122,81 @@ def name(rng: Random) -> list[str]:
     return [line.upper() if case < 0.5 else line for line in lines]
 
 
-def address(rng: Random) -> tuple[list[str], str]:
-    """The lines of an address, and the row with the telephone that belongs to its country."""
-    return rng.choice((_american, _american, _american, _british, _australian, _singaporean, _indian, _emirati, _canadian))(rng)
-
-
-def _street(rng: Random) -> str:
-    direction = rng.choice(("", "", "", "N ", "S. ", "W ", "East ", "N.E. "))
-    if rng.random() < 0.1:
-        return f"{rng.randint(1, 9999)} {rng.choice(('Hwy', 'Highway', 'HWY', 'Route'))} {rng.randint(1, 400)}{rng.choice(('', ' West'))}"
-    return f"{rng.randint(1, 9999)} {direction}{rng.choice(_ROADS)} {rng.choice(_SUFFIXES)}"
-
-
-def _american(rng: Random) -> tuple[list[str], str]:
-    shape = rng.choice(("({a}) {b}-{c}", "{a}-{b}-{c}", "{a}.{b}.{c}", "Tel: {a} {b} {c}", "Phone:({a}){b}-{c}"))
-    phone = shape.format(a=rng.randint(201, 989), b=rng.randint(200, 999), c=f"{rng.randint(0, 9999):04d}")
-    town, state = rng.choice(_TOWNS), rng.choice(_STATES)
-    code = f"{rng.randint(10000, 99950)}" + rng.choice(("", "", "", f"-{rng.randint(1000, 9999)}"))
-    comma = rng.choice((", ", ",", " ", ". "))
-    place = f"{town}{comma}{state}"
-    if rng.random() < 0.25:
-        return [place], phone
-    lines = [_street(rng)]
-    if rng.random() < 0.25:
-        lines.append(rng.choice(("Suite {n}", "Ste# {n}", "Space #{n}", "Unit {n}", "Shop {n}")).format(n=rng.randint(1, 1200)))
-    if rng.random() < 0.12:
-        return [*lines, place, code], phone
-    if rng.random() < 0.12:
-        lines.insert(0, rng.choice(_MALLS))
-    return [*lines, f"{place} {code}"], phone
-
-
-def _canadian(rng: Random) -> tuple[list[str], str]:
-    letters = "ABCEGHJKLMNPRSTVXY"
-    code = f"{rng.choice(letters)}{rng.randint(0, 9)}{rng.choice(letters)} {rng.randint(0, 9)}{rng.choice(letters)}{rng.randint(0, 9)}"
-    place = f"{rng.choice(('Vancouver', 'Kelowna', 'Montreal', 'Richmond Hill', 'Toronto'))}, {rng.choice(('BC', 'QC', 'ON', 'AB'))}"
-    phone = f"({rng.choice((604, 250, 514, 905, 416))}) {rng.randint(200, 999)}-{rng.randint(1000, 9999)}"
-    return [_street(rng), rng.choice((place, f"{place} {code}", f"{place}, {code}"))], phone
-
-
-def _british(rng: Random) -> tuple[list[str], str]:
-    code = (
-        f"{rng.choice(('BD', 'LS', 'EH', 'N', 'SW', 'BN'))}{rng.randint(1, 37)} {rng.randint(1, 9)}{rng.choice(('AY', 'DL', 'SD', 'ND'))}"
-    )
-    street = f"{rng.randint(1, 640)} {rng.choice(_ROADS)} {rng.choice(('Street', 'Road', 'St', 'Rd', 'Lane', 'Market Place'))}"
-    town, phone = (
-        rng.choice(_BRITISH),
-        f"{rng.choice(('Tel: ', 'Telephone : ', ''))}0{rng.randint(1200, 1999)} {rng.randint(100000, 999999)}",
-    )
-    lines = rng.choice(
-        ([street], [street, town], [street, town, code], [town, code], [street, f"{town} {code}"], [f"{street}, {town}, {code}"])
-    )
-    return lines, phone
-
-
-def _australian(rng: Random) -> tuple[list[str], str]:
-    place = f"{rng.choice(_SUBURBS)} {rng.choice(('VIC', 'NSW', 'QLD', 'WA', 'SA'))} {rng.randint(2000, 6999)}"
-    place = place.upper() if rng.random() < 0.5 else place
-    lines = [_street(rng), place]
-    if rng.random() < 0.4:
-        lines.insert(0, f"Shop {rng.randint(1, 300)} {rng.choice(_MALLS)}")
-    return lines, f"{rng.choice(('Ph: ', 'TEL ', 'Ph '))}0{rng.randint(2, 8)} {rng.randint(1000, 9999)} {rng.randint(1000, 9999)}"
-
-
-def _singaporean(rng: Random) -> tuple[list[str], str]:
-    unit = f"#{rng.choice(('01', 'B1', '03', 'L2'))}-{rng.randint(1, 174)}"
-    code = f"{rng.choice(('Singapore', 'SINGAPORE', 'S'))} {rng.randint(10000, 829999):06d}"
-    road = f"{rng.randint(1, 600)} {rng.choice(_ROADS)} {rng.choice(('Road', 'Rd', 'Boulevard', 'Street'))}"
-    lines = rng.choice(
-        (
-            [f"{road} {unit}", rng.choice(_MALLS), code],
-            [road, f"{unit} {rng.choice(_MALLS)}", code],
-            [f"{road} {unit}", code],
-            [f"{road}, {unit}, {code}"],
-        )
-    )
-    return lines, f"Tel: {rng.randint(6000, 6999)} {rng.randint(1000, 9999)}"
-
-
-def _indian(rng: Random) -> tuple[list[str], str]:
-    city = rng.choice(("Chennai", "Mumbai", "Hubli", "Gurgaon", "Panaji Goa", "Bangalore", "Delhi"))
-    near = rng.choice(
-        (
-            "Opp. {x} Cinema",
-            "Near {x} Post Office",
-            "No.{n}, {x} Colony",
-            "{n}, {x} Main Road",
-            "1st Floor, {x} Enclave",
-            "G-{n}, {x} Cross Point",
-        )
-    )
-    near = near.format(x=rng.choice(_NOUNS), n=rng.randint(1, 200))
-    pin = f"{city}-{rng.randint(110, 695)} {rng.randint(1, 99):03d}"
-    return rng.choice(
-        ([near, pin], [near, city], [near, f"{rng.choice(_ROADS)} Nagar, {city}"])
-    ), f"Ph : 0{rng.randint(11, 88)}-{rng.randint(2000000, 9999999)}"
-
-
-def _emirati(rng: Random) -> tuple[list[str], str]:
-    mall = rng.choice(_MALLS)
-    lines = rng.choice(
-        (
-            [f"{mall} - Dubai"],
-            [mall, "Dubai, U.A.E"],
-            [f"Level {rng.randint(1, 3)} - {mall}"],
-            [mall],
-            [f"Terminal {rng.randint(1, 3)}, {rng.choice(_TOWNS)} Airport"],
-        )
-    )
-    return lines, f"Tel:0{rng.randint(2, 7)}-{rng.randint(2000000, 9999999)}"
-
-
-_PICTURED, _GLUED = 0.1, 0.12
-"""Shares of headings whose name is a picture that OCR does not read, and whose address ends in the telephone number."""
+_PICTURED, _GLUED, _SEAT = 0.1, 0.12, 0.1
+"""Shares of headings whose name is a picture that OCR does not read, whose address ends in the telephone number, and which also print the
+address of the company's seat."""
 
 
 def with_heading(transcript: Transcript, first_row: int, rng: Random) -> tuple[Transcript, str, str]:
     """The transcript with an invented heading in place of its rows before `first_row`, the merchant's name, and its address."""
     named, (addressed, phone) = name(rng), address(rng)
-    if rng.random() < _PICTURED:
-        named = []
-    rows = [*named]
+    printed = [] if rng.random() < _PICTURED else named
+    rows = [*printed]
     if rng.random() < 0.15:
-        rows.insert(len(rows), f"{rng.choice(_NOUNS)} {rng.choice(('Foods', 'Holdings', 'Hospitality', 'Retail'))} {rng.choice(_LEGAL)}")
-    if rng.random() < 0.12:
-        rows.append(rng.choice(("Store #{n}", "Store {n}", "STORE {n}", "Branch {n}", "Cafe {n}")).format(n=rng.randint(1, 3000)))
+        rows.insert(rng.randint(0, len(rows)), _company(rng))
+    if rng.random() < 0.15:
+        rows.append(rng.choice(("Store #{n}", "Store {n}", "STORE {n}", "Branch {n}", "Cafe {n}", "{n}")).format(n=rng.randint(1, 3000)))
     if rng.random() < 0.08:
-        rows.append(rng.choice(STAFF).format(first=rng.choice(_FIRST), last=rng.choice(_LAST)))
-    has_address = rng.random() < 0.85
-    rows += addressed if has_address else []
-    if has_address and rng.random() < _GLUED:
-        rows[-1] = f"{rows[-1]} {phone}"
+        rows.append(_staff(rng))
+    has_address = rng.random() < 0.88
+    if has_address:
+        rows += _addressed(addressed, phone, rng)
     rows += _around(phone, "".join(named[:1]), rng) or [phone]
-    if named and rng.random() < 0.06:
-        rows = [row for row in rows if row not in named] + named
+    if printed and rng.random() < 0.06:
+        rows = [row for row in rows if row not in printed] + printed
     noise = OcrNoise.drawn(rng)
     body = transcript.lines[first_row:]
     height = transcript.lines[0].box.height if transcript.lines else 20.0
     left = min(line.box.left for line in transcript.lines)
     right = max(line.box.right for line in transcript.lines)
-    heading = _set(rows, named, (left, right, height), noise, rng)
+    heading = _set(rows, printed, (left, right, height), noise, rng)
     shift = heading[-1].box.bottom + height * 0.4 - (body[0].box.top if body else 0)
     lowered = [lower(line, shift) for line in body]
     made = replace(transcript, lines=(*heading, *lowered), height=int(transcript.height + abs(shift)))
-    return made, " ".join(named), ", ".join(addressed) if has_address else ""
+    return made, " ".join(printed), ", ".join(addressed) if has_address else ""
+
+
+def _addressed(lines: list[str], phone: str, rng: Random) -> list[str]:
+    """The rows of an address: sometimes with a label, with the telephone on the last row, or beside the company's own address."""
+    rows = [*lines]
+    if rng.random() < _GLUED:
+        rows[-1] = f"{rows[-1]} {phone}"
+    if rng.random() < 0.05:
+        rows[0] = f"{rng.choice(('Address: ', 'Adresse: ', 'Add : ', 'Adresa: ', 'Alamat: '))}{rows[0]}"
+    if rng.random() < _SEAT:
+        seat = [_company(rng), *address(rng)[0]]
+        if rng.random() < 0.4:
+            rows[0] = rng.choice(_BRANCHES).format(x=rows[0])
+            return [*seat, *rows]
+        return [*rows, *rng.choice(([], [phone])), *seat]
+    return rows
+
+
+def _company(rng: Random) -> str:
+    stem, line = rng.choice((rng.choice(_NOUNS), rng.choice(_LAST))), rng.choice((" Foods", " Holdings", " Hospitality", " Retail", ""))
+    return f"{stem}{line} {rng.choice(_LEGAL)}"
+
+
+def _staff(rng: Random) -> str:
+    facts = {"first": rng.choice(_FIRST), "last": rng.choice(_LAST), "number": rng.randint(1, 99999), "initial": rng.choice("ABDJKLMRST")}
+    return rng.choice(STAFF).format(**facts)
 
 
 def _around(phone: str, first_name: str, rng: Random) -> list[str]:
     """What follows an address: telephone, tax number, web address, sometimes nothing."""
     host = re.sub(r"[^a-z]", "", first_name.lower()) or "shop"
     choices = (
-        (0.75, phone),
-        (0.2, f"www.{host}.com"),
-        (0.2, f"GST No: {rng.randint(100000000, 999999999)}"),
-        (0.1, f"ABN {rng.randint(10, 99)} 004 085 616"),
+        (0.7, phone),
+        (0.15, f"www.{host}.com"),
+        (0.15, f"GST No: {rng.randint(100000000, 999999999)}"),
+        (0.08, f"ABN {rng.randint(10, 99)} 004 085 616"),
+        (0.1, rng.choice(GREETINGS)),
+        (0.15, rng.choice(TITLES)),
+        (0.15, _staff(rng)),
+        (
+            0.1,
+            f"{rng.choice(_NUMBERED)} {rng.randint(1, 99999)}",
+        ),
     )
     return [text for chance, text in choices if rng.random() < chance]
 
@@ -308,7 +227,8 @@ def disturbed(transcript: Transcript, rng: Random) -> Transcript:
         inserted.append((0, rng.choice(GREETINGS)))
     if rng.random() < 0.2:
         inserted.append((rng.choice((0, 0, 1, 2)), rng.choice(TITLES)))
-    inserted += [(rng.choice((0, 1, 1, 2, 3)), rng.choice(SLOGANS)) for _ in range(rng.choice((0, 0, 1, 2)))]
+    slogans = (*SLOGANS, faker("en_US", rng).catch_phrase(), faker("en_US", rng).bs().capitalize())
+    inserted += [(rng.choice((0, 1, 1, 2, 3)), rng.choice(slogans)) for _ in range(rng.choice((0, 0, 1, 2)))]
     inserted += [(rng.choice((0, 0, 1, 3)), rng.choice(SCRAWLS)) for _ in range(rng.choice((0, 0, 0, 1, 2, 3)))]
     if rng.random() < 0.12:
         inserted.append((rng.choice((0, 1, 2)), f"{rng.choice(('Store', 'STORE', 'Filiale', 'Store #', 'Shop'))} {rng.randint(1, 9999)}"))

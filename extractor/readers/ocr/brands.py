@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from extractor.readers.ocr.header_rows import HeaderRow
+from extractor.readers.ocr.header_rows import HeaderRow, squash
 from extractor.readers.ocr.words import lists
 
 
@@ -23,6 +23,8 @@ _MUCH = 4
 """A row with more than this many times the name's letters speaks of something else: a card, an offer."""
 _SLOGAN, _SIMILAR = 12, 0.8
 """A slogan of so many letters is known by this share of them."""
+_NAME, _SAME = 7, 0.85
+"""A name of so many letters that is a row of its own is known by this share of them."""
 
 
 def find_brand(rows: Sequence[HeaderRow]) -> BrandMark | None:
@@ -39,12 +41,23 @@ def _marks(row: HeaderRow, below: HeaderRow | None) -> list[BrandMark]:
     both = row.squashed + (below.squashed if below is not None and len(below.squashed) < 3 * _SLOGAN else "")
     found = []
     for name, aliases in lists("brands").items():
-        own = "".join(character for character in name.lower() if character.isalnum())
+        own = squash(name)
         is_alias = any(alias in row.squashed or both == alias or _is_slogan(alias, row.squashed) for alias in aliases)
-        is_name = row.squashed == own or (own in row.squashed and row.letters < _MUCH * len(own) and (len(own) >= _LONG or is_alias))
+        is_name = (
+            row.squashed == own
+            or _is_misread(own, row.squashed)
+            or (own in row.squashed and row.letters < _MUCH * len(own) and (len(own) >= _LONG or is_alias))
+        )
         if is_name or is_alias:
             found.append(BrandMark(name, row, is_printed=is_name and "web" not in row.classes))
     return found
+
+
+def _is_misread(own: str, squashed: str) -> bool:
+    """Whether a row is a chain's name with a letter misread."""
+    if len(own) < _NAME or abs(len(own) - len(squashed)) > 1:
+        return False
+    return SequenceMatcher(None, own, squashed, autojunk=False).ratio() >= _SAME
 
 
 def _is_slogan(alias: str, squashed: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from extractor.readers.ocr.header_rows import HeaderRow, is_place_alone
+from extractor.readers.ocr.hosts import hosts_of
 from extractor.readers.ocr.names import clean_name, could_name
 from extractor.readers.ocr.words import patterns
 
@@ -17,14 +18,19 @@ KINDS: Final = (*patterns("rows"), "place", "postal", "region", "house", "amount
 _ADDRESS = frozenset({"street", "postal", "place", "region", "house"})
 _NO_NAME = frozenset({"title", "till", "greeting", "talk", "web", "date", "time", "phone", "amount"})
 _FAR = 8
-_OWN, _SHAPE, _PLACE = len(KINDS) + 15, 6, 24
+_OWN, _SHAPE, _PLACE = len(KINDS) + 24, 6, 24
 WIDTH: Final = 4 * (_OWN + _SHAPE) + _PLACE
 """How many numbers a piece has."""
-_HOST = re.compile(
-    r"(?:www[., ]|@|https?:/*)?\s?([a-z0-9-]{3,})[.,](?:com|net|org|de|my|co|eu|at|ch|fr|es|it|nl|pl|cz|se|uk|au|ca|ie|hr|gr|bg|pt)\b"
-)
 _LEADS_ON = re.compile(r"\b(?:to|at|at the|to the|visiting|bei|im|a)\W*$")
 _STORE_NUMBER = re.compile(r"\b(?:store|shop|branch|filiale|fil|unit|outlet|cafe)\b.{0,4}\d|#\s?\d{2,}")
+_CODE = re.compile(
+    r"[A-Za-z]{3,}\W{0,3}[A-Z][A-Z1I]\W{0,3}[\dOIlSBZ]{4,5}\b|\b[\dOIlSBZ]{5}\s?[A-Z][A-Za-z]{3}|\b[A-Z]{1,2}\d{1,2}[A-Z]? ?\d[A-Z]{2}\b"
+)
+"""A code beside a town or a state, also with its letters and spaces misread."""
+_NEAR_STREET = re.compile(
+    r"\b(?:[as][uvy]e(?:nu?e?)?|str[eca]{1,3}t|r[o0c][ao]d|dr[il1]ve|[bh][l1i]vd|b[o0]u[l1i]evard|h[il1]ghway|parkway|p[l1i]aza|squar[ec]"
+    r"|j[a4][l1i]an|j[l1i]n|taman|bandar|stra[sb8ß]{1,2}e|(?:\w{3,}(?:str|straat|gatan|gade|gasse|weg|platz|allee|utca|tie)))\b"
+)
 _MALAYSIAN = re.compile(r"\bsdn\b|\bbhd\b")
 
 
@@ -67,6 +73,24 @@ def _own(row: HeaderRow) -> list[float]:
         float(bool(_STORE_NUMBER.search(row.folded))),
         1 - len(text) / len(row.text),
         float(is_place_alone(row.folded)),
+        *_figures(row),
+    ]
+
+
+def _figures(row: HeaderRow) -> list[float]:
+    """How numbers stand in it, which tells streets and towns from other rows also where their words are misread."""
+    tokens = row.folded.split() or [""]
+    runs = [len(run) for run in re.findall(r"[\doil]*\d[\doil]*", row.folded)]
+    return [
+        float(tokens[0][:1].isdigit()),
+        float(tokens[-1][-1:].isdigit()),
+        float(max(runs, default=0)),
+        float(len(runs)),
+        float(sum(run in {4, 5, 6} for run in runs)),
+        float(bool(_CODE.search(row.text))),
+        float(bool(_NEAR_STREET.search(row.folded))),
+        float(row.text.count(",")),
+        float(row.text.rstrip()[-1:] in {",", "，"}),
     ]
 
 
@@ -100,7 +124,7 @@ def _place(rows: Sequence[HeaderRow]) -> np.ndarray:
     is_name = [row.is_print and not row.classes & _NO_NAME and row.letters > row.digits for row in rows]
     first_amount = next((index for index, row in enumerate(rows) if "amount" in row.classes), count)
     words = Counter(word for row in rows for word in {*re.findall(r"[^\W\d_]{4,}", row.folded)})
-    hosts = {match[1].replace("-", "") for row in rows for match in _HOST.finditer(row.folded)}
+    hosts = {host.replace("-", "") for row in rows for host in hosts_of(row.folded)}
     texts = Counter(row.squashed for row in rows)
     has_legal = [float(any("legal" in row.classes for row in rows[:12])), float(any(_MALAYSIAN.search(row.folded) for row in rows))]
     letters = max(1, sum(row.letters for row in rows))

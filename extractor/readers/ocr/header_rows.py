@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import chain, pairwise
 from statistics import median
 
@@ -30,6 +30,11 @@ _HOUSE = re.compile(
     r"^(?:no\.? ?)?\d{1,5}[a-z]?(?:[-/&, ]+\d{1,5}[a-z]?)*[ ,]+(?:[nsew]\.? ?)?(?:[^\W\d_]{2,}|\d{1,3}(?:st|nd|rd|th)\b|[a-z]{2}\d)"
     r"|[^\W\d_]{3,}[ .]\d{1,4}[a-z]?(?:[-/]\d{1,4})?,?$"
 )
+
+
+def squash(text: str) -> str:
+    """The letters and digits of a text only, folded."""
+    return "".join(character for character in fold(text) if character.isalnum())
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class HeaderRow:
     @cached_property
     def squashed(self) -> str:
         """Letters and digits only, folded."""
-        return "".join(character for character in self.folded if character.isalnum())
+        return squash(self.text)
 
     @cached_property
     def letters(self) -> int:
@@ -76,27 +81,33 @@ class HeaderRow:
     @cached_property
     def classes(self) -> frozenset[str]:
         """Which lists of `rows` in `header_words.toml` its words belong to, and `place`, `postal`, `region`, `house` and so on."""
-        found = {name for name, pattern in patterns("rows").items() if pattern.search(self.folded)}
-        if _names_place(self.folded):
-            found.add("place")
-        if _STATE_ZIP.search(self.folded) or _POSTAL.search(self.folded):
-            found.add("postal")
-        if _HOUSE.search(self.folded):
-            found.add("house")
-        if _region().search(self.text):
-            found.add("region")
-        if _AMOUNT_END.search(self.folded):
-            found.add("amount")
-        if find_dates(self.text):
-            found.add("date")
-        if any(not printed.is_weak for printed in find_times(self.text)):
-            found.add("time")
-        return frozenset(found)
+        return _classes_of(self.text)
 
     @property
     def is_print(self) -> bool:
         """Whether it looks like words that a till printed: at least three letters, read with some confidence."""
         return self.letters >= 3 and self.line.confidence >= 0.5 and self.letters + self.digits >= 0.6 * len(self.text.replace(" ", ""))
+
+
+@lru_cache(maxsize=4096)
+def _classes_of(text: str) -> frozenset[str]:
+    folded = fold(text)
+    found = {name for name, pattern in patterns("rows").items() if pattern.search(folded)}
+    if _names_place(folded):
+        found.add("place")
+    if _STATE_ZIP.search(folded) or _POSTAL.search(folded):
+        found.add("postal")
+    if _HOUSE.search(folded):
+        found.add("house")
+    if _region().search(text):
+        found.add("region")
+    if _AMOUNT_END.search(folded):
+        found.add("amount")
+    if find_dates(text):
+        found.add("date")
+    if any(not printed.is_weak for printed in find_times(text)):
+        found.add("time")
+    return frozenset(found)
 
 
 @cache

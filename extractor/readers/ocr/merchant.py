@@ -11,7 +11,8 @@ import numpy as np
 
 from extractor.printed.months import fold
 from extractor.readers.ocr.brands import BrandMark, find_brand
-from extractor.readers.ocr.header_rows import HeaderRow, is_candidate, is_place_alone
+from extractor.readers.ocr.header_rows import HeaderRow, is_candidate, is_place_alone, squash
+from extractor.readers.ocr.hosts import find_host, hosts_of
 from extractor.readers.ocr.names import clean_name, could_name
 from extractor.readers.ocr.trees import trees
 
@@ -28,8 +29,12 @@ _LEGAL_WORDS = re.compile(
 _STORE = re.compile(r"\b(?:store|shop|branch|filiale|outlet|unit|space|suite)\b\W*(?:no\.?|nr\.?)?\W*[a-z]{0,3}-?\d+")
 _PRICE = re.compile(r"[$€£]\s?\d")
 _THANKS = re.compile(r"(?:shopping|dining|visiting|choosing|stopping|eating) ?(?:at|with|by)?\b|einkauf bei|achat chez|compra en")
-_UNSURE = 0.3
-"""Probability below which other evidence than the heading is asked first."""
+_UNSURE, _HOPELESS = 0.3, 0.03
+"""Probabilities below which other evidence than the heading is asked first, and below which even a web address is better."""
+_REACH = 3
+"""How many pieces above and below are asked whether the address begins there."""
+_LOGO = 0.6
+"""How alike a misread logo and the chain's name have to be."""
 _HEAD, _BRAND = 12, 0.85
 """Pieces at the top among which a chain's printed name wins against a less probable one."""
 _SHORT = 40
@@ -38,6 +43,8 @@ _VARIED = 0.15
 _NEAR, _TWIN, _NAMED, _SIMILAR = 3, 0.15, 5, 0.75
 """How near below a logo, how probable, how long and how alike the same name in print has to be."""
 _UNSPACED = 0.3
+_ONCE = 0.89
+"""The most that is claimed for a name that is printed once: which letters it has, one reading does not prove."""
 
 
 @dataclass(frozen=True)
@@ -49,27 +56,59 @@ class Merchant:
     confidence: float
 
 
+def merchant_features(matrix: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """What the merchant's model looks at: the pieces' features, and where the address begins, since names stand above it.
+
+    Args:
+        matrix: From `header_features.features`.
+        starts: From `address.start_chances`.
+    """
+    count = len(starts)
+    if not count:
+        return np.zeros((0, matrix.shape[1] + 2 * _REACH + 2))
+    padded = np.concatenate([np.zeros(_REACH), starts, np.zeros(_REACH)])
+    near = [padded[_REACH + step : _REACH + step + count] for step in range(-_REACH, _REACH + 1)]
+    best = np.clip(int(starts.argmax()) - np.arange(count), -9, 9) if starts.max() >= _UNSURE else np.full(count, 10)
+    return np.column_stack([matrix, *near, best])
+
+
 def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | None:
     """The merchant's name; `None` where no piece can be one.
 
     Args:
         rows: All pieces of the receipt.
-        matrix: Their features, from `header_features.features`.
+        matrix: Their features, from `merchant_features`.
     """
     is_unspaced = _is_unspaced(rows)
     kept = [index for index, row in enumerate(rows) if is_candidate(index, len(rows)) and _is_possible(row, is_unspaced=is_unspaced)]
     chances = dict(zip(kept, trees(WEIGHTS, "merchant").probabilities(matrix[kept]), strict=True)) if kept else {}
     best = max(kept, key=lambda index: chances[index], default=None)
     brand = find_brand(rows[:_HEAD])
-    if brand is not None and (best is None or chances[best] < _BRAND or rows[best] is brand.row):
+    if brand is not None and (best is None or chances[best] < _BRAND or _is_beside(rows[best], brand) or _is_its_logo(rows[best], brand)):
         return _of(brand)
+    known = find_brand(rows)
+    if best is not None and known is not None and _is_its_logo(rows[best], known):
+        return _of(known)
     if best is None or chances[best] < _UNSURE:
         fallback = _fallback(rows)
+        if fallback is None and (best is None or chances[best] < _HOPELESS):
+            fallback = _by_host(rows)
         if fallback is not None or best is None:
             return fallback
     chosen = _joined(_printed_twin(best, rows, chances), rows, chances)
     name = " ".join(filter(None, (clean_name(rows[index].text) for index in chosen)))
-    return Merchant(tuple(rows[index] for index in chosen), name, float(chances[best]))
+    sure = 1.0 if _is_printed_again(name, chosen, rows) else _ONCE
+    return Merchant(tuple(rows[index] for index in chosen), name, min(sure, float(chances[best])))
+
+
+def _is_printed_again(name: str, chosen: Sequence[int], rows: Sequence[HeaderRow]) -> bool:
+    """Whether the receipt confirms how the name is written: in another piece, or in a web address."""
+    squashed = squash(name)
+    others = [row for row in rows if row.index not in chosen]
+    hosts = (host.replace("-", "") for row in others for host in hosts_of(row.folded))
+    return len(squashed) >= _NAMED and (
+        any(squashed in row.squashed for row in others) or any(host in squashed for host in hosts if len(host) >= _NAMED)
+    )
 
 
 def _fallback(rows: Sequence[HeaderRow]) -> Merchant | None:
@@ -86,10 +125,29 @@ def _fallback(rows: Sequence[HeaderRow]) -> Merchant | None:
     return None
 
 
+def _by_host(rows: Sequence[HeaderRow]) -> Merchant | None:
+    """The name in the merchant's web address."""
+    host = find_host(rows)
+    return Merchant((host[0],), host[1], 0.4) if host is not None else None
+
+
 def _of(brand: BrandMark) -> Merchant:
-    """The merchant that a chain's mark means; its own print where that is the name."""
-    name = clean_name(brand.row.text) if brand.is_printed and len(brand.row.text) < _SHORT else brand.name
+    """The merchant that a chain's mark means; its own print where that begins with the name."""
+    name = clean_name(brand.row.text)
+    if not (brand.is_printed and len(brand.row.text) < _SHORT and squash(name).startswith(squash(brand.name))):
+        name = brand.name
     return Merchant((brand.row,), name, 0.8 if brand.is_printed else 0.6)
+
+
+def _is_beside(row: HeaderRow, brand: BrandMark) -> bool:
+    """Whether a piece is the chain's printed name, or a neighbour of it: its slogan, its branch."""
+    return row is brand.row or (brand.is_printed and abs(row.index - brand.row.index) == 1)
+
+
+def _is_its_logo(row: HeaderRow, brand: BrandMark) -> bool:
+    """Whether a piece is what OCR made of the logo of a chain that is known by its slogan or host."""
+    names = (squash(brand.name), squash(brand.name.split()[0]))
+    return not brand.is_printed and any(SequenceMatcher(None, row.squashed, name, autojunk=False).ratio() >= _LOGO for name in names)
 
 
 def _is_possible(row: HeaderRow, *, is_unspaced: bool) -> bool:
@@ -101,17 +159,12 @@ def _is_possible(row: HeaderRow, *, is_unspaced: bool) -> bool:
         return False
     if _STAFF.search(row.folded) or _PRICE.search(row.text) or not could_name(_STORE.sub(" ", row.folded)):
         return False
-    if _is_only_place(row):
+    if is_place_alone(row.folded):
         return False
     if {"house", "street"} <= row.classes and row.text.lstrip()[:1].isdigit():
         return False
     unspaced = sum(character > "\u2e80" for character in row.text)
     return unspaced * 3 < len(row.text) or is_unspaced
-
-
-def _is_only_place(row: HeaderRow) -> bool:
-    """Whether the piece is a town with its state, or names of places alone."""
-    return ("region" in row.classes and len(row.text.split()) <= 4) or is_place_alone(row.folded)
 
 
 def _is_unspaced(rows: Sequence[HeaderRow]) -> bool:

@@ -1,9 +1,10 @@
 """Merchants' names as text: without what is printed beside them, and told from words that name nobody."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from extractor.printed.months import fold
+from extractor.readers.ocr.greek import mend_greek
 from extractor.readers.ocr.words import words
 
 _NUMBER = re.compile(
@@ -59,6 +60,7 @@ def _first_part(text: str) -> str:
     return parts[0] if len(parts) > 1 and could_name(fold(parts[0])) else text
 
 
+@lru_cache(maxsize=4096)
 def clean_name(text: str) -> str:
     """The name alone: without greetings, registration numbers and rules around it, legal forms put right."""
     name = _first_part(_GREETING.sub("", text))
@@ -68,12 +70,13 @@ def clean_name(text: str) -> str:
     for pattern, form in _LEGAL_SLIPS:
         if form not in name.replace(".", ""):
             name = pattern.sub(form, name)
-    return mend_words(" ".join(name.split()))
+    return mend_greek(mend_words(" ".join(name.split())))
 
 
 _AS_LETTER = str.maketrans("013458", "oieasb")
 
 
+@lru_cache(maxsize=4096)
 def could_name(text: str) -> bool:
     """Whether a folded text has a word that could name somebody: not only greetings, titles and words of tills, also when misread."""
     found = [word.translate(_AS_LETTER) for word in re.findall(r"[^\W_]+", text)]

@@ -2,7 +2,10 @@
 
 import pytest
 
+from extractor.readers.ocr.greek import mend_greek
 from extractor.readers.ocr.header import read_header
+from extractor.readers.ocr.header_rows import header_rows
+from extractor.readers.ocr.hosts import find_host
 from tests.transcripts import transcript
 
 FOOT = ("Tea 2.00", "Coffee 3.50", "Subtotal 5.50", "Total 5.50", "Cash 10.00", "Change 4.50", "THANK YOU")
@@ -103,3 +106,57 @@ def test_evidence_points_at_the_rows() -> None:
 def test_nothing_is_invented_without_a_heading() -> None:
     """A receipt that is cut off above its items has no merchant and no address."""
     assert read("Bread 2.00", "Milk 1.20") == (None, None)
+
+
+def test_a_chain_misread_by_a_letter_has_its_own_name() -> None:
+    """A chain's name in print with one letter wrong is filed as the chain writes it."""
+    assert read("RSSMANN", "Mein Drogeriemarkt", "05.03.2018 14:05 Kasse 02")[0] == "ROSSMANN"
+
+
+def test_a_sentence_about_a_chain_is_not_its_name() -> None:
+    """Of a sentence that gives a chain away only the chain's name is filed."""
+    assert read("THANK YOU", "FOR CHOOSINGARCO", "05/03/2018 14:05")[0] == "ARCO"
+
+
+def test_labels_of_a_form_name_nobody() -> None:
+    """A row that only says what should stand there is not taken for the name."""
+    assert read("NAZIV LOKALA", "Adresa lokala", "Konoba Galeb", "Datum: 31.8.2021", "Vrijeme: 20:23")[0] == "Konoba Galeb"
+
+
+@pytest.mark.parametrize(
+    ("rows", "address"),
+    [
+        (("10700 France Ave S", "Bloomington, MN 55431"), "10700 France Ave S, Bloomington, MN 55431"),
+        (("ul. Polna 12", "60-535 Warszawa"), "ul. Polna 12, 60-535 Warszawa"),
+        (("14 rue de la Paix", "75002 Paris"), "14 rue de la Paix, 75002 Paris"),
+        (("3111 W TEMPLE AUE", "POMONA, CA"), "3111 W TEMPLE AVE, POMONA, CA"),
+    ],
+)
+def test_an_address_is_whole(rows: tuple[str, ...], address: str) -> None:
+    """Street and town belong together, whatever the house number looks like and whichever letter small print spoils."""
+    assert read("Golden Lotus Grill", *rows, "Tel: 608 555 0142", "03/05/2018 2:05 PM")[1] == address
+
+
+def test_a_number_below_an_address_is_not_its_end() -> None:
+    """A telephone without a label that follows the address is left out."""
+    found = read("Golden Lotus Grill", "280 Bleecker St.", "New York, NY 10014", "727-2879", "03/05/2018 2:05 PM")
+    assert found[1] == "280 Bleecker St., New York, NY 10014"
+
+
+def test_greek_print_is_greek() -> None:
+    """Latin look-alikes in Greek words are put back; Latin names and numbers stay."""
+    assert mend_greek("IOΦΩNT0∑ 33 & AΛKIMAX0Y 24") == "ΙΟΦΩΝΤΟΣ 33 & ΑΛΚΙΜΑΧΟΥ 24"
+    assert mend_greek("KPK HELLENIC GRILL IKE") == "KPK HELLENIC GRILL IKE"
+
+
+def test_a_web_address_names_the_merchant_where_nothing_else_does() -> None:
+    """Where no row can be a name, the host of the merchant's own web address is one; those of mail and networks are not."""
+    rows = header_rows([transcript("www.facebook.com/x", "info@gmail.com", "www.block-house.de")])
+    found = find_host(rows)
+    assert found is not None
+    assert found[1] == "Block House"
+
+
+def test_a_misread_logo_beside_its_slogan_is_the_chain() -> None:
+    """What OCR makes of a logo does not stand against the chain's slogan below it."""
+    assert read("izOSS", "DRESS FOR LESS", "EUREKA, CA", "Phone:707-555-1036", "05/03/2018 14:05")[0] == "ROSS"
