@@ -62,10 +62,11 @@ def back_up(database: Path, outbox: Outbox, target: Path, *, with_files: bool = 
 
     Raises:
         InputError: Something lies at `target`.
-        StorageError: The disk is full, or the database cannot be read or is damaged. Nothing is left at `target`.
+        StorageError: The disk is full, the outbox is away, or the database cannot be read or is damaged. Nothing is left at `target`.
     """
     if os.path.lexists(target):
         raise InputError(f"{printable(target)} is there already. Name another file, or move it away.")
+    outbox.require_here()
     hidden, copy = (target.with_name(f".{target.name}{end}") for end in (".tmp", ".db"))
     try:
         with storage_errors(target):

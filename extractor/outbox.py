@@ -86,7 +86,12 @@ class Outbox:
             make_folder(self.root / WORK)
         return not was_here
 
-    def _require_outbox(self) -> None:
+    def require_here(self) -> None:
+        """Refuses to go on where the outbox is away.
+
+        Raises:
+            StorageError: Its volume is not mounted, or it is another folder.
+        """
         if not self.is_here:
             way_out = "Mount its volume again; if this is the right folder, run: receipts init"
             raise StorageError(f"{printable(self.root)} is not the outbox that was used before: {WORK} is not in it. {way_out}")
@@ -107,7 +112,7 @@ class Outbox:
         Raises:
             StorageError: The outbox cannot be written, or the file not be read now.
         """
-        self._require_outbox()
+        self.require_here()
         copy = self._copy(job)
         with storage_errors(copy):
             if holds(copy, job.sha256 or ""):
@@ -220,7 +225,7 @@ class Outbox:
         Raises:
             StorageError: Something cannot be written or is not there; nothing is lost, run it again.
         """
-        self._require_outbox()
+        self.require_here()
         original = self._planned(job)
         with storage_errors(original):
             make_folder(original.parent)
@@ -240,7 +245,7 @@ class Outbox:
         Raises:
             StorageError: Something cannot be written; nothing is lost, run it again.
         """
-        self._require_outbox()
+        self.require_here()
         target = self._planned(job)
         with storage_errors(target):
             make_folder(target.parent)

@@ -87,10 +87,9 @@ class Verifier:
         """Everything that does not fit, as it is found, in order of folders.
 
         Raises:
-            StorageError: The outbox is not there, or the database cannot be read.
+            StorageError: The outbox is away, or the database cannot be read.
         """
-        if not self._outbox.root.is_dir():
-            raise StorageError(f"The outbox {self._outbox.root} is not there. Mount its volume, or correct the setting outbox_dir.")
+        self._outbox.require_here()
         visited = set()
         for folder, jobs in itertools.groupby(self._jobs(), key=lambda job: str(PurePosixPath(job.filed_as or "").parent)):
             visited.add(folder)

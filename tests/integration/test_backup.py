@@ -46,8 +46,9 @@ def elsewhere(settings: Settings) -> Settings:
 
 
 def restored(backup: Path, settings: Settings) -> Archive:
-    report = restore(backup, settings.database, Outbox(settings.outbox_dir, settings.inbox_dir))
-    assert report.problems == ()
+    outbox = Outbox(settings.outbox_dir, settings.inbox_dir)
+    assert restore(backup, settings.database, outbox).problems == ()
+    outbox.mark()
     return open_archive(settings)
 
 

@@ -162,10 +162,13 @@ def test_every_finding_says_what_to_do(filed: Archive) -> None:
     assert f"receipts show {job_of(filed, 'cafe.jpg').receipt_id} --format jsonl > {record.name}" in by_what[What.MISSING]
 
 
-def test_an_outbox_that_is_away_is_one_error(filed: Archive) -> None:
+@pytest.mark.parametrize("is_mounted_over", [False, True])
+def test_an_outbox_that_is_away_is_one_error(filed: Archive, is_mounted_over: bool) -> None:
     """A volume that is not mounted is not a hundred thousand missing files."""
     filed.settings.outbox_dir.rename(filed.settings.outbox_dir.with_name("away"))
-    with pytest.raises(StorageError, match="not there"):
+    if is_mounted_over:
+        filed.settings.outbox_dir.mkdir()
+    with pytest.raises(StorageError, match="Mount its volume"):
         verify(filed)
 
 
