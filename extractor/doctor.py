@@ -22,6 +22,7 @@ from extractor.db import HEAD
 from extractor.errors import ExtractorError
 from extractor.ocr.registry import build_ladder
 from extractor.ocr.witness import Witness
+from extractor.outbox import Outbox
 from extractor.pages import Page
 from extractor.settings import Settings
 
@@ -66,6 +67,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _folder(name, folder)
         if folder.is_dir():
             yield _disk(name, folder)
+    if settings.outbox_dir.is_dir() and settings.database.exists() and not Outbox(settings.outbox_dir, settings.inbox_dir).is_here:
+        yield Finding("outbox", Level.FAIL, f"{settings.outbox_dir} is not the folder that was used", "Mount its volume, or: receipts init")
     yield _database(settings.database)
     yield _events(settings)
     yield _ocr(settings)

@@ -143,12 +143,12 @@ def test_doctor_finds_a_fresh_installation_sound(installation: Installation) -> 
 
     assert {finding["name"] for finding in findings} >= {"sqlite", "inbox", "outbox", "database", "events", "ocr", "weights", "gpu"}
     assert [finding for finding in findings if finding["level"] == "fail"] == []
-    assert list(installation.inbox.iterdir()) == list(installation.outbox.iterdir()) == []
+    assert ([*installation.inbox.iterdir()], [path.name for path in installation.outbox.iterdir()]) == ([], [".work"])
 
 
 def test_doctor_says_what_to_do(installation: Installation) -> None:
     """A missing folder and a broken database fail (1), each with advice on its line."""
-    installation.outbox.rmdir()
+    installation.outbox.rename(installation.outbox.with_name("away"))
     (installation.folder / "receipts.db").write_bytes(b"this is no database" * 100)
 
     lines = installation.run("doctor", code=1).stdout.splitlines()

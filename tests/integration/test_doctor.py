@@ -45,6 +45,14 @@ def test_missing_places_are_told_with_the_way_out(settings: Settings) -> None:
     assert {finding.advice for finding in found.values()} == {"Make it with: receipts init"}
 
 
+def test_an_empty_folder_in_the_outbox_s_place_fails(installed: Settings) -> None:
+    """As an empty mount point is."""
+    (installed.outbox_dir / ".work").rmdir()
+
+    findings = [finding for finding in examine(installed) if finding.name == "outbox"]
+    assert [finding.level for finding in findings] == [Level.OK, Level.FAIL]
+
+
 def test_a_file_in_a_folder_s_place_fails(installed: Settings) -> None:
     """What cannot be written is found by writing, not by looking at rights."""
     installed.outbox_dir.rename(installed.outbox_dir.with_name("away"))
