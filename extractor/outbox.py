@@ -333,21 +333,30 @@ class Outbox:
             source.rename(aside)
             self._at_step(Step.SET_ASIDE)
         if holds(aside, job.sha256 or ""):
+            if other := self._second_name(job):
+                other.unlink()
+                sync_folder(other.parent)
             return True
         self._give_back(job)
         return False
 
     def _give_back(self, job: Job) -> Path:
         """The visible name in the inbox that what has the job's hidden name gets; nothing is overwritten."""
-        aside, target = self._aside(job), self.inbox_dir / job.path
-        if is_same_file(aside, target):  # a crash came between
+        aside, target = self._aside(job), self._second_name(job)
+        if target:
             aside.unlink()
         else:
-            target = _free_name(target, job.receipt_id)
+            target = _free_name(self.inbox_dir / job.path, job.receipt_id)
             rename_to_free(aside, target)
         sync_folder(target.parent)
         self._at_step(Step.GIVEN_BACK)
         return target
+
+    def _second_name(self, job: Job) -> Path | None:
+        """The visible name of the very file that has the job's hidden name, too: a crash came while it was given back."""
+        name = self.inbox_dir / job.path
+        names = (name, _with_id(name, job.receipt_id))
+        return next((name for name in names if is_same_file(self._aside(job), name)), None)
 
     def _aside(self, job: Job) -> Path:
         return (self.inbox_dir / job.path).with_name(f"{ASIDE}{job.receipt_id}")
@@ -382,4 +391,8 @@ def _json(value: dict[str, Any]) -> bytes:
 
 def _free_name(path: Path, receipt_id: str) -> Path:
     """The path, or one with the receipt's id in its name where the path is taken."""
-    return path.with_name(f"{safe_stem(path.name)}-{receipt_id}{path.suffix}") if os.path.lexists(path) else path
+    return _with_id(path, receipt_id) if os.path.lexists(path) else path
+
+
+def _with_id(path: Path, receipt_id: str) -> Path:
+    return path.with_name(f"{safe_stem(path.name)}-{receipt_id}{path.suffix}")

@@ -354,6 +354,15 @@ def test_a_failed_file_that_was_replaced_is_not_moved(outbox: Outbox, failed_job
     assert visible(outbox.root) == []
 
 
+def test_a_file_with_both_names_after_a_crash_is_moved_once(outbox: Outbox, failed_job: Callable[..., Job]) -> None:
+    """A file that had its hidden name and its own one when the power went leaves the inbox under both."""
+    job = failed_job("lunch.jpg", b"half")
+    os.link(outbox.inbox_dir / "lunch.jpg", outbox.inbox_dir / f".receipts-{job.receipt_id}")
+    assert outbox.file_other(job)
+    assert visible(outbox.inbox_dir) == []
+    assert visible(outbox.root) == ["failed/lunch.jpg", "failed/lunch.jpg.error.json"]
+
+
 def test_a_move_that_was_cut_short_between_volumes_is_finished(outbox: Outbox, failed_job: Callable[..., Job]) -> None:
     """The file lies in both places after the crash; then only in the outbox."""
     job = failed_job("lunch.jpg", b"half")
