@@ -126,11 +126,13 @@ def _attend_triton(
     rows, heads = len(start), keys.shape[1]
     group = query_heads // heads
     splits = _splits(rows * heads)
-    query, start, length = query.contiguous(), start.contiguous(), length.contiguous()
+    query = query.contiguous()
+    # The kernel counts on neighbours being neighbours in memory; nothing is copied where they are.
+    first, count, start, length = (part.contiguous() for part in (runs.first, runs.count, start, length))
     drawn = torch.empty(queries, query_heads, splits, head_size, dtype=torch.float32, device=query.device)
     weight = torch.empty(queries, query_heads, splits, dtype=torch.float32, device=query.device)
     partial[(rows, heads, splits)](
-        query, keys, values, runs.first, runs.count, start, length, drawn, weight, 1 / math.sqrt(head_size),
+        query, keys, values, first, count, start, length, drawn, weight, 1 / math.sqrt(head_size),
         HEADS=heads, GROUP=group, PADDED=max(MIN_GROUP, triton.next_power_of_2(group * runs.most)), SIZE=head_size, BLOCK=BLOCK,
         SPLITS=splits, CAUSAL=is_causal, num_warps=4, num_stages=2,
     )  # fmt: skip

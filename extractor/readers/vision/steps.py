@@ -117,6 +117,18 @@ TOKENS_PER_ROW = (1, 2, 4, 8)
 """Tokens a row, on average, that a graph is captured for."""
 
 
+def graph_size(rows: int, tokens: int, *, most: int) -> tuple[int, int]:
+    """Rows and tokens of the graph that takes so many of each: as many tokens as rows only where no row has several.
+
+    Args:
+        most: Tokens of a step at most.
+    """
+    padded = next(size for size in ROW_COUNTS if size >= rows)
+    if tokens <= rows:
+        return padded, padded
+    return padded, min(most, next(padded * each for each in TOKENS_PER_ROW if each > 1 and padded * each >= tokens))
+
+
 class GraphSteps(EagerSteps):
     """Steps as CUDA graphs, one for each number of rows and of tokens, captured when first needed.
 
@@ -129,9 +141,7 @@ class GraphSteps(EagerSteps):
         self._memory = torch.cuda.graph_pool_handle()
 
     def _hidden(self, rows: int, tokens: int) -> torch.Tensor:
-        rows = next(size for size in ROW_COUNTS if size >= rows)
-        tokens = next(rows * each for each in TOKENS_PER_ROW if rows * each >= tokens)
-        tokens = min(tokens, self._max_tokens)
+        rows, tokens = graph_size(rows, tokens, most=self._max_tokens)
         if (rows, tokens) not in self._graphs:
             self._graphs[rows, tokens] = self._captured(rows, tokens)
         graph, hidden = self._graphs[rows, tokens]
