@@ -44,12 +44,13 @@ class VisionEncoder:
             hidden = _through(layer, hidden, seen)
             if index in encoder.intermediate_layers_indices:
                 between.append(hidden)
-        tiled = encoder.layernorm_post(hidden)[:, order.argsort()].unflatten(1, (self._tiles, self._filled))
+        back = order.argsort()
+        tiled = encoder.layernorm_post(hidden)[:, back].unflatten(1, (self._tiles, self._filled))
         hidden = encoder.post_tile_positional_embedding(tiled, ratio_ids).flatten(1, 2)[:, order]
         for layer in encoder.global_transformer.layers:
             hidden = _through(layer, hidden, seen)
         features = torch.cat([hidden, torch.stack(between, dim=-1).flatten(2)], dim=-1)
-        return features[:, order.argsort()].unflatten(1, (self._tiles, self._filled))[:, :, : self._patches].flatten(1, 2)
+        return features[:, back.view(self._tiles, self._filled)[:, : self._patches].flatten()]
 
     def _order(self, tiles: int, device: torch.device) -> torch.Tensor:
         """Positions of all tokens, those of the image first."""

@@ -1,7 +1,7 @@
 """Mllama's text layers over pools of keys and values: a whole question at once, or a few new tokens of each row.
 
-Transformers runs the vision tower and everything up to the image token; from there on these steps do the same arithmetic with memory that
-does not move, which is what a CUDA graph needs, and without the masks and copies that cost `generate` most of its time.
+The same arithmetic as in transformers, with memory that does not move, which is what a CUDA graph needs, and without the masks, copies and
+waits for the GPU that cost `generate` most of its time.
 """
 
 from collections.abc import Callable, Sequence
@@ -111,6 +111,36 @@ class TextLayers:
         logits: torch.Tensor = self._head(_normed(self._text.norm, hidden))
         return logits
 
+    def show(self, prefix: torch.Tensor, states: torch.Tensor, spans: Sequence[Span]) -> torch.Tensor:
+        """What the tokens up to the image leave behind, (images, text layers, 2, tokens, heads, head size): keys, then values.
+
+        Each image's own keys and values are stored in its span of the image pool.
+
+        Args:
+            prefix: (tokens) Token ids up to the image; the last is the image token, and the only one that is taught to see the image.
+            states: (images, tokens of all tiles, size): the images' features.
+            spans: All of the same size: the tokens of the tiles in use come first in `states`.
+        """
+        size, kept = spans[0].size, list[torch.Tensor]()
+
+        def own(_: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+            kept.append(torch.stack([key, value], dim=1))
+            return _attention(query, key, value, None, is_causal=True)
+
+        def image(layer: int, query: torch.Tensor) -> torch.Tensor:
+            attention = self._text.layers[layer].cross_attn
+            keys, values = _normed(attention.k_norm, self._split(attention.k_proj(states))), self._split(attention.v_proj(states))
+            for index, span in enumerate(spans):
+                self.image_pool.write(layer, span.start, keys[index, :size], values[index, :size])
+            # The model was trained with a mask that hides all from the earlier tokens, which then draw from all tiles alike.
+            earlier = _attention(query[:, :-1], keys, values, None)
+            return torch.cat([earlier, _attention(query[:, -1:], keys[:, :size], values[:, :size], None)], dim=1)
+
+        tokens = torch.arange(len(prefix), device=prefix.device)
+        is_image = (tokens == len(prefix) - 1)[:, None].to(states.dtype)
+        self._through(prefix.expand(len(spans), -1), tokens.expand(len(spans), -1), own, image, sees=is_image)
+        return torch.stack(kept, dim=1)
+
     def read(self, questions: Sequence[Sequence[int]], prefix: torch.Tensor, texts: Sequence[Span], images: Sequence[Span]) -> torch.Tensor:
         """Logits (rows, vocabulary) after each question; keys and values of prefix and question are stored in the text pool.
 
@@ -127,7 +157,8 @@ class TextLayers:
         positions = (known + offsets).expand(len(sizes), -1)
         is_token = offsets < torch.tensor(sizes, device=device)[:, None]
         starts = torch.tensor([span.start for span in texts], device=device)
-        slots = (starts[:, None] + positions)[is_token]
+        row_of, place_of = is_token.nonzero(as_tuple=True)
+        slots = starts[row_of] + positions[row_of, place_of]
         known_slots = starts[:, None] + torch.arange(known, device=device)
         is_seen = torch.arange(known + longest, device=device) <= positions[0][:, None]
         depth = {layer: index for index, layer in enumerate(self._shape.text_layers)}
@@ -136,7 +167,7 @@ class TextLayers:
             keys, values = self.text_pool.keys[layer], self.text_pool.values[layer]
             known_keys, known_values = prefix[:, depth[layer]].unbind(1)
             keys[known_slots], values[known_slots] = known_keys, known_values
-            keys[slots], values[slots] = key[is_token], value[is_token]
+            keys[slots], values[slots] = key[row_of, place_of], value[row_of, place_of]
             all_keys = torch.cat([known_keys, key], dim=1).repeat_interleave(self._groups, dim=2)
             all_values = torch.cat([known_values, value], dim=1).repeat_interleave(self._groups, dim=2)
             return _attention(query, all_keys, all_values, is_seen)
@@ -154,8 +185,14 @@ class TextLayers:
         last = torch.tensor(sizes, device=device) - 1
         return self.logits(hidden[torch.arange(len(sizes), device=device), last])
 
-    def _through(self, ids: torch.Tensor, positions: torch.Tensor, own: OwnAttention, image: ImageAttention) -> torch.Tensor:
-        """Hidden states (rows, tokens, size) after the last layer."""
+    def _through(
+        self, ids: torch.Tensor, positions: torch.Tensor, own: OwnAttention, image: ImageAttention, *, sees: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Hidden states (rows, tokens, size) after the last layer.
+
+        Args:
+            sees: (tokens, 1): 1 for a token that sees the image, else 0; `None` if all do.
+        """
         hidden = self._text.embed_tokens(ids)
         cos, sin = (part.unsqueeze(2) for part in self._text.rotary_emb(hidden, position_ids=positions))
         image_layers = frozenset(self._shape.image_layers)
@@ -167,7 +204,7 @@ class TextLayers:
                 drawn = attention.o_proj(image(index, query).flatten(2))
                 hidden = hidden + layer.cross_attn_attn_gate.tanh() * drawn
                 thought = layer.mlp(_normed(layer.post_attention_layernorm, hidden))
-                hidden = hidden + layer.cross_attn_mlp_gate.tanh() * thought
+                hidden = hidden + layer.cross_attn_mlp_gate.tanh() * (thought if sees is None else sees * thought)
             else:
                 attention = layer.self_attn
                 query = _turned(self._split(attention.q_proj(normed)), cos, sin)
@@ -181,10 +218,17 @@ class TextLayers:
         return flat.unflatten(-1, (-1, self._shape.head_size))
 
 
-def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+def _attention(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, *, is_causal: bool = False
+) -> torch.Tensor:
     """Scaled dot-product attention over (rows, tokens, heads, head size)."""
     drawn = functional.scaled_dot_product_attention(
-        query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), attn_mask=mask, enable_gqa=key.shape[2] != query.shape[2]
+        query.transpose(1, 2),
+        key.transpose(1, 2),
+        value.transpose(1, 2),
+        attn_mask=mask,
+        is_causal=is_causal,
+        enable_gqa=key.shape[2] != query.shape[2],
     )
     return drawn.transpose(1, 2)
 

@@ -116,7 +116,7 @@ class MllamaEngine:
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="vision-pixels")
         scribes = ThreadPoolExecutor(SCRIBES, thread_name_prefix="vision-grammars")
         self.speech = Speech(layers, Decoder(self.steps, grammars, loaded.ends, on_cuda=like.is_cuda), prompter, grammars, texts, scribes)
-        self.tower = Tower(model, loaded.processor, prompter.prompt(("",)).prefix, images)
+        self.tower = Tower(model, loaded.processor, prompter.prompt(("",)).prefix, layers)
         self._texts, self._images = texts, images
 
     def open(self) -> MllamaSight:

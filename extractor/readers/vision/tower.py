@@ -7,12 +7,11 @@ from typing import Any
 
 import torch
 from PIL import Image
-from transformers import DynamicCache
 
 from extractor.readers.vision.encoder import VisionEncoder
 from extractor.readers.vision.images import scale_seen
-from extractor.readers.vision.layers import Shape
-from extractor.readers.vision.memory import Pool, Span
+from extractor.readers.vision.layers import Shape, TextLayers
+from extractor.readers.vision.memory import Span
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +37,17 @@ class Tower:
     Args:
         processor: The model's processor.
         prefix: Token ids up to the image token.
-        pool: Takes the image's keys and values.
+        layers: Take the images' features.
     """
 
-    def __init__(self, model: Any, processor: Any, prefix: Sequence[int], pool: Pool) -> None:
-        self._model, self._processor, self._pool = model, processor, pool
+    def __init__(self, model: Any, processor: Any, prefix: Sequence[int], layers: TextLayers) -> None:
+        self._processor, self._layers = processor, layers
         self._shape = Shape.of(model)
         self._encoder = VisionEncoder(model.model.vision_model)
+        self._project = model.model.multi_modal_projector
         self._like = model.model.vision_model.class_embedding  # never quantised
         self._tile_px = model.config.vision_config.image_size
-        self._prefix = torch.tensor([list(prefix)], device=model.device)
+        self._prefix = torch.tensor(list(prefix), device=model.device)
 
     def prepare(self, image: Image.Image) -> Pixels:
         """The image scaled onto at most four tiles; runs on the CPU, in any thread.
@@ -78,30 +78,12 @@ class Tower:
         Returns:
             What the tokens up to the image leave behind: (images, text layers, 2, tokens, heads, head size), keys and values.
         """
-        images, device = len(pictures), self._model.device
-        sees = torch.zeros(images, self._prefix.shape[1], 1, self._shape.max_tiles, dtype=torch.int64, device=device)
-        for index, pixels in enumerate(pictures):
-            sees[index, -1, 0, : pixels.tiles] = 1  # of the prefix only the image token itself sees the image
-        cache = DynamicCache()
-        self._model.model(
-            input_ids=self._prefix.expand(images, -1),
-            attention_mask=torch.ones(images, self._prefix.shape[1], dtype=torch.int64, device=device),
-            cross_attention_states=self._states(pictures),
-            cross_attention_mask=sees,
-            past_key_values=cache,
-            use_cache=True,
-        )
-        for layer in self._shape.image_layers:
-            keys, values = cache.layers[layer].keys.transpose(1, 2), cache.layers[layer].values.transpose(1, 2)
-            for index, span in enumerate(spans):
-                self._pool.write(layer, span.start, keys[index, : span.size], values[index, : span.size])
-        kept = [torch.stack([cache.layers[layer].keys, cache.layers[layer].values], dim=1) for layer in self._shape.text_layers]
-        return torch.stack(kept, dim=1).transpose(3, 4)
+        return self._layers.show(self._prefix, self._states(pictures), spans)
 
     def _states(self, pictures: Sequence[Pixels]) -> torch.Tensor:
         """What the text layers see of each image, (images, most tiles times patches, size)."""
         device = self._like.device
         pixels = torch.cat([picture.values.to(device, non_blocking=True) for picture in pictures])
         ratios = torch.cat([picture.ratio_id for picture in pictures]).to(device)
-        projected: torch.Tensor = self._model.model.multi_modal_projector(self._encoder.states(pixels, ratios, pictures[0].tiles))
+        projected: torch.Tensor = self._project(self._encoder.states(pixels, ratios, pictures[0].tiles))
         return projected
