@@ -88,7 +88,6 @@ class TextLayers:
         self._text = model.model.language_model
         self._head = model.lm_head
         self._shape = Shape.of(model)
-        self._groups = model.config.text_config.num_attention_heads // self._shape.heads
         self.text_pool, self.image_pool = text_pool, image_pool
 
     def step(self, feed: Feed) -> torch.Tensor:
@@ -125,7 +124,7 @@ class TextLayers:
 
         def own(_: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
             kept.append(torch.stack([key, value], dim=1))
-            return _attention(query, key, value, None, is_causal=True)
+            return _attention(query, key, value, is_causal=True)
 
         def image(layer: int, query: torch.Tensor) -> torch.Tensor:
             attention = self._text.layers[layer].cross_attn
@@ -133,8 +132,8 @@ class TextLayers:
             for index, span in enumerate(spans):
                 self.image_pool.write(layer, span.start, keys[index, :size], values[index, :size])
             # The model was trained with a mask that hides all from the earlier tokens, which then draw from all tiles alike.
-            earlier = _attention(query[:, :-1], keys, values, None)
-            return torch.cat([earlier, _attention(query[:, -1:], keys[:, :size], values[:, :size], None)], dim=1)
+            earlier = _attention(query[:, :-1], keys, values)
+            return torch.cat([earlier, _attention(query[:, -1:], keys[:, :size], values[:, :size])], dim=1)
 
         tokens = torch.arange(len(prefix), device=prefix.device)
         is_image = (tokens == len(prefix) - 1)[:, None].to(states.dtype)
@@ -160,7 +159,6 @@ class TextLayers:
         row_of, place_of = is_token.nonzero(as_tuple=True)
         slots = starts[row_of] + positions[row_of, place_of]
         known_slots = starts[:, None] + torch.arange(known, device=device)
-        is_seen = torch.arange(known + longest, device=device) <= positions[0][:, None]
         depth = {layer: index for index, layer in enumerate(self._shape.text_layers)}
 
         def own(layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
@@ -168,14 +166,15 @@ class TextLayers:
             known_keys, known_values = prefix[:, depth[layer]].unbind(1)
             keys[known_slots], values[known_slots] = known_keys, known_values
             keys[slots], values[slots] = key[row_of, place_of], value[row_of, place_of]
-            all_keys = torch.cat([known_keys, key], dim=1).repeat_interleave(self._groups, dim=2)
-            all_values = torch.cat([known_values, value], dim=1).repeat_interleave(self._groups, dim=2)
-            return _attention(query, all_keys, all_values, is_seen)
+            # Blank queries for the prefix: as many queries as keys need no mask, which fast kernels do not take.
+            queries = torch.cat([query.new_zeros(len(sizes), known, *query.shape[2:]), query], dim=1)
+            all_keys, all_values = torch.cat([known_keys, key], dim=1), torch.cat([known_values, value], dim=1)
+            return _attention(queries, all_keys, all_values, is_causal=True)[:, known:]
 
         def image(layer: int, query: torch.Tensor) -> torch.Tensor:
             keys, values = self.image_pool.keys[layer], self.image_pool.values[layer]
             drawn = [
-                _attention(query[row : row + 1], keys[None, span.start : end], values[None, span.start : end], None)
+                _attention(query[row : row + 1], keys[None, span.start : end], values[None, span.start : end])
                 for row, span in enumerate(images)
                 for end in [span.start + span.size]
             ]
@@ -218,15 +217,12 @@ class TextLayers:
         return flat.unflatten(-1, (-1, self._shape.head_size))
 
 
-def _attention(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, *, is_causal: bool = False
-) -> torch.Tensor:
+def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, is_causal: bool = False) -> torch.Tensor:
     """Scaled dot-product attention over (rows, tokens, heads, head size)."""
     drawn = functional.scaled_dot_product_attention(
         query.transpose(1, 2),
         key.transpose(1, 2),
         value.transpose(1, 2),
-        attn_mask=mask,
         is_causal=is_causal,
         enable_gqa=key.shape[2] != query.shape[2],
     )
