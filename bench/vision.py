@@ -2,9 +2,9 @@
 
     python -m bench.vision [PHASE ...] [--json FILE]
 
-Each phase runs in a process of its own and prints its rows as they come; the table follows at the end. Without arguments all phases run,
-which takes about 25 minutes, 70 GB of GPU memory (64 side by side take about 50), and 25 GB of disk for the checkpoint of the phases
-`article` and `watch` (in the system's temporary folder, or where BENCH_CHECKPOINT says).
+Phases print their rows as they come; the table follows at the end. Neighbours from one module share a process and its model. A phase that
+takes too long is cut off, and the next one begins. Without arguments all phases run, which takes 60 GB of GPU memory, and 25 GB of disk for
+the checkpoint of the phases `article` and `watch` (in the system's temporary folder, or where BENCH_CHECKPOINT says).
 
 Where an answer matters it is scripted: the model is held to the text of a receipt (see `bench.script`).
 """
@@ -12,27 +12,36 @@ Where an answer matters it is scripted: the model is held to the text of a recei
 import argparse
 import importlib
 import json
+import signal
 import subprocess
 import sys
+import time
+import traceback
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
+from threading import Timer
+from typing import NoReturn
 
 import torch
 
 from bench.vision_parts import Row
 
 PHASES = {
-    "prefill": "speed",
-    "steps": "speed",
-    "batches": "speed",
-    "questions": "speed",
-    "profile": "speed",
-    "exact": "truth",
-    "valid": "truth",
-    "article": "whole",
-    "watch": "whole",
+    "exact": ("truth", 150),
+    "steps": ("speed", 120),
+    "prefill": ("speed", 90),
+    "profile": ("speed", 60),
+    "batches": ("speed", 150),
+    "questions": ("speed", 150),
+    "valid": ("truth", 400),
+    "article": ("whole", 300),
+    "watch": ("whole", 400),
 }
-"""Where each phase is; its module is imported in its own process, for Unsloth must come before transformers."""
+"""Where each phase is, and the seconds that it may take. Each module has its own process, for Unsloth must come before transformers."""
+
+START_SECONDS = 120
+"""What a process may take for its start, beside its phases."""
 
 
 def main() -> int:
@@ -43,22 +52,26 @@ def main() -> int:
     parser.add_argument("--in-process", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.in_process:
-        phase = arguments.phase[0]
-        module = importlib.import_module(f"bench.vision_{PHASES[phase]}")
-        for row in getattr(module, phase)():
-            print("ROW " + json.dumps(asdict(row)), flush=True)
-        return 0
+        return in_process(arguments.phase)
     rows, failed, rates = list[Row](), list[str](), dict[str, list[float]]()
-    for phase in arguments.phase or PHASES:
-        command = [sys.executable, "-m", "bench.vision", phase, "--in-process"]
+    for _, group in groupby(arguments.phase or PHASES, key=lambda phase: PHASES[phase][0]):
+        phases = list(group)
+        left = set(phases)
+        command = [sys.executable, "-m", "bench.vision", *phases, "--in-process"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            watchdog = Timer(START_SECONDS + sum(PHASES[phase][1] for phase in phases), process.kill)
+            watchdog.start()
             for line in process.stdout or ():
                 print(line, end="", flush=True)
-                if line.startswith("ROW "):
-                    rows.append(Row(**json.loads(line.removeprefix("ROW "))))
+                word, _, rest = line.strip().partition(" ")
+                if word == "ROW":
+                    phase, _, fields = rest.partition(" ")
+                    rows.append(Row(**json.loads(fields)))
                     rates.setdefault(phase, []).extend([rate] if (rate := rows[-1].per_minute) else ())
-        if process.returncode:
-            failed.append(phase)
+                elif word == "DONE":
+                    left.discard(rest)
+            watchdog.cancel()
+        failed += [phase for phase in phases if phase in left]
     if rates.get("article") and rates.get("batches"):
         ratios = ", ".join(f"{rate / rates['article'][0]:.0f}" for rate in rates["batches"])
         rows.append(
@@ -74,6 +87,30 @@ def main() -> int:
     if failed:
         print("failed: " + ", ".join(failed))
     return bool(failed)
+
+
+def in_process(phases: list[str]) -> int:
+    """Runs phases of one module here; one that fails or takes too long does not keep the next from running."""
+    module = importlib.import_module(f"bench.vision_{PHASES[phases[0]][0]}")
+    signal.signal(signal.SIGALRM, _cut_off)
+    for phase in phases:
+        began = time.perf_counter()
+        signal.alarm(START_SECONDS * (phase == phases[0]) + PHASES[phase][1])
+        try:
+            for row in getattr(module, phase)():
+                print(f"ROW {phase} {json.dumps(asdict(row))}", flush=True)
+        except Exception:  # noqa: BLE001 - whatever it is, the other phases can be measured
+            traceback.print_exc()
+        else:
+            print(f"DONE {phase}", flush=True)
+        finally:
+            signal.alarm(0)
+        print(f"{phase}: {time.perf_counter() - began:.0f} s", flush=True)
+    return 0
+
+
+def _cut_off(*_: object) -> NoReturn:
+    raise TimeoutError("this phase took too long and is cut off")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 import random
 import statistics
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
+from itertools import pairwise
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -16,18 +17,18 @@ from bench.vision_parts import AGAIN, BATCH, TOKENS, Row, all_said, clock, engin
 from extractor.questions import FIRST, answer_schema, prompt
 from extractor.readers.vision.decoding import Decoder
 from extractor.readers.vision.engine import Ask
-from extractor.readers.vision.loading import GIB
+from extractor.readers.vision.loading import GIB, Loaded
 from extractor.readers.vision.memory import Span
 from extractor.readers.vision.mllama import MllamaEngine
 from extractor.readers.vision.steps import RowFeed, Steps
 
-LARGE_BATCH = 96
-
 ROUNDS = 3
 """Timed rounds of a batch, of which the median counts."""
 
-FALLBACKS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-"""For the few attentions with a mask."""
+QUESTION_ROUNDS = 2
+
+FALLBACKS = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
+"""For the few attentions that a kernel does not take."""
 
 ATTENTIONS = {
     "torch's choice": [],
@@ -36,25 +37,52 @@ ATTENTIONS = {
     "memory-efficient": [SDPBackend.EFFICIENT_ATTENTION],
 }
 
-MISREAD = (None, 0.2, 0.0)
+MISREAD = (0.2, None, 0.0)
 """Shares of values that the witness, whose answers are the drafts, has wrong; `None` for no drafts."""
 
 LONG_TEXT = {"type": "string", "minLength": 4000, "maxLength": 8000}
 """A grammar under which every token is a choice, so that answers take as many steps as free ones."""
 
 
-class Counted:
-    """Counts the steps that are taken."""
+class Watched:
+    """Tells where the GPU's time goes: until the first step, in steps, and between them."""
 
     def __init__(self, inner: Steps) -> None:
-        self._inner, self.max_rows, self.steps = inner, inner.max_rows, 0
+        self._inner, self.max_rows = inner, inner.max_rows
+        self.begin()
+
+    def begin(self) -> None:
+        self._began, self._steps = _now(), list[tuple[torch.cuda.Event, torch.cuda.Event]]()
 
     def most(self, rows: int) -> int:
         return self._inner.most(rows)
 
     def run(self, feeds: Sequence[RowFeed], wanted: Sequence[int]) -> torch.Tensor:
-        self.steps += 1
-        return self._inner.run(feeds, wanted)
+        before = _now()
+        logits = self._inner.run(feeds, wanted)
+        self._steps.append((before, _now()))
+        return logits
+
+    def told(self) -> str:
+        """What happened since it began, once the GPU's queue is worked off."""
+        first = self._began.elapsed_time(self._steps[0][0]) / 1e3
+        inside = sum(before.elapsed_time(after) for before, after in self._steps) / 1e3
+        between = sum(after.elapsed_time(before) for (_, after), (before, _) in pairwise(self._steps)) / 1e3
+        return f"{first:.2f} s until the first step, {inside:.2f} s in {len(self._steps)} steps, {between:.2f} s between them"
+
+
+def _now() -> torch.cuda.Event:
+    moment: torch.cuda.Event = torch.cuda.Event(enable_timing=True)
+    moment.record()
+    return moment
+
+
+@cache
+def shared_engine() -> tuple[MllamaEngine, Loaded]:
+    """One engine for all phases of a process: a model takes half a minute to make."""
+    engine, loaded = engine_in_memory(max_rows=BATCH)
+    warm_up(engine)
+    return engine, loaded
 
 
 def copy_bandwidth() -> float:
@@ -71,7 +99,7 @@ def copy_bandwidth() -> float:
 
 def prefill() -> Iterator[Row]:
     """The time until a receipt begins to answer: its image is looked at, its question read."""
-    engine, _ = engine_in_memory()
+    engine, _ = shared_engine()
     tower, rows = engine.tower, engine.budget.chunk
     with clock() as seconds:
         pixels = [tower.prepare(receipt_image(0)) for _ in range(rows)]
@@ -100,12 +128,12 @@ def steps() -> Iterator[Row]:
 
 
 def _steps() -> Iterator[Row]:
-    engine, loaded = engine_in_memory()
+    engine, loaded = shared_engine()
     bandwidth = copy_bandwidth()
     text = loaded.model.model.language_model
     weights = sum(weight.numel() * weight.element_size() for weight in [*text.layers.parameters(), loaded.model.lm_head.weight])
     length = 900
-    for rows, each in ((1, 1), (32, 1), (64, 1), (1, 8), (32, 8), (64, 2), (64, 4), (96, 2)):
+    for rows, each in ((1, 1), (32, 1), (64, 1), (1, 8), (32, 8), (64, 2), (64, 4)):
         feeds = [RowFeed([7] * each, length - each, 1 + row * 1500, row * 6404, 6404) for row in range(rows)]
         median = median_of(partial(engine.steps.run, feeds, range(rows * each)), 30)
         keys = rows * (length * 131072 + 6404 * 32768)
@@ -118,65 +146,71 @@ def _steps() -> Iterator[Row]:
 
 
 def batches() -> Iterator[Row]:
-    """A batch's first and second question, with and without drafts and grammar, and receipts a minute."""
-    engine = scripted(engine_in_memory(max_rows=LARGE_BATCH)[0])
-    counted = Counted(engine.steps)
-    engine.speech = replace(engine.speech, decoder=Decoder(counted, engine.speech.grammars, engine.ends, on_cuda=True))
-    warm_up(engine)
-    for rows in (BATCH, LARGE_BATCH):
+    """Receipts a minute, with and without drafts, and where the time goes."""
+    engine, _ = shared_engine()
+    with scripted(engine) as watched:
         for share in MISREAD:
-            times, steps, tokens = list[float](), list[int](), 0.0
-            following = opened(engine, rows, 0)
+            times, told = list[float](), list[str]()
+            following = opened(engine, BATCH, 0)
             for batch in range(1 + ROUNDS):
-                sight, following = following, opened(engine, rows, batch + 1)  # pixels of the next batch are prepared meanwhile
-                asks = {row: receipt_ask(engine, batch * rows + row, share) for row in range(rows)}
-                before = counted.steps
+                sight, following = following, opened(engine, BATCH, batch + 1)  # pixels of the next batch are prepared meanwhile
+                asks = {row: receipt_ask(engine, batch * BATCH + row, share) for row in range(BATCH)}
                 with clock() as seconds:
+                    watched.begin()
                     said = all_said(sight.ask(asks))
-                    if batch > 0:  # the first round meets every shape for the first time
-                        times.append(seconds())
-                        steps.append(counted.steps - before)
-                        tokens = statistics.mean(len(answer.tokens) for answer in said)
+                    times.append(seconds())
+                told.append(watched.told())
                 sight.close()
             following.close()
-            once = statistics.median(times)
+            times, told = times[1:], told[1:]  # the first round meets every shape for the first time
+            once = sorted(times)[ROUNDS // 2]
+            tokens = statistics.mean(len(answer.tokens) for answer in said)
             drafts = "without drafts" if share is None else f"drafts with {share:.0%} of the values wrong"
             yield Row(
-                f"receipts a minute, {rows} side by side, {tokens:.0f} tokens each, {drafts}",
-                f"{rows * 60 / once:.0f} ({once:.2f} s and {statistics.median(steps):.0f} steps a batch)",
+                f"receipts a minute, {BATCH} side by side, {tokens:.0f} tokens each, {drafts}",
+                f"{BATCH * 60 / once:.0f} ({once:.2f} s a batch: {told[times.index(once)]})",
                 "600",
-                rows * 60 / once,
+                BATCH * 60 / once,
             )
 
 
 def profile() -> Iterator[Row]:
-    """How long the GPU works for a batch, and on what; kernels are printed by the time that they take in all."""
-    engine = scripted(engine_in_memory(max_rows=BATCH)[0])
-    engine.speech = replace(engine.speech, decoder=Decoder(engine.steps, engine.speech.grammars, engine.ends, on_cuda=True))
-    for batch in range(3):
-        sight = opened(engine, BATCH, batch)
-        asks = {row: receipt_ask(engine, batch * BATCH + row, 0.2) for row in range(BATCH)}
-        with torch.profiler.profile(activities=[ProfilerActivity.CUDA]) as seen, clock() as seconds:
-            all_said(sight.ask(asks))
-            taken = seconds()
-        sight.close()
-    kernels = sorted(seen.key_averages(), key=lambda kernel: -kernel.self_device_time_total)
-    for kernel in kernels[:40]:
-        print(f"{kernel.self_device_time_total / 1e3:9.1f} ms {kernel.count:7d} x  {kernel.key[:110]}")
-    busy = sum(kernel.self_device_time_total for kernel in kernels) / 1e6
-    yield Row(f"the GPU's work for a batch of {BATCH} while it is watched", f"{busy:.2f} s of {taken:.2f} s", "-")
+    """On what the GPU works while it looks at images, reads questions, and takes a step; kernels are printed by the time that they take."""
+    engine, _ = shared_engine()
+    tower, rows = engine.tower, engine.budget.chunk
+    pixels = [tower.prepare(receipt_image(0)) for _ in range(rows)]
+    spans = [Span(row * tower.size(pixels[row]), tower.size(pixels[row])) for row in range(rows)]
+    texts = [Span(1 + row * 1500, 1500) for row in range(rows)]
+    question = engine.speech.prompter.prompt((prompt(FIRST),)).question
+    feeds = [RowFeed([7] * 4, 900, 1 + row * 1500, row * 6404, 6404) for row in range(BATCH)]
+    with torch.inference_mode():
+        prefix = tower.look(pixels, spans)
+        works: list[tuple[str, Callable[[], object]]] = [
+            (f"{rows} images looked at", partial(tower.look, pixels, spans)),
+            (f"{rows} questions read", partial(engine.speech.layers.read, [question] * rows, prefix, texts, spans)),
+            (f"a step of 4 tokens for {BATCH} rows", partial(engine.steps.run, feeds, range(4 * BATCH))),
+        ]
+        for name, work in works:
+            work()
+            with torch.profiler.profile(activities=[ProfilerActivity.CUDA]) as seen, clock() as seconds:
+                work()
+                taken = seconds()
+            kernels = sorted(seen.key_averages(), key=lambda kernel: -kernel.self_device_time_total)
+            for kernel in kernels[:14]:
+                print(f"{kernel.self_device_time_total / 1e3:9.2f} ms {kernel.count:6d} x  {kernel.key[:100]}")
+            busy = sum(kernel.self_device_time_total for kernel in kernels) / 1e3
+            yield Row(f"the GPU's work on {name}, watched", f"{busy:.1f} ms of {taken * 1e3:.1f} ms", "-")
 
 
 def questions() -> Iterator[Row]:
     """A second question against the first, and what the grammar costs: answers without sense and without drafts, of equal length."""
-    engine, _ = engine_in_memory(max_rows=BATCH)
-    warm_up(engine)
+    engine, _ = shared_engine()
     free = Ask((prompt(FIRST),), None, TOKENS)
     held = Ask((prompt(FIRST),), LONG_TEXT, TOKENS)
     first, second = Ask((prompt(FIRST),), answer_schema(FIRST), TOKENS), Ask((prompt(AGAIN),), answer_schema(AGAIN), 40)
     times: dict[str, list[float]] = {"first": [], "second": [], "held": [], "free": []}
     following = opened(engine, BATCH, 0)
-    for batch in range(1 + ROUNDS):
+    for batch in range(1 + QUESTION_ROUNDS):
         sight, following = following, opened(engine, BATCH, batch + 1)
         for name, ask in (("first", first), ("second", second), ("held", held), ("free", free)):
             with clock() as seconds:
@@ -198,14 +232,19 @@ def questions() -> Iterator[Row]:
     )
 
 
-def scripted(engine: "MllamaEngine") -> "MllamaEngine":
-    """The engine, held to scripts where there are any."""
-    words = engine.speech.prompter.tokenizer
-    engine.speech = replace(engine.speech, grammars=ScriptedGrammars(words, engine.ends))
-    return engine
+@contextmanager
+def scripted(engine: MllamaEngine) -> Iterator[Watched]:
+    """The engine, held to scripts where there are any, and watched, for as long as the context lasts."""
+    before, watched = engine.speech, Watched(engine.steps)
+    grammars = ScriptedGrammars(before.prompter.tokenizer, engine.ends)
+    engine.speech = replace(before, grammars=grammars, decoder=Decoder(watched, grammars, engine.ends, on_cuda=True))
+    try:
+        yield watched
+    finally:
+        engine.speech = before
 
 
-def receipt_ask(engine: "MllamaEngine", number: int, share: float | None) -> Ask:
+def receipt_ask(engine: MllamaEngine, number: int, share: float | None) -> Ask:
     """The first question about a receipt, whose answer is scripted and about `TOKENS` long."""
     items = 1
     while len(engine.speech.grammars.tokens(written(receipt_answer(number, items)).encode())) < TOKENS:
