@@ -21,7 +21,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from multiprocessing.synchronize import Event
@@ -89,8 +89,19 @@ def serve(settings: Settings, is_up: Event, check: Check | None) -> None:
     service.run()
 
 
-def work_off(settings: Settings, files: int, drop: Callable[[Path], Iterator[str]], *, check: Check | None = None) -> Run:
-    """Drops files while the service works, and waits until all of them are filed."""
+def work_off(
+    settings: Settings,
+    files: int,
+    drop: Callable[[Path], Iterator[str]],
+    *,
+    check: Check | None = None,
+    beside: AbstractContextManager[object] | None = None,
+) -> Run:
+    """Drops files while the service works, and waits until all of them are filed.
+
+    Args:
+        beside: What goes on meanwhile.
+    """
     archive = open_archive(settings)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["bench.overhead", "extractor.service"])
@@ -102,25 +113,28 @@ def work_off(settings: Settings, files: int, drop: Callable[[Path], Iterator[str
     dropper = threading.Thread(target=lambda: dropped.extend(drop(settings.inbox_dir)))
     dropper.start()
     try:
-        marks = [files // 4, files // 2, files]
-        last, changed = -1, time.monotonic()
-        while marks:
-            done = archive.ledger.counts().get(JobState.DONE, 0)
-            if done >= marks[0]:
-                marks.pop(0)
-                memory.append(_memory_mb(service.pid))
-            if done != last:
-                last, changed = done, time.monotonic()
-            if time.monotonic() - changed > PATIENCE_SECONDS:
-                break
-            time.sleep(0.05 if files < 1000 else 0.5)
-        seconds = time.perf_counter() - began
+        with beside or nullcontext():
+            seconds = _watch(archive, service.pid, files, memory, began)
         dropper.join()
     finally:
         service.terminate()
         service.join(30)
         archive.close()
     return Run(dropped, seconds, memory)
+
+
+def _watch(archive: Archive, pid: int | None, files: int, memory: list[float], began: float) -> float:
+    """Seconds until all files were filed, or nothing went on any more; looks at the memory on the way."""
+    marks, last, changed = [files // 4, files // 2, files], -1, time.monotonic()
+    while marks and time.monotonic() - changed < PATIENCE_SECONDS:
+        done = archive.ledger.counts().get(JobState.DONE, 0)
+        if done >= marks[0]:
+            marks.pop(0)
+            memory.append(_memory_mb(pid))
+        if done != last:
+            last, changed = done, time.monotonic()
+        time.sleep(0.05 if files < 1000 else 0.5)
+    return time.perf_counter() - began
 
 
 def _memory_mb(pid: int | None) -> float:
@@ -193,9 +207,9 @@ def in_pieces(files: int, *, window: int = 50, pause_seconds: float = 0.3) -> Ca
 
 
 @contextmanager
-def held_now_and_then(database: Path, *, longest_seconds: float, pause_seconds: float = 0.5) -> Iterator[list[float]]:
-    """Holds the write lock again and again from another connection; gives the seconds that it was held."""
-    stop, held = threading.Event(), list[float]()
+def held_now_and_then(database: Path, held: list[float], *, longest_seconds: float, pause_seconds: float = 0.5) -> Iterator[None]:
+    """Holds the write lock again and again from another connection; adds the seconds that it was held to `held`."""
+    stop = threading.Event()
 
     def hold() -> None:
         dice = random.Random(SEED)  # noqa: S311 -- no secrets here
@@ -209,7 +223,7 @@ def held_now_and_then(database: Path, *, longest_seconds: float, pause_seconds: 
     thread = threading.Thread(target=hold)
     thread.start()
     try:
-        yield held
+        yield
     finally:
         stop.set()
         thread.join()
@@ -241,9 +255,8 @@ def share(folder: Path, files: int) -> int:
 
 def busy(folder: Path, files: int) -> int:
     settings = settings_in(folder).model_copy(update={"work": WorkSettings(backoff_seconds=1)})
-    open_archive(settings).close()
-    with held_now_and_then(settings.database, longest_seconds=8) as held:
-        run = work_off(settings, files, at_once(files))
+    held: list[float] = []
+    run = work_off(settings, files, at_once(files), beside=held_now_and_then(settings.database, held, longest_seconds=8))
     code = _report("busy", settings, run)
     print(f"  the lock was held {len(held)} times, {sum(held):.0f} s in all, {max(held):.1f} s at most")
     return code

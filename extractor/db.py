@@ -50,8 +50,12 @@ class Database:
         # IMMEDIATE takes the write lock at once and waits for it; a transaction that begins by reading could only fail later.
         self._writing = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="NORMAL")
         self._writing_durably = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="FULL")
-        with self._errors(), self._writing_durably.begin() as connection:
-            _migrate(connection, path)
+        with self._errors():
+            with self._engine.connect() as connection:  # only to look: whoever lists records does not wait for a writer
+                is_newest = _version(connection) == HEAD
+            if not is_newest:
+                with self._writing_durably.begin() as connection:
+                    _migrate(connection, path)
         self._opened = _identity(path)
 
     @contextmanager
@@ -151,13 +155,18 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(options.get("begin", "BEGIN"))
 
 
+def _version(connection: Connection) -> str | None:
+    """The schema that the database has; `None` for a new one."""
+    is_new = connection.scalar(text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")) == 0
+    return None if is_new else connection.scalar(text("SELECT version_num FROM alembic_version"))
+
+
 def _migrate(connection: Connection, path: Path) -> None:
     """Brings the schema to HEAD in one transaction; processes that start together wait for the first.
 
     A database of an older schema is copied beside itself before anything is changed; the copy is kept.
     """
-    is_new = connection.scalar(text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")) == 0
-    version = None if is_new else connection.scalar(text("SELECT version_num FROM alembic_version"))
+    version = _version(connection)
     if version == HEAD:
         return
     from alembic.config import Config  # noqa: PLC0415 -- slow to import and rarely needed

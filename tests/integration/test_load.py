@@ -26,9 +26,9 @@ def loaded(settings: Settings) -> Settings:
 
 def test_many_files_at_once_while_the_database_is_busy(loaded: Settings) -> None:
     """Another program that holds the write lock now and then delays files; each is filed once all the same."""
-    open_archive(loaded).close()
-    with held_now_and_then(loaded.database, longest_seconds=0.3, pause_seconds=0.3) as held:
-        run = work_off(loaded, 80, at_once(80), check=check)
+    held: list[float] = []
+    lock = held_now_and_then(loaded.database, held, longest_seconds=0.3, pause_seconds=0.3)
+    run = work_off(loaded, 80, at_once(80), check=check, beside=lock)
     assert len(set(run.dropped)) == 80
     assert len(held) >= 2
     assert problems(loaded, run.dropped) == []

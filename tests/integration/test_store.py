@@ -345,6 +345,17 @@ def test_a_locked_database_is_a_storage_error(tmp_path: Path) -> None:
     database.close()
 
 
+def test_looking_does_not_wait_for_a_writer(archive: Archive, store: Store) -> None:
+    """While another program holds the write lock, a database is opened and read all the same."""
+    save(store, cafe())
+    holder = sqlite3.connect(archive.settings.database, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    database = Database(archive.settings.database, busy_seconds=0.05)
+    assert len(list(Store(database).list())) == 1
+    database.close()
+    holder.close()
+
+
 def test_the_promises_pragmas_are_set(archive: Archive) -> None:
     """Readers do not wait, parts do not outlive their receipt, and what must survive a power cut does (2 is FULL, 1 is NORMAL)."""
     names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
