@@ -1,5 +1,6 @@
 """The witness: a page becomes the same page upright, and a transcript of it."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,7 @@ MAX_TILT = 2.0  # degrees; below this neither recognition nor rows suffer
 STILL_READ = 0.9  # share of the evidence that must be left after levelling
 # Engines scale a page to 1600 pixels before they look for text: small print of a strip would vanish.
 MAX_STRIP, BAND, MIN_STRIP_PX = 8, 5, 2000  # heights in widths of the page; what is lower than 2000 pixels is not scaled much
+PART = 0.75  # height in widths of the parts that a large engine reads a page in
 SAME_PLACE = 0.6  # share of the smaller of two fragments that the other covers, from which on they are one
 
 Enhance = Callable[[Image.Image], Image.Image]
@@ -27,11 +29,16 @@ Enhance = Callable[[Image.Image], Image.Image]
 
 @dataclass(frozen=True)
 class _Look:
-    """One way of looking at a page: which engine of the ladder, how much enlarged, what is done to the image first."""
+    """One way of looking at a page: which engine of the ladder, how much enlarged, what is done to the image first.
+
+    Attributes:
+        in_parts: Read even an ordinary page in parts: a large engine needs memory by the pixels that it sees at once.
+    """
 
     engine: int
     enlarge: float = 1.0
     enhance: Enhance | None = None
+    in_parts: bool = True
 
 
 def _stretch(image: Image.Image) -> Image.Image:
@@ -46,7 +53,7 @@ def _blacken(image: Image.Image) -> Image.Image:
     return ImageOps.autocontrast(flat, cutoff=(1, 40)).convert("RGB")
 
 
-LOOKS = (_Look(0), _Look(1), _Look(1, 1.6, _stretch), _Look(1, 1.3, _blacken))
+LOOKS = (_Look(0, in_parts=False), _Look(1), _Look(1, 1.6, _stretch), _Look(1, 1.3, _blacken))
 MAX_PARTED = 4  # boxes of two rows that are looked at alone on one page: each costs a tenth of a page
 CROP_SIDE_PX = 1600  # a crop is enlarged until it is this long, at most threefold
 MAX_ENLARGE = 3.0
@@ -115,7 +122,7 @@ class Witness:
     def _read(self, image: Image.Image, look: _Look) -> list[Fragment]:
         """Fragments with boxes in pixels of `image`, however the look changes it; long strips are read in parts."""
         engine, found = self._engine(look), []
-        for top, bottom in _bands(image.width, image.height):
+        for top, bottom in _bands(image.width, image.height, in_parts=look.in_parts):
             sight = image if bottom - top == image.height else image.crop((0, top, image.width, bottom))
             sight = look.enhance(sight) if look.enhance else sight
             if look.enlarge != 1:
@@ -143,12 +150,14 @@ class Witness:
         return [_moved(fragment, 1.0, left, top) for fragment in self._read(part, replace(look, enlarge=enlarge))]
 
 
-def _bands(width: int, height: int) -> list[tuple[int, int]]:
+def _bands(width: int, height: int, *, in_parts: bool) -> list[tuple[int, int]]:
     """The parts, from top to bottom, that a page is read in; they overlap by more than a row."""
-    if height <= MAX_STRIP * width or height <= MIN_STRIP_PX:
+    if in_parts and height > PART * width:
+        count, overlap = math.ceil(height / (PART * width)), width // 16
+    elif height > MAX_STRIP * width and height > MIN_STRIP_PX:
+        count, overlap = -(-height // max(BAND * width, MIN_STRIP_PX // 2)), width // 8
+    else:
         return [(0, height)]
-    count = -(-height // max(BAND * width, MIN_STRIP_PX // 2))
-    overlap = width // 8
     return [(max(0, height * n // count - overlap), min(height, height * (n + 1) // count + overlap)) for n in range(count)]
 
 

@@ -150,7 +150,27 @@ def test_efforts_differ(receipt_image: Image.Image, ladder: tuple[OcrEngine, ...
     witness = Witness([Recorder("cheap"), Recorder("dear")])
     for effort in range(4):
         witness.read(Page(receipt_image), effort)
-    assert len(set(shown)) == len(shown) == 4
+    assert len(set(shown)) == len(shown) > 4
+
+
+def test_a_large_engine_sees_a_page_in_parts(receipt_image: Image.Image) -> None:
+    """Its memory grows with what it sees at once; the cheap first look sees the page whole."""
+    shown: dict[str, list[int]] = {"cheap": [], "dear": []}
+
+    @dataclass
+    class Recorder:
+        name: str
+
+        def read(self, image: Image.Image) -> list[Fragment]:
+            shown[self.name].append(image.height)
+            return []
+
+    witness = Witness([Recorder("cheap"), Recorder("dear")])
+    witness.read(Page(receipt_image), 0)
+    witness.read(Page(receipt_image), 1)
+    assert shown["cheap"] == [receipt_image.height]
+    assert max(shown["dear"]) < receipt_image.width
+    assert sum(shown["dear"]) > receipt_image.height, "the parts overlap"
 
 
 @pytest.mark.parametrize("effort", [0, 1, 2])
