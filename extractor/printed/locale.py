@@ -260,8 +260,8 @@ def _spoken(country: Country, language: str | None, words: Mapping[str, int]) ->
     if language is None:
         return
     count = words[language] * (_ENGLISH if language == "en" else 1.0)  # English is printed everywhere
-    if language in country.languages:
-        share = 1.0 if language == country.languages[0] else 0.7
+    if any(words.get(own) == words[language] for own in country.languages):  # Indonesian and Malay share most words
+        share = 1.0 if words.get(country.languages[0]) == words[language] else 0.7
         yield _WORD * share * min(_MOST_WORDS, count), f"words of {language}"
     elif not any(words.get(own) for own in country.languages):
         yield _FOREIGN * min(4, count) * (_ENGLISH if language == "en" else 1.0), f"no words of {'/'.join(country.languages)}"

@@ -46,6 +46,21 @@ def test_a_plain_dollar_stays_open() -> None:
     assert {"USD", "CAD", "AUD"} <= set(guess.currencies)
 
 
+def test_dishes_tell_indonesia_and_malaysia_by_their_money() -> None:
+    """Nasi and ayam are eaten in both; prices without decimals are paid in rupiah, with decimals in ringgit."""
+    dishes = ("NASI GORENG", "AYAM BAKAR", "TEH PANAS")
+    whole = weigh_locale([*(f"{dish} {price}" for dish, price in zip(dishes, ("45,000", "31,500", "5,500"), strict=True)), "Total 82,000"])
+    assert whole.currency == "IDR"
+    broken = weigh_locale(["Kedai Makan Sdn Bhd", *(f"{dish} 4.50" for dish in dishes), "Total 13.50"])
+    assert broken.currency == "MYR"
+
+
+def test_words_of_a_card_terminal_lean_towards_canada() -> None:
+    """What only Canadian terminals print makes its dollar likelier, and decides nothing alone."""
+    guess = weigh_locale(["MEMBER", "COKE ZERO 17.19", "SUBTOTAL 17.19", "TOTAL 19.42", "01 APPROVED - THANK YOU 027", "Retain this copy"])
+    assert (guess.currency, guess.is_currency_decided) == ("CAD", False)
+
+
 def test_nothing_is_assumed_of_an_empty_page() -> None:
     """Without text there is no country, no currency, no order, no language."""
     guess = weigh_locale([])
