@@ -12,7 +12,7 @@ from extractor.printed.amounts import DecimalMark
 from extractor.printed.currencies import find_marks
 from extractor.readers.interface import Evidence
 from extractor.readers.ocr.charges import Charges, find_charges
-from extractor.readers.ocr.fuel import find_fuel
+from extractor.readers.ocr.fuel import find_fuel, with_grade
 from extractor.readers.ocr.items import find_items
 from extractor.readers.ocr.part import Part
 from extractor.readers.ocr.payments import Payments, find_payments
@@ -101,7 +101,7 @@ def _items(rows: Rows, known: Sequence[Entry], taxes: Taxes, charges: Charges, t
     items = find_items(rows, known, _less_charges(total, taxes, charges), taken)
     is_closed = sum((item.total.value for item in items), Decimal(0)) in {entry.value for entry in known}
     fuel = find_fuel(rows, known) if len(items) < FEW and not is_closed else None
-    return (fuel,) if fuel is not None else items
+    return (fuel,) if fuel is not None else with_grade(rows, items)
 
 
 class _Builder:

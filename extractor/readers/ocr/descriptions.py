@@ -31,7 +31,7 @@ _TAX_LETTER: Final = re.compile(r"\t[\s*#]*(?:[A-Z]{1,2}\d?|[*#]+\w?|\d)\s*$")
 _ENDS_IN_WORD: Final = re.compile(r"[\d\W]\d?[^\W\d][a-zß-ÿ]{2,}$")
 """A word that a code touches, as in `100100000060-4Vege`."""
 _UNIT_WORDS: Final = re.compile(
-    rf"(?i)(?<![^\W\d])(?:{_UNITS}|eur|euro|usd|rm|kč|kc|zł|kr|kn|kz|ucl|per|pro|je|net|tare|x|lb|reg|sr|zr|zrl)(?![^\W\d])"
+    rf"(?i)(?<![^\W\d])(?:(?:{_UNITS})x?|[a-z]{{3}}(?=/\w)|eur|euro|usd|rm|kč|kc|zł|kr|kn|kz|ucl|per|pro|je|net|tare|x|lb|reg|sr|zr|zrl)(?![^\W\d])"
 )
 MIN_LETTERS: Final = 2
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -14,6 +15,7 @@ _GRADES: Final = re.compile(
     r"|supreme|v-?power\w*|vortex\s?\d*|diesel(?:\s?b7)?|eurodiesel|gasoil|gas[oó]leo\s?\w?|gasolina\s?\w*|natural\s?9[58]|euro\s?9[58]|e-?85|e10|e5"
     r"|ron\s?9[57]|primax\s?9[57]|pertamax|pertalite|magna|dexlite|sp\s?9[58](?:-e10)?|benzin[ae]?\s?\w?9?5?|бензин\s?\w?\d*|дизел\w*)\b"
 )
+_UNNAMED: Final = re.compile(r"(?i)(?:fuel|petrol|gas)(?:\s+(?:sales?|total|purchase|amount))?")
 _PUMP: Final = re.compile(r"(?i)\b(?:pump|gallons?|gals?|litres?|liters?|ltrs?|price/g)\b|/\s?(?:gal|l)\b|\d{3}\s?[gl]\b")
 _NUMBER: Final = re.compile(r"(?<![\d.,])\d{1,3}[.,]\d{2,4}(?!\d)")
 _NEAR: Final = Decimal("0.015")
@@ -33,6 +35,14 @@ def find_fuel(rows: Rows, sums: Iterable[Entry]) -> FoundItem | None:
     row, match = grade
     total, volume = made
     return FoundItem(match.group().strip(), total, row.box, row.index, quantity=volume)
+
+
+def with_grade(rows: Rows, items: Sequence[FoundItem]) -> Sequence[FoundItem]:
+    """The items; one that is only called `FUEL SALE` is named by the grade that the receipt prints elsewhere."""
+    if not any(_UNNAMED.fullmatch(item.description) for item in items):
+        return items
+    grade = next((match.group().strip() for row in rows if (match := _GRADES.search(row.text))), None)
+    return [replace(item, description=grade) if grade and _UNNAMED.fullmatch(item.description) else item for item in items]
 
 
 def _factors(amount: Entry, numbers: Sequence[str]) -> tuple[Entry, str] | None:

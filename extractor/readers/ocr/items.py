@@ -12,17 +12,17 @@ from extractor.printed import currencies
 from extractor.printed.amounts import DecimalMark
 from extractor.printed.keywords import Role
 from extractor.readers.ocr.closing import Choice, choose_items
-from extractor.readers.ocr.descriptions import QUANTITY, WEIGHT, describe, says_something
+from extractor.readers.ocr.descriptions import QUANTITY, WEIGHT, describe, letters, says_something
 from extractor.readers.ocr.loose import loose_price
 from extractor.readers.ocr.rows import GAP, Entry, Row, Rows
-from extractor.readers.ocr.slots import FoundItem, Slot, make_slot, unsigned
+from extractor.readers.ocr.slots import FoundItem, Money, Slot, make_slot, unsigned
 
 _ENDS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.CASH, Role.CHANGE})
 _NEVER: Final = frozenset({Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.GRAND})
 _COLUMNS: Final = frozenset({Role.COUNT, Role.UNIT, Role.TOTAL, Role.TAX})
 """What the columns of items are called, besides words that name nothing else."""
-_FACTS: Final = re.compile(r"[:：#№]\s*\d|\d[./-]\d{1,2}[./-]\d|\d[:：]\d\d|www\.|@\w")
-"""Numbers with a name, dates, times and addresses of the net: what no item is called."""
+_FACTS: Final = re.compile(r"[*=_#-]{3}|[:：#№]\s*\d|\d[./-]\d{1,2}[./-]\d|\d[:：]\d\d|www\.|@\w")
+"""Rules of stars, numbers with a name, dates, times and addresses of the net: what no item is called."""
 _BETWEEN: Final = re.compile(
     rf"[\W\dxX]*(?:{'|'.join(currencies.CODES)}|[^\W\d]{{2,3}}\.?|(?:[^\W\d]{{1,3}}\.?)?/\w+)?[\W\dxX]*", re.IGNORECASE
 )
@@ -134,12 +134,12 @@ def _collect(region: Sequence[Row], mark: DecimalMark | None, targets: Iterable[
         return []
     edge = _price_column(prices)
     names_below = _names_stand_below(region, edge)
-    most = max(targets, default=Decimal(0))
+    money = Money.of(prices, mark, max(targets, default=Decimal(0)))
     right = median(price.box.right for price in prices)
     slots: list[Slot] = []
     pending = _Pending()
     for place, line in enumerate(region):
-        row = line if mark is None or line.last is not None else _with_loose_price(line, right, mark, most)
+        row = line if mark is None or money.places > 2 or line.last is not None else _with_loose_price(line, right, mark, money.most)
         price = row.last
         if price is None:
             _note_text(row, pending)
@@ -148,7 +148,7 @@ def _collect(region: Sequence[Row], mark: DecimalMark | None, targets: Iterable[
         elif price.box.right >= edge and Role.GRAND not in price.roles:
             below = region[place + 1 : place + 2] if names_below else []
             if item := _item(row, price, pending, below):
-                slots.append(make_slot(item, mark, most))
+                slots.append(make_slot(item, money))
             if not price.roles & _NEVER:
                 pending = _Pending()
     return _with_one_sign(slots)
@@ -213,7 +213,7 @@ def _is_factor_row(row: Row, edge: float) -> bool:
     if match is None or len(row.entries) != 1 or says_something(row.label):
         return False
     price = row.entries[0]
-    is_glued = "\t" not in row.text[match.end() : price.printed.start]
+    is_glued = "\t" not in row.text[match.end("quantity") : price.printed.start]
     return price.printed.start >= match.end() - 1 and (price.box.right < edge or is_glued)
 
 
@@ -238,11 +238,15 @@ def _item(row: Row, price: Entry, pending: _Pending, below: Sequence[Row]) -> Fo
     if not says_something(name) or (below and _is_nameless(row)):
         named = [other for other in below if _is_name(other)] or _names_above(row, pending)
         if named:
-            other = describe(named[0].text)
+            titled = _title(named)
+            other = describe(titled.text)
             name, code = other.name or name, code or other.code
-            boxes.append(named[0].box)
+            boxes.append(titled.box)
         elif not says_something(own.name + " x") and not own.code and not own.name:
             return None
+    elif (above := _names_above(row, pending)) and _goes_on(above[-1].text, name):
+        name = f"{describe(above[-1].text).name} {name}"
+        boxes.append(above[-1].box)
     units = [entry for entry in row.entries if entry is not price]
     return FoundItem(
         description=name or code or "",
@@ -265,6 +269,19 @@ def _names_above(row: Row, pending: _Pending) -> list[Row]:
             break
         run.append(other)
     return run[::-1]
+
+
+def _goes_on(above: str, name: str) -> bool:
+    """True where a name begins on the row above: there a bracket opens that closes here, or a word is broken off."""
+    opened, closed = (sum(text.count(bracket) for bracket in pair) for text, pair in ((above, "(（"), (name, ")）")))
+    is_open = opened > sum(map(above.count, ")）")) and closed > sum(map(name.count, "(（"))
+    return is_open or bool(re.search(r"[^\W\d]{2}-$", above))
+
+
+def _title(rows: Sequence[Row]) -> Row:
+    """The row of a run that names the item: the last one in words, since departments stand above names and codes below them."""
+    worded = [row for row in rows if letters(row.text) > sum(character.isdigit() for character in row.text)]
+    return worded[-1] if worded else rows[0]
 
 
 def _before_price(row: Row) -> str:

@@ -1,7 +1,7 @@
 """What a row of the item list may be counted as: the item that it most likely sells, and what else it may mean, each at a price."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -50,6 +50,7 @@ _SUMS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.NET})
 _NEVER: Final = frozenset({Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.SERVICE, Role.TIP, Role.ROUNDING})
 _DOUBTFUL: Final = frozenset({Role.NOISE, Role.COUNT, Role.CASH, Role.CARD})
 """Labels of rows that are items only where the sum needs them, since names of wares hold such words; from hardly ever to often."""
+_THREE: Final = 3
 _NEAR: Final = Decimal("0.02")
 _IN_SUMS: Final = 3.5
 _IN_NEVER: Final = 3.0
@@ -58,20 +59,37 @@ _OUT_ODD: Final = 1.0
 _SIGN: Final = 1.0
 
 
-def make_slot(item: FoundItem, mark: DecimalMark | None, most: Decimal) -> Slot:
-    """What a priced row may be, by its label and by the shape of its price.
+@dataclass(frozen=True)
+class Money:
+    """What the prices of one receipt look like.
 
-    Args:
-        most: The largest sum that the items may add up to.
+    Attributes:
+        mark: Its decimal mark, or `None` where prices have no decimals.
+        places: Digits behind it.
+        most: The largest sum that the items may add up to; 0 where none is known.
     """
-    item = _with_sane_price(item, mark, most)
+
+    mark: DecimalMark | None
+    places: int
+    most: Decimal
+
+    @classmethod
+    def of(cls, prices: Sequence[Entry], mark: DecimalMark | None, most: Decimal) -> "Money":
+        three = sum(price.printed.decimals == _THREE for price in prices)
+        return cls(mark, _THREE if three * 2 > len(prices) else 2 if mark else 0, most)
+
+
+def make_slot(item: FoundItem, money: Money) -> Slot:
+    """What a priced row may be, by its label and by the shape of its price."""
+    mark = money.mark
+    item = _with_sane_price(item, money)
     if _is_product(item):
         return Slot(item)
     labelled = _labelled(item, mark)
     if labelled is not None:
         return labelled
     printed, value = item.total.printed, item.total.value
-    is_odd = value < 0 or not printed.is_money_like or printed.decimals == 3 or bool(mark and not printed.decimals)
+    is_odd = value < 0 or not printed.is_money_like or printed.decimals > money.places or bool(mark and not printed.decimals)
     if is_odd or re.search(r"\d{5}", item.description):
         return Slot(item, ((None, _OUT_ODD),), is_doubtful=True)
     return Slot(item)
@@ -100,15 +118,15 @@ def _is_product(item: FoundItem) -> bool:
     return abs(product - item.total.value) <= _NEAR
 
 
-def _with_sane_price(item: FoundItem, mark: DecimalMark | None, most: Decimal) -> FoundItem:
+def _with_sane_price(item: FoundItem, money: Money) -> FoundItem:
     """The item with a price that prices of its receipt can be: two decimals where others have them, and not beyond the total."""
-    printed, value = item.total.printed, item.total.value
+    printed, mark = item.total.printed, money.mark
     if mark is None:
         return item
-    if printed.decimals == 3 and mark in printed.text:
+    if printed.decimals == _THREE > money.places and mark in printed.text:
         return with_price(item, printed.text[:-1], mark)
     digits = printed.text
-    if printed.decimals == 0 and digits.isdigit() and len(digits) > 2 and value > most > 0:
+    if printed.decimals == 0 and digits.isdigit() and len(digits) > 2 and item.total.value > money.most > 0:
         return with_price(item, f"{digits[:-2]}{mark}{digits[-2:]}", mark)
     return item
 

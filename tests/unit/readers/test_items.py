@@ -192,6 +192,45 @@ def test_a_heading_of_columns_is_no_name() -> None:
     assert ["Vege" in found[0]["description"], "Pork" in found[1]["description"]] == [True, True]
 
 
+def test_the_title_is_the_row_in_words() -> None:
+    """Between a department and a code, the row of words above the price names the item."""
+    found = items(
+        "Frutas e Legumes:",
+        "DIOSPIRO",
+        [(60.0, "2,200 X 3,99"), (510.0, "8,78")],
+        "IRON BASKET",
+        "KE23-33-53 - 12/120",
+        [(20.0, "9074333"), (250.0, "1X"), (500.0, "54,00")],
+        priced("TOTAL", "62,78"),
+    )
+    assert brief(found) == [("DIOSPIRO", "8,78"), ("IRON BASKET", "54,00")]
+
+
+def test_a_name_goes_on_where_its_bracket_closes() -> None:
+    """A name that is wrapped inside brackets is joined; other rows above a named price are not."""
+    found = items(
+        priced("STOUT", "5.50"),
+        "BOMBER (Black Tea",
+        priced("Blonde Ale)", "9.60"),
+        "GRILL",
+        priced("PIZZA", "8.00"),
+        priced("TOTAL", "23.10"),
+    )
+    assert brief(found) == [("STOUT", "5.50"), ("BOMBER (Black Tea Blonde Ale)", "9.60"), ("PIZZA", "8.00")]
+
+
+def test_three_decimals_stay_where_prices_have_them() -> None:
+    """A dinar has thousand fils: nothing is cut off."""
+    found = items(priced("BEEF", "3.085"), priced("MILK", "2.250"), priced("TOTAL KD", "5.335"))
+    assert [item["total_price"] for item in found] == ["3.085", "2.250"]
+
+
+def test_fuel_is_called_by_its_grade() -> None:
+    """`FUEL SALE` is no name where the pump prints what was sold."""
+    found = items("PUMP#06", "PRODUCT: E-85", priced("FUEL SALE", "35.81"), priced("Debit fee", "0.35"), priced("TOTAL", "36.16"))
+    assert brief(found) == [("E-85", "35.81"), ("Debit fee", "0.35")]
+
+
 def test_numbers_of_dishes_are_no_prices() -> None:
     """`R11` in front of a dish is no amount in rand."""
     found = items(priced("#211 R11 Bo xao", "13,90"), priced("#214 R30 Thit kho", "11,90"), priced("Total", "25,80 Euro"))
