@@ -191,7 +191,8 @@ def _put_currency(part: _Builder, rows: Rows, total: Entry | None) -> None:
     attached = Counter(entry.printed.mark for entry in rows.entries if entry.printed.mark)
     marks: Counter[str] = Counter()
     for row in rows:
-        marks.update(mark.text for mark in find_marks(row.text))
+        if row.entries or row.roles or len(row.text.split()) == 1:  # elsewhere `OMR` is the name of a road
+            marks.update(mark.text for mark in find_marks(row.text))
     if total is not None and total.printed.mark:
         mark, source = total.printed.mark, total
     elif attached:

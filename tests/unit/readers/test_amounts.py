@@ -232,3 +232,11 @@ def test_nothing_is_invented() -> None:
     """A page without amounts gives no money field at all, and an empty page neither."""
     assert values("A walk in the woods", "Chapter one") == {}
     assert dict(read_amounts([Transcript((), 100, 100, "hand")]).values) == {}
+
+
+def test_a_code_in_an_address_is_no_currency() -> None:
+    """`OMR` behind a town is a road; alone on a row, beside an amount or in a label it is money."""
+    rows = (priced("TEA", "100.00"), priced("TOTAL", "100.00"))
+    assert "currency" not in read_amounts([transcript("PERUNGUDI ,OMR", *rows)]).values
+    assert read_amounts([transcript("PERUNGUDI ,OMR", "INR", *rows)]).values["currency"] == "INR"
+    assert read_amounts([transcript("Total in INR", *rows)]).values["currency"] == "INR"
