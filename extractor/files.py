@@ -117,9 +117,14 @@ def copy_hashed(source: Path, target: Path) -> str:
     return sha256.hexdigest()
 
 
+def hidden_name(path: Path) -> Path:
+    """What a file is called beside its place until it is whole."""
+    return path.with_name(f".{path.name}.tmp")
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Makes `path` hold `data`: it appears whole or not at all, and is on disk when this returns."""
-    hidden = path.with_name(f".{path.name}.tmp")
+    hidden = hidden_name(path)
     with hidden.open("wb") as file:
         file.write(data)
         file.flush()
@@ -149,7 +154,7 @@ def move(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        hidden = target.with_name(f".{target.name}.tmp")
+        hidden = hidden_name(target)
         if copy_hashed(source, hidden) != digest(source):
             raise OSError(errno.EAGAIN, "changes while it is copied", os.fspath(source)) from error
         hidden.rename(target)

@@ -106,7 +106,10 @@ class Inbox:
         seen: set[Path] = set()
         for relative, status in self._list(self.root):
             seen.add(relative)
-            if not stat.S_ISREG(status.st_mode) or status.st_size > self._most_bytes:
+            if isinstance(status, OSError):
+                if relative not in refused:
+                    yield Settled(Arrival(relative, 0, None), _unopened(relative, status))
+            elif not stat.S_ISREG(status.st_mode) or status.st_size > self._most_bytes:
                 if relative not in refused:
                     yield _refusal(relative, status)
             elif relative not in open_paths and self._is_due(relative, status, now):
@@ -121,7 +124,7 @@ class Inbox:
     def files(self) -> Iterator[tuple[Path, float]]:
         """Every file in the folder, settled or not, relative to it, with the time in seconds since 1970 at which it came or changed."""
         for relative, status in self._list(self.root):
-            if stat.S_ISREG(status.st_mode):
+            if not isinstance(status, OSError) and stat.S_ISREG(status.st_mode):
                 yield relative, status.st_ctime
 
     def next_look(self) -> float | None:
@@ -133,33 +136,39 @@ class Inbox:
             if watched := self._watched.get(self._touched.popleft()):
                 watched.quiet_since, watched.look_at, watched.looks = now, now + self._settings.settle_seconds, 0
 
-    def _list(self, folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-        """Everything but folders below `folder`, without following links, in order of name."""
-        for entry in self._entries(folder):
-            relative = Path(entry.path).relative_to(self.root)
-            if self.is_ignored(relative):
-                continue
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue  # gone since it was listed
-            if stat.S_ISDIR(status.st_mode):
-                yield from self._list(Path(entry.path))
-            else:
-                yield relative, status
-
-    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+    def _list(self, folder: Path) -> Iterator[tuple[Path, os.stat_result | PermissionError]]:
+        """Everything but folders below `folder`, without following links, in order of name; folders that may not be looked into, too."""
         try:
-            with os.scandir(folder) as entries:
-                return sorted(entries, key=lambda entry: entry.name)
+            with os.scandir(folder) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name)
         except OSError as error:
             if folder == self.root:
                 way_out = "Make the folder, or mount its volume again."
                 raise StorageError(f"The inbox {printable(folder)} cannot be listed ({error.strerror}). {way_out}") from error
-            if folder not in self._warned:  # once, not at every scan
-                self._warned.add(folder)
-                logger.warning("subfolder_skipped", extra={"folder": printable(folder), "error": error.strerror})
-            return []
+            yield from self._skip(folder, error)
+            return
+        for entry in entries:
+            path = Path(entry.path)
+            relative = path.relative_to(self.root)
+            if self.is_ignored(relative):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError as error:
+                yield from self._skip(path, error)
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                yield from self._list(path)
+            else:
+                yield relative, status
+
+    def _skip(self, path: Path, error: OSError) -> Iterator[tuple[Path, PermissionError]]:
+        """What may not be looked at is told of by name; what is gone since it was listed is not; the rest is looked at again."""
+        if isinstance(error, PermissionError):
+            yield path.relative_to(self.root), error
+        elif not isinstance(error, FileNotFoundError | NotADirectoryError) and path not in self._warned:  # once, not at every scan
+            self._warned.add(path)
+            logger.warning("inbox_skipped", extra={"path": printable(path), "error": error.strerror})
 
     def _is_due(self, relative: Path, status: os.stat_result, now: float) -> bool:
         """Whether the file has been at rest long enough to be looked at."""
@@ -177,8 +186,8 @@ class Inbox:
         sha256, error = self._look(self.root / relative)
         try:
             status = (self.root / relative).lstat()
-        except FileNotFoundError:
-            return None
+        except OSError:
+            return None  # gone, or away: the next scan shows
         if _fingerprint(status) != watched.fingerprint:
             return None  # it changed while it was looked at: the next scan begins anew
         patience_ends = watched.quiet_since + patience
@@ -201,8 +210,7 @@ class Inbox:
         except ExtractorError:
             raise  # the check cannot be made now: no fault of the file
         except OSError as error:
-            way_out = "Give this user the right to read it; it stays in the inbox until then."
-            return None, Refused(f"{printable(path.name)} cannot be opened ({error.strerror or error}). {way_out}")
+            return None, _unopened(path, error)
         except Exception as error:
             logger.exception("check_crashed", extra={"file": printable(path.name)})
             way_out = "Open it in another program and save it anew."
@@ -213,6 +221,11 @@ class Inbox:
 def _fingerprint(status: os.stat_result) -> tuple[int, ...]:
     """What stands still while nobody writes to a file, and differs when another file takes its name."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def _unopened(path: Path, error: OSError) -> Refused:
+    way_out = "Give this user the right to read it; it stays in the inbox until then."
+    return Refused(f"{printable(path.name)} cannot be opened ({error.strerror or error}). {way_out}")
 
 
 def _refusal(relative: Path, status: os.stat_result) -> Settled:

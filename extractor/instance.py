@@ -1,5 +1,6 @@
 """One service a database: a lock that the operating system frees when its holder dies, however it dies."""
 
+import errno
 import os
 import sys
 import time
@@ -9,6 +10,9 @@ from typing import Self
 
 from extractor.errors import ConfigError
 from extractor.files import storage_errors
+
+IS_HELD = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK, errno.EWOULDBLOCK})
+"""What the systems say of a lock that somebody else holds; anything else, such as a share without locks, is a fault of the volume."""
 
 LOOKS_SECONDS = (0.01, 0.05, 0.2)
 """Waits between tries to take the lock: together many times longer than a look at it takes."""
@@ -29,17 +33,26 @@ class InstanceLock:
         with storage_errors(self._path):
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         try:
+            with storage_errors(self._path):
+                self._take(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        return self
+
+    def _take(self, descriptor: int) -> None:
+        try:
             _lock_soon(descriptor)
         except OSError as error:
-            holder = _written(descriptor)
-            os.close(descriptor)
+            if error.errno not in IS_HELD:
+                raise
             way_out = "Stop it first; files dropped in the inbox are taken by it."
-            raise ConfigError(f"Another service works on this database (process {holder}, lock {self._path}). {way_out}") from error
+            fact = f"Another service works on this database (process {_written(descriptor)}, lock {self._path})"
+            raise ConfigError(f"{fact}. {way_out}") from error
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
-        self._descriptor = descriptor
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         os.close(self._descriptor)

@@ -21,6 +21,7 @@ from typing import Any
 from extractor.errors import StorageError
 from extractor.files import (
     copy_hashed,
+    hidden_name,
     holds,
     is_regular,
     is_same_file,
@@ -154,7 +155,9 @@ class Outbox:
             for parent, _, names in os.walk(self.inbox_dir):
                 for name in names:
                     receipt_id = name.removeprefix(ASIDE)
-                    if name.startswith(ASIDE) and len(receipt_id) == RECEIPT_ID_LENGTH and receipt_id not in open_ids:
+                    if name.startswith(f".{ASIDE}") and name.endswith(".tmp"):
+                        Path(parent, name).unlink(missing_ok=True)  # a failed file on its way back from another volume
+                    elif name.startswith(ASIDE) and len(receipt_id) == RECEIPT_ID_LENGTH and receipt_id not in open_ids:
                         self._tidy_aside(Path(parent, name), find(receipt_id))
 
     def _tidy_aside(self, aside: Path, job: Job | None) -> None:
@@ -250,7 +253,9 @@ class Outbox:
         with storage_errors(target):
             make_folder(target.parent)
             is_there = job.sha256 is None or self._move_from_inbox(job, target)
-            if is_there:
+            if not is_there:
+                hidden_name(target).unlink(missing_ok=True)  # what a crash has left half copied
+            else:
                 write_whole(self.notice_path(job.filed_as or ""), _json(_notice(job, first)))
                 self._at_step(Step.NOTICE_WRITTEN)
         self.drop_copy(job)
@@ -308,9 +313,8 @@ class Outbox:
     def _move_from_inbox(self, job: Job, target: Path) -> bool:
         """Whether the job's file lies at `target` now."""
         if holds(target, job.sha256 or ""):
-            if self._aside(job).exists():  # a crash came between copying to another volume and removing
-                sync_folder(target.parent)
-                self._take_from_inbox(job)
+            sync_folder(target.parent)
+            self._take_from_inbox(job)  # a crash may have come between copying to another volume and removing
             return True
         if not self._set_aside(job):
             return False

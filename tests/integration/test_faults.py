@@ -20,6 +20,8 @@ from extractor.db import Database
 from extractor.errors import ConfigError, DatabaseDamaged, StorageError, Unreadable
 from extractor.events import FolderEvents
 from extractor.files import rename_to_free
+from extractor.inbox import Inbox
+from extractor.instance import InstanceLock
 from extractor.job import Arrival, Job, JobState
 from extractor.ledger import Ledger
 from extractor.service import Archive, Service, build, open_archive, prepare
@@ -328,6 +330,63 @@ def test_a_database_that_cannot_grow_is_waited_for(settings: Settings) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         eventually(lambda: counts(service) == {JobState.DONE: 6}, "the filing of all")
+
+
+# Folders in the inbox, and the lock
+
+
+@pytest.mark.parametrize("call", ["scandir", "stat"])
+def test_a_subfolder_that_may_not_be_looked_into_is_told_of_and_stops_nothing(
+    settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """It is refused by name, once; the other files are taken."""
+    scandir, private = os.scandir, settings.inbox_dir / "private"
+    private.mkdir(parents=True)
+    inbox = Inbox(settings.inbox_dir, settings.inbox, lambda _: None, clock)
+
+    class Entry:
+        """As the system gives for what lies in a folder without the right to search it."""
+
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self.name, self.path = entry.name, entry.path
+
+        def stat(self, **_: bool) -> os.stat_result:
+            raise PermissionError(errno.EACCES, "Permission denied", self.path)
+
+    @contextmanager
+    def listed(folder: Path) -> Iterator[Iterator[Entry]]:
+        with scandir(folder) as entries:
+            yield (Entry(entry) for entry in entries)
+
+    def refuse(folder: Path) -> object:
+        if Path(folder) != private:
+            return scandir(folder)
+        if call == "stat":
+            return listed(folder)
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    put(settings, "lunch.jpg")
+    (private / "bill.jpg").write_bytes(b"bill")
+    monkeypatch.setattr(os, "scandir", refuse)
+    settled = {str(one.arrival.path): str(one.error) for one in inbox.scan((), ())}
+    told = "private" if call == "scandir" else "private/bill.jpg"
+    assert settled["lunch.jpg"] == "None"
+    assert "cannot be opened (Permission denied). Give this user the right" in settled[told]
+    assert len(settled) == 2
+    assert [str(one.arrival.path) for one in inbox.scan((), {Path(told)})] == ["lunch.jpg"]
+
+
+def test_a_volume_without_locks_is_not_taken_for_another_service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is the system's, and is waited for or told as one of storage."""
+    fcntl = pytest.importorskip("fcntl")
+    prepare(settings)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(StorageError, match="No locks available"), InstanceLock(settings.database):
+        pass
 
 
 # The clock
