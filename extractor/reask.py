@@ -32,9 +32,8 @@ from schemas.values import FieldEvidence, FieldState, Origin
 ASKABLE = frozenset({"missing", "unconfirmed", "conflict", "unreadable", "invalid", "implausible", "cut_off"})
 """Kinds of issue that another look may settle; an ambiguous date stays ambiguous however often it is read."""
 
-LIKE_NAMES = frozenset({"merchant_name", "merchant_address"})
-ALIKE = 0.85
-"""Names and addresses of two looks agree from this similarity on: looks differ in spaces, accents and a letter."""
+ALIKE = {"merchant_name": 0.93, "merchant_address": 0.85}
+"""Names and addresses of two looks agree from this similarity on: looks differ in spaces, accents and, in long texts, a letter."""
 
 WORTH_ONE_LOOK = frozenset({"missing", "unreadable", "invalid"})
 """Kinds of issue that are asked about once although they do not block."""
@@ -281,8 +280,8 @@ def agree(name: str, one: str, other: str) -> bool:
         minutes = [{(printed.value.hour, printed.value.minute) for printed in find_times(text)} for text in (one, other)]
         return bool(minutes[0] & minutes[1])
     a, b = (re.sub(r"[\W_]", "", text.casefold()) for text in (one, other))
-    if name in LIKE_NAMES and a and b:
-        return a in b or b in a or SequenceMatcher(None, a, b, autojunk=False).ratio() >= ALIKE
+    if name in ALIKE and a and b:
+        return a in b or b in a or SequenceMatcher(None, a, b, autojunk=False).ratio() >= ALIKE[name]
     return a == b
 
 

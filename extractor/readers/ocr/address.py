@@ -32,7 +32,7 @@ _PLACES = frozenset({"street", "postal", "place", "region", "house"})
 _OTHER = re.compile(
     r"\b(?:manager|cashier|server|waiter|operator|inv(?:oice|olce)?\.? ?no|order no|bill no|terminal ?(?:id|no\b|[:#])|table ?(?:no|\W))"
     r"|^\W*(?:store|cafe|branch|filiale|outlet) ?(?:number|no|nr|#)?\W{0,3}\d+\W*$|^\w+\W{1,3}\d{3}-\d{4}\b"
-    r"|\b(?:vat|gst|sst|abn|tin|nip)\w{0,3}\b.*\d{3}|\(#\d|^\W*outlet\W|: ?1[38]00\b"
+    r"|\d ?kg\b|\beur\b|[€$£]|\b(?:vat|gst|sst|abn|tin|nip)\w{0,3}\b.*\d{3}|\(#\d|^\W*outlet\W|: ?1[38]00\b"
 )
 _TAIL = re.compile(
     r"[\s,;.|/(-]*\(?\b(?:t[e3]?[l1](?:efon|ephone|no)?|ph(?:one)?|fax|fon|h/?p|mob(?:ile|il)?|hotline|contact|gst|sst|vat|reg|tin|nip|www|e-?mail"
@@ -40,6 +40,7 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 _PHONE = re.compile(r"[\s,;.|/]*(?:\(\d{3}\)\s?\d{3}\s?[-. ]?\s?\d{4}|(?<!\d)\d{3}[-.]\d{3}[-.]\d{4}|(?<!\d)0\d{1,2}-\d{7,8})\W*$")
+_LABEL = re.compile(r"^\W*[^\W\d_]{3,} ?[:：]")
 _HEAD = re.compile(r"^\W*(?:add(?:ress)?|adresse|alamat|adresa|地址|店铺地址|hq add|h\.q\.?)\s?[:：.]\s*", re.IGNORECASE)
 _EDGE = re.compile(r"^[\s,;:.*_=~|-]+|[\s,;:*_=~|-]+$")
 
@@ -140,7 +141,7 @@ def _grown(
             break
         goes_on = float(trees(WEIGHTS, "address_next").probabilities(step_features(run, following, rows, matrix)[None])[0])
         if goes_on > _DOUBTFUL and len(run) > 1 and _is_town_alone(rows[start]) and "region" in rows[following].classes:
-            return 0.0, run
+            run = run[1:]
         best = max(best, (chance * (1 - goes_on), run))
         chance, run = chance * goes_on, (*run, following)
         if chance < best[0]:
@@ -195,6 +196,8 @@ def _is_possible(row: HeaderRow) -> bool:
     if "legal" in row.classes and not row.classes & {"street", "house", "postal"}:
         return False
     if not row.letters and not _CODE.search(row.folded):
+        return False
+    if _LABEL.search(row.folded) and not _HEAD.search(row.text) and not row.classes & _PLACES:
         return False
     return bool(row.classes & _PLACES) or not row.classes & {"web", "registration", "title", "phone"}
 

@@ -24,11 +24,13 @@ _TRADE_ROW = re.compile(rf"^\W*(?:the\s)?(?:{_TRADES})\b(?:\s?(?:&|and|n)\s?(?:{
 _TRADE_WORD = re.compile(rf"\b(?:{_TRADES})\b")
 _STAFF = re.compile(r"\b(?:manager|cashier|server|served by|waiter|operator|employee|kellner|bediener|serveur|vendeur)\b")
 _LEGAL_WORDS = re.compile(
-    r"\b(?:sdn|bhd|berhad|co|company|ltd|limited|llc|inc|corp|plc|pte|pvt|pty|gmbh|kg|ag|srl|sl|sa|sas|m|kl)\b|\([a-z]{1,4}\)"
+    r"\b(?:sdn|bhd|berhad|d\W?o\W?o|s\W?r\W?o|co|company|ltd|limited|llc|inc|corp|plc|pte|pvt|pty|gmbh|kg|ag|srl|sl|sa|sas|m|kl)\b|\([a-z]{1,4}\)"
 )
 _STORE = re.compile(r"\b(?:store|shop|branch|filiale|outlet|unit|space|suite)\b\W*(?:no\.?|nr\.?)?\W*[a-z]{0,3}-?\d+")
 _PRICE = re.compile(r"[$€£]\s?\d")
 _THANKS = re.compile(r"(?:shopping|dining|visiting|choosing|stopping|eating) ?(?:at|with|by)?\b|einkauf bei|achat chez|compra en")
+_DOUBTED = 0.6
+"""Probability below which the row of a company with its legal form is better than a likelier one without."""
 _UNSURE, _HOPELESS = 0.3, 0.03
 """Probabilities below which other evidence than the heading is asked first, and below which even a web address is better."""
 _REACH = 3
@@ -95,6 +97,7 @@ def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | N
             fallback = _by_host(rows)
         if fallback is not None or best is None:
             return fallback
+    best = _company(best, rows, chances)
     chosen = _joined(_printed_twin(best, rows, chances), rows, chances)
     name = " ".join(filter(None, (clean_name(rows[index].text) for index in chosen)))
     sure = 1.0 if _is_printed_again(name, chosen, rows) else _ONCE
@@ -153,7 +156,7 @@ def _is_its_logo(row: HeaderRow, brand: BrandMark) -> bool:
 def _is_possible(row: HeaderRow, *, is_unspaced: bool) -> bool:
     """Whether the piece can be a name at all: words of somebody, no amount, no street, in the receipt's script."""
     name = clean_name(row.text)
-    if sum(character.isalpha() for character in name) < 2 or not could_name(row.folded) or not row.is_print:
+    if sum(character.isalpha() for character in name) < 2 or not could_name(row.folded) or not row.is_print or _is_form_alone(name):
         return False
     if row.classes & {"amount", "date", "time"} or ("web" in row.classes and "legal" not in row.classes):
         return False
@@ -167,11 +170,24 @@ def _is_possible(row: HeaderRow, *, is_unspaced: bool) -> bool:
     return unspaced * 3 < len(row.text) or is_unspaced
 
 
+def _is_form_alone(name: str) -> bool:
+    """Whether a legal form is all that is left of a company's name."""
+    return len(squash(_LEGAL_WORDS.sub(" ", fold(name)))) < 2
+
+
 def _is_unspaced(rows: Sequence[HeaderRow]) -> bool:
     """Whether the receipt is in a script without spaces; elsewhere OCR makes such characters of rules, always the same few."""
     found = [character for row in rows for character in row.text if character > "\u2e80"]
     letters = sum(row.letters for row in rows)
     return len(found) > _UNSPACED * letters and len(set(found)) > _VARIED * len(found)
+
+
+def _company(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> int:
+    """The company's own row where the best piece is hardly one; else the best piece itself."""
+    if chances[best] >= _DOUBTED or "legal" in rows[best].classes:
+        return best
+    legal = [index for index in chances if index < _HEAD and "legal" in rows[index].classes and chances[index] >= _TWIN]
+    return max(legal, key=lambda index: chances[index], default=best)
 
 
 def _printed_twin(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> int:
@@ -181,12 +197,19 @@ def _printed_twin(best: int, rows: Sequence[HeaderRow], chances: dict[int, float
     for other in range(best + 1, best + 1 + _NEAR):
         if chances.get(other, 0.0) >= _TWIN and _are_twins(rows[best].squashed, rows[other].squashed):
             return other
+        if chances.get(other, 0.0) >= _JOINED and _is_longer(rows[best], rows[other]):
+            return other
     return best
 
 
 def _are_twins(logo: str, printed: str) -> bool:
     is_same_length = abs(len(logo) - len(printed)) * 4 <= len(logo) and len(logo) >= _NAMED
     return is_same_length and SequenceMatcher(None, logo, printed, autojunk=False).ratio() >= _SIMILAR
+
+
+def _is_longer(logo: HeaderRow, printed: HeaderRow) -> bool:
+    """Whether print below begins with the logo's whole name and adds to it: the branch, the trade, but no legal form."""
+    return len(logo.squashed) >= _NAMED and printed.squashed.startswith(logo.squashed) and "legal" not in printed.classes
 
 
 def _joined(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> tuple[int, ...]:
