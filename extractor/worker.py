@@ -141,11 +141,18 @@ class Worker:
             self._telemetry.failed(error)
             if isinstance(error, StorageError):
                 self._pulse.trouble(WORKER, TROUBLE)
+            self._end_attempt(job, error)
+
+    def _end_attempt(self, job: Job, error: ExtractorError) -> None:
+        fields = {"receipt_id": job.receipt_id, "file": job.name, "error": str(error), "kind": type(error).__name__}
+        try:
             after = self._ledger.fail(job, error) if error.remedy is Remedy.REPORT else self._ledger.try_again(job, error)
-            has_failed = after.state is JobState.FAILED
-            self._at_step(Step.FAILED if has_failed else Step.DELAYED)
-            event = "receipt_failed" if has_failed else "receipt_delayed"
-            logger.warning(event, extra=fields | {"error": str(error), "kind": type(error).__name__, "attempts": after.attempts})
+        except LeaseLost:
+            logger.warning("lease_lost", extra=fields)
+            return
+        has_failed = after.state is JobState.FAILED
+        self._at_step(Step.FAILED if has_failed else Step.DELAYED)
+        logger.warning("receipt_failed" if has_failed else "receipt_delayed", extra=fields | {"attempts": after.attempts})
 
     def _file_due(self) -> int:
         """How many jobs' files were put in their places."""

@@ -2,6 +2,8 @@
 
 import random
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,25 @@ def test_the_model_keeps_what_users_drop_and_what_is_durable() -> None:
     rng = random.Random(1)  # noqa: S311 -- as above
     history = History(commits)
     assert {history.after_power_cut(4, rng).database for _ in range(100)} == {b"B", b"c", b"d"}
+
+
+def test_sqlite_brings_durable_transactions_to_disk_and_only_those(tmp_path: Path) -> None:
+    """What the model says of the database is what SQLite does: seen by the system calls of a process of its own."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    script = (
+        "import os, sys; from pathlib import Path; from sqlalchemy import text; from extractor.db import Database\n"
+        "database = Database(Path(sys.argv[1]))\n"
+        "for durable in (False, True, False):\n"
+        "    os.write(1, b'begin')\n"
+        "    with database.write(durable=durable) as connection: connection.execute(text(f'CREATE TABLE t{os.urandom(4).hex()} (x)'))\n"
+        "os.write(1, b'begin')\n"
+    )
+    log, calls = tmp_path / "calls", "trace=fdatasync,fsync,write,pwrite64"
+    command = ["strace", "-f", "-y", "-o", str(log), "-e", calls, sys.executable, "-c", script, str(tmp_path / "receipts.db")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if "ptrace" in done.stderr:
+        pytest.skip(f"processes cannot be traced here: {done.stderr.strip()}")
+    _, *transactions, _ = log.read_text().split('"begin"')
+    last_calls = [[line for line in one.splitlines() if "receipts.db-wal" in line][-1] for one in transactions]
+    assert ["sync" in call for call in last_calls] == [False, True, False], done.stderr

@@ -7,14 +7,14 @@ import random
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from extractor.clock import SystemClock
-from extractor.errors import Encrypted, ExtractorError, ReaderUnavailable, Unreadable
+from extractor.errors import Encrypted, ExtractorError, ReaderUnavailable, StorageError, Unreadable
 from extractor.job import Job, JobState
 from extractor.service import Archive, build, open_archive
 from extractor.settings import InboxSettings, Settings, WorkSettings
@@ -204,7 +204,9 @@ class Plot:
 
     def _retry(self) -> None:
         if self.archive:
-            self.archive.retry([job.receipt_id for job in self._failed()[-2:]] or ["none"])
+            # A disk that fails just now is told to whoever retries, and not to the service.
+            with suppress(StorageError):
+                self.archive.retry([job.receipt_id for job in self._failed()[-2:]] or ["none"])
 
 
 class ShiftedClock(SystemClock):
@@ -246,8 +248,8 @@ def _wrong_files(archive: Archive) -> Iterator[str]:
         elif job.state in {JobState.DONE, JobState.FAILED, JobState.DUPLICATE} and job.filed_as:
             place = outbox.root / job.filed_as
             beside = outbox.record_path(job.filed_as) if job.state is JobState.DONE else outbox.notice_path(job.filed_as)
-            if job.state is JobState.FAILED and any(one.sha256 == job.sha256 for one in jobs if one.id > job.id) and not _has(place, job):
-                continue  # it was on its way back when the power went: the inbox has taken it as a new file
+            if job.state is JobState.FAILED and any(one.sha256 == job.sha256 for one in jobs if one.id != job.id) and not _has(place, job):
+                continue  # it was on its way back when the power went: the inbox has taken it as a new file, and has a row for that
             is_half_way_back = job.state is JobState.FAILED and not beside.exists()  # its notice goes first
             yield from _wrong_pair(archive, job, place, None if is_half_way_back else beside)
             expected |= {place} if is_half_way_back else {place, beside}

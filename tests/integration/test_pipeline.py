@@ -335,3 +335,23 @@ def test_a_crash_while_filing_delays_one_receipt_only(
     clock.advance(10)
     work(worker)
     assert set(states(archive).values()) == {JobState.DONE}
+
+
+def test_a_failure_that_comes_after_the_lease_has_ended_counts_for_nothing(
+    archive: Archive, worker: Worker, extraction: ScriptedExtraction, queued_job: Callable[..., Job], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who has taken the file over decides about it; the neighbours of the batch are not held up."""
+    for name in ("taken.jpg", "other.jpg"):
+        queued_job(name)
+
+    def script(source: Source) -> ExtractorError | None:
+        if source.name != "taken.jpg":
+            return None
+        archive.ledger.reclaim(from_the_dead=True)
+        archive.ledger.claim("another worker", 2)
+        return ReaderUnavailable("The reader is away. It is asked again.")
+
+    extraction.script = script
+    work(worker)
+    assert caplog.messages.count("lease_lost") == 2
+    assert {job.worker for job in archive.ledger.jobs(JobState.READING)} == {"another worker"}
