@@ -16,7 +16,7 @@ from extractor.readers.ocr.fuel import find_fuel, with_grade
 from extractor.readers.ocr.items import find_items
 from extractor.readers.ocr.part import Part
 from extractor.readers.ocr.payments import Payments, find_payments
-from extractor.readers.ocr.repair import repair_items, repair_subtotal
+from extractor.readers.ocr.repair import is_contested, repair_items, repair_subtotal
 from extractor.readers.ocr.rows import Entry, Rows, read_rows
 from extractor.readers.ocr.slots import FoundItem
 from extractor.readers.ocr.sums import Sums
@@ -27,6 +27,8 @@ MOST: Final = 1500
 """Amounts of the longest receipt whose money is read: which of them add up is searched among all pairs. Bank statements have more."""
 FEW: Final = 3
 """Below this, items that do not add up may be a misunderstood pump receipt."""
+IN_DOUBT: Final = 0.5
+"""Confidence of a total that is printed under the label of one in another way, at most: sums that share its misread digit prove nothing."""
 
 
 def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = None) -> Part:
@@ -68,7 +70,7 @@ def _read_money(rows: Rows) -> _Money:
     sums = Sums(rows)
     choices = choose_total(rows, sums)
     total = choices[0].candidate.best if choices else None
-    confidence = choices[0].confidence if choices else 0.0
+    confidence = min(choices[0].confidence, IN_DOUBT if is_contested(choices, rows.mark) else 1.0) if choices else 0.0
     value = total.value if total is not None else None
     taxes = find_taxes(rows, sums, value)
     charges = find_charges(rows, sums, total, taxes)

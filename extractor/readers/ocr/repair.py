@@ -9,9 +9,14 @@ from extractor.printed.amounts import DecimalMark, find_amounts
 from extractor.printed.keywords import Role
 from extractor.readers.ocr.rows import Entry
 from extractor.readers.ocr.slots import FoundItem
+from extractor.readers.ocr.sums import CASH_STEP
+from extractor.readers.ocr.totals import Choice
 
 CONFUSED: Final = frozenset("08 06 09 68 89 38 56 58 35 17 14 49 27 39 59".split())
 """Pairs of digits that small OCR models mix up in faint or low print."""
+
+_RIVAL: Final = 0.1
+_OTHER: Final = frozenset({Role.TAX, Role.COUNT, Role.CHANGE, Role.SUBTOTAL})
 
 
 def with_value(entry: Entry, value: Decimal, mark: DecimalMark | None) -> Entry | None:
@@ -28,6 +33,22 @@ def with_value(entry: Entry, value: Decimal, mark: DecimalMark | None) -> Entry 
                 if len(found) == 1 and found[0].value(mark) == value:
                     return replace(entry, printed=replace(entry.printed, text=other), value=value, seen=text)
     return None
+
+
+def is_contested(choices: Sequence[Choice], mark: DecimalMark | None) -> bool:
+    """True where an amount that is labelled as a total and is likely one too differs from the likeliest by one digit that looks alike.
+
+    One of the two is misread then. What is printed twice in two ways by rounding to coins differs by less.
+    """
+    best, *rivals = choices
+    value = best.candidate.value
+    return any(
+        rival.probability >= _RIVAL
+        and abs(rival.candidate.value - value) > CASH_STEP
+        and with_value(rival.candidate.best, value, mark) is not None
+        and any(entry.roles & {Role.GRAND, Role.TOTAL} and not entry.roles & _OTHER for entry in rival.candidate.entries)
+        for rival in rivals
+    )
 
 
 def repair_subtotal(subtotal: Entry, items: Sequence[FoundItem], leads: Callable[[Decimal], bool], mark: DecimalMark | None) -> Entry:

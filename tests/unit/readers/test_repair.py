@@ -1,6 +1,12 @@
 """Repairs by arithmetic: made where the sums prove them, and nowhere else."""
 
-from extractor.readers.ocr.amounts import read_amounts
+import pytest
+
+from extractor.readers.ocr.amounts import IN_DOUBT, read_amounts
+from extractor.readers.ocr.repair import is_contested
+from extractor.readers.ocr.rows import read_rows
+from extractor.readers.ocr.totals import Choice, find_candidates
+from extractor.trust import TRUST
 from tests.transcripts import transcript
 from tests.unit.readers.test_amounts import priced
 
@@ -82,3 +88,22 @@ def test_fuel() -> None:
     )
     (item,) = part.values["items"]
     assert (item["description"], item["quantity"], item["total_price"]) == ("SUPER", "20.032", "72.10")
+
+
+@pytest.mark.parametrize(
+    ("label", "printed", "probability", "contested"),
+    [
+        ("Total Inclusive GST:", "165.00", 0.4, True),
+        ("Total Inclusive GST:", "165.00", 0.01, False),
+        ("GST Summary:", "165.00", 0.4, False),
+        ("Total Inclusive GST:", "265.00", 0.4, False),
+        ("Total before rounding:", "105.03", 0.4, False),
+    ],
+)
+def test_a_total_that_is_printed_in_two_look_alike_ways_is_contested(label: str, printed: str, probability: float, contested: bool) -> None:
+    """Subtotal, card and item may share the misread digit that the labelled total shows; rounding and other sums contest nothing."""
+    rows = read_rows([transcript(priced("SubTotal:", "105.00"), priced(label, printed), priced("MASTER", "105.00"))])
+    by_value = {str(candidate.value): candidate for candidate in find_candidates(rows)}
+    choices = (Choice(by_value["105.00"], 0.55, 0.75), Choice(by_value[printed], probability, 0.5))
+    assert is_contested(choices, rows.mark) is contested
+    assert TRUST["total"].proven > IN_DOUBT
