@@ -43,7 +43,7 @@ def test_a_row_of_one_sign_is_read_at_once(piece: str) -> None:
     row = piece * (ROW // len(piece))
     apart = [(index * 30.0, piece) for index in range(ROW // len(piece) // 2)]
     with no_endless_loop():
-        fields = read_fields([transcript("TEA HOUSE LTD", row, apart, f"Tea {row} 4.00", [(50, "TOTAL"), (500, "4.00")])])
+        fields = read_fields([transcript("TEA HOUSE LTD", row, apart, f"Tea {row} 4.00", f"{row} 4.00", [(50, "TOTAL"), (500, "4.00")])])
     assert fields.values["document_type"]
 
 
