@@ -4,7 +4,7 @@
 
 Phases print their rows as they come; the table follows at the end. Neighbours from one module share a process and its model. A phase that
 takes too long is cut off, and the next one begins. Without arguments all phases run, which takes 60 GB of GPU memory, and 25 GB of disk for
-the checkpoint of the phases `article` and `watch` (in the system's temporary folder, or where BENCH_CHECKPOINT says).
+the checkpoint of the phases `article`, `small` and `watch` (in the system's temporary folder, or where BENCH_CHECKPOINT says).
 
 Where an answer matters it is scripted: the model is held to the text of a receipt (see `bench.script`).
 """
@@ -35,8 +35,9 @@ PHASES = {
     "batches": ("speed", 150),
     "questions": ("speed", 150),
     "valid": ("truth", 400),
-    "article": ("whole", 300),
-    "watch": ("whole", 400),
+    "article": ("whole", 250),
+    "small": ("whole", 60),
+    "watch": ("whole", 250),
 }
 """Where each phase is, and the seconds that it may take. Each module has its own process, for Unsloth must come before transformers."""
 

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from bench.vision_parts import AGAIN, BATCH, TOKENS, Row, checkpoint, clock, eng
 from extractor.job import JobState
 from extractor.questions import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Said
-from extractor.readers.vision.loading import GIB, load
+from extractor.readers.vision.loading import GIB, Loaded, load
 from extractor.readers.vision.options import VisionOptions
 from extractor.service import build, prepare
 from extractor.settings import InboxSettings, ReaderSettings, Settings, VisionSettings, WorkSettings
@@ -21,14 +22,18 @@ from extractor.settings import InboxSettings, ReaderSettings, Settings, VisionSe
 CAP_BYTES = 10 * GIB
 
 
-def article() -> Iterator[Row]:
-    """The loop that this project starts from, 4 bits, in 10 GB; then this reader in the same memory."""
+@cache
+def loaded_in_4_bits() -> Loaded:
+    """The model through Unsloth in 4 bits, this process held to 10 GB from now on."""
     torch.cuda.set_per_process_memory_fraction(CAP_BYTES / torch.cuda.get_device_properties(0).total_memory)
+    return load(VisionOptions(model=str(checkpoint()), precision="4bit", loader="unsloth", memory_bytes=CAP_BYTES, offline=True))
 
-    folder = checkpoint()
+
+def article() -> Iterator[Row]:
+    """The loop that this project starts from, 4 bits, in 10 GB."""
+    checkpoint()
     began = time.perf_counter()
-    options = VisionOptions(model=str(folder), precision="4bit", loader="unsloth", memory_bytes=CAP_BYTES, offline=True)
-    loaded = load(options)
+    loaded = loaded_in_4_bits()
     yield Row(
         "loading the 11B model in 4 bits through Unsloth",
         f"{time.perf_counter() - began:.0f} s, {torch.cuda.memory_allocated() / GIB:.1f} GiB",
@@ -51,6 +56,11 @@ def article() -> Iterator[Row]:
         "-",
         60 / times[-1],
     )
+
+
+def small() -> Iterator[Row]:
+    """This reader in the memory of a small card; in the same process as `article`."""
+    loaded = loaded_in_4_bits()
     engine = engine_of(loaded, memory_bytes=CAP_BYTES)
     sight = engine.open()
     sight.add(receipt_image(0))
@@ -77,21 +87,30 @@ def watch() -> Iterator[Row]:
             outbox_dir=folder / "outbox",
             database=folder / "receipts.db",
             inbox=InboxSettings(settle_seconds=0),
-            reader=ReaderSettings(name="vision"),
+            reader=ReaderSettings(name="vision", processes=1),
             vision=VisionSettings(model=str(checkpoint()), device="cuda" if on_cuda else "cpu", max_tokens=TOKENS, offline=True),
             work=WorkSettings(batch_size=BATCH, lease_seconds=3600),
         )
         prepare(settings)
         for number in range(BATCH):
             receipt_image(number).save(settings.inbox_dir / f"{number}.png")
-        service = build(settings)
         began = time.perf_counter()
+        service = build(settings)
         service.run_once()
         taken, states = time.perf_counter() - began, service.archive.ledger.counts()
         service.archive.close()
-        statuses = Counter(json.loads(path.read_text(encoding="utf-8"))["status"] for path in settings.outbox_dir.rglob("*.json"))
+        records = [json.loads(path.read_text(encoding="utf-8")) for path in settings.outbox_dir.rglob("*.json")]
+    statuses = Counter(record["status"] for record in records)
+    reasons = Counter(f"{reason['field']}: {reason['kind']}" for record in records for reason in record["review_reasons"])
+    seconds = sum(attempt["seconds"] for attempt in records[0]["attempts"]) if records else 0.0
     yield Row(
         f"{BATCH} files through the whole pipeline, the model's start included",
-        f"{states[JobState.DONE]} filed in {taken:.0f} s: {', '.join(f'{count} {status}' for status, count in statuses.items())}",
+        f"{states[JobState.DONE]} filed in {taken:.0f} s: {_listed(statuses)}; the model took {seconds:.0f} s of one of them",
         f"{BATCH} needs_review",
     )
+    without = sum(not record["review_reasons"] for record in records)
+    yield Row("their reasons for review", f"{without} have none; {_listed(reasons, most=8)}", "0 have none")
+
+
+def _listed(counts: Counter[str], *, most: int | None = None) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common(most))
