@@ -168,7 +168,7 @@ def move(source: Path, target: Path) -> None:
 def rename_to_free(source: Path, target: Path) -> None:
     """Gives a file another name on its volume; nothing is overwritten, not even what comes in the same moment.
 
-    A crash may leave both names.
+    A crash, or an error at the last moment, may leave both names: whether the old one is gone then is not sure on every share.
 
     Raises:
         FileExistsError: Something has the target's name.

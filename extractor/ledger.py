@@ -299,6 +299,10 @@ class Ledger:
         """The job with this identifier."""
         return next(iter(self._select(JobRow.receipt_id == receipt_id, limit=1)), None)
 
+    def with_bytes(self, sha256: str) -> tuple[Job, ...]:
+        """Every job whose file has these bytes, oldest first."""
+        return self._select(JobRow.sha256 == sha256, limit=None)
+
     def open_ids(self) -> frozenset[str]:
         """`receipt_id` of every open job."""
         with self._database.read() as connection:

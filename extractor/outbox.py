@@ -21,6 +21,7 @@ from typing import Any
 from extractor.errors import StorageError
 from extractor.files import (
     copy_hashed,
+    digest,
     hidden_name,
     holds,
     is_regular,
@@ -137,7 +138,7 @@ class Outbox:
                 shutil.rmtree(folder)
                 self._at_step(Step.COPY_DROPPED)
 
-    def tidy(self, open_ids: Collection[str], find: Callable[[str], Job | None]) -> None:
+    def tidy(self, open_ids: Collection[str], find: Callable[[str], Job | None], find_same: Callable[[str], Collection[Job]]) -> None:
         """Clears away what a crash or a power cut has left behind of jobs that are not open.
 
         Their private copies are removed, and so are files in the inbox under hidden names, if the same bytes are filed; other ones are
@@ -145,6 +146,7 @@ class Outbox:
 
         Args:
             find: The job with this `receipt_id`, if there is one.
+            find_same: All jobs with these bytes.
         """
         work = self.root / WORK
         with storage_errors(work):
@@ -158,14 +160,15 @@ class Outbox:
                     if name.startswith(f".{ASIDE}") and name.endswith(".tmp"):
                         Path(parent, name).unlink(missing_ok=True)  # a failed file on its way back from another volume
                     elif name.startswith(ASIDE) and len(receipt_id) == RECEIPT_ID_LENGTH and receipt_id not in open_ids:
-                        self._tidy_aside(Path(parent, name), find(receipt_id))
+                        self._tidy_aside(Path(parent, name), find(receipt_id), find_same)
 
-    def _tidy_aside(self, aside: Path, job: Job | None) -> None:
-        if job is None or aside != self._aside(job):  # of another database
-            rename_to_free(aside, _free_name(aside.with_name(f"returned-{aside.name.removeprefix(ASIDE)}"), secrets.token_hex(4)))
-        elif job.filed_as and job.sha256 and holds(self._planned(job), job.sha256) and holds(aside, job.sha256):
+    def _tidy_aside(self, aside: Path, job: Job | None, find_same: Callable[[str], Collection[Job]]) -> None:
+        sha256 = digest(aside)
+        if any(same.filed_as and holds(self.root / same.filed_as, sha256) for same in find_same(sha256)):
             aside.unlink()
             sync_folder(aside.parent)
+        elif job is None or aside != self._aside(job):  # of another database
+            rename_to_free(aside, _free_name(aside.with_name(f"returned-{aside.name.removeprefix(ASIDE)}"), secrets.token_hex(4)))
         else:
             self._give_back(job)
 
@@ -262,10 +265,10 @@ class Outbox:
         return is_there
 
     def has_file(self, job: Job) -> bool:
-        """Whether a file with the job's bytes lies where the job says."""
+        """Whether a file with the job's bytes lies where the job says, or is on its way from there back to the inbox."""
         place = self._planned(job)
         with storage_errors(place):
-            return holds(place, job.sha256 or "")
+            return any(holds(path, job.sha256 or "") for path in (place, self._aside(job)))
 
     def bring_back(self, job: Job) -> Path:
         """Where a failed file lies in the inbox again, relative to it; its notice is removed first.
@@ -276,6 +279,8 @@ class Outbox:
         source, aside = self._planned(job), self._aside(job)
         with storage_errors(source):
             if not is_regular(source):
+                if holds(aside, job.sha256 or ""):  # an earlier try came so far
+                    return self._give_back(job).relative_to(self.inbox_dir)
                 raise FileNotFoundError(errno.ENOENT, "is not there any more", os.fspath(source))
             if leads_away(self.inbox_dir, job.path):
                 raise NotADirectoryError(errno.ENOTDIR, "is a link by now; remove it", os.fspath(aside.parent))

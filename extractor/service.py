@@ -281,7 +281,7 @@ class Service:
     def _tidy(self) -> None:
         ledger = self.archive.ledger
         try:
-            self.archive.outbox.tidy(ledger.open_ids(), ledger.job)
+            self.archive.outbox.tidy(ledger.open_ids(), ledger.job, ledger.with_bytes)
         except StorageError as error:
             logger.warning("not_tidied", extra={"error": str(error)})  # a folder is away; the next start does it
 

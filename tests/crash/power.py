@@ -96,8 +96,8 @@ def run_with_faults(root: Path, rng: random.Random) -> tuple[list[str], int]:
             raise OSError(code, os.strerror(code), str(path))
 
     open_archive(settings_in(root)).close()
-    settings, deeds = settings_in(root), list[Deed]()
-    with Recorder(root, is_split=rng.random() < 0.3, fault=fault) as recorder:
+    settings, deeds, is_split = settings_in(root), list[Deed](), rng.random() < 0.3
+    with Recorder(root, is_split=is_split, fault=fault) as recorder:
         plot = Plot(User(settings.inbox_dir, rng, lambda deed, _: deeds.append(deed), recorder.paused), rng, chance=0)
         clock = ShiftedClock()
         service = build(settings, extract=ScriptedExtraction(Script()), check=check, clock=clock, at_step=plot)
@@ -108,7 +108,8 @@ def run_with_faults(root: Path, rng: random.Random) -> tuple[list[str], int]:
                 service.run_once()
             clock.days += 1
         service.archive.close()
-    work_off(settings)
+    with Recorder(root, is_split=is_split):
+        work_off(settings)
     return problems(settings, deeds), count
 
 

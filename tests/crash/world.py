@@ -222,7 +222,7 @@ class ShiftedClock(SystemClock):
 def work_off(settings: Settings) -> None:
     """All that can be done without users is done, what is to be tried again included."""
     clock, extraction = ShiftedClock(), ScriptedExtraction(Script())
-    for _ in range(3):
+    for _ in range(5):  # the first time something may have to wait, then the reader is away twice
         service = build(settings, extract=extraction, check=check, clock=clock)
         service.run_once()
         service.archive.close()

@@ -274,13 +274,41 @@ def test_bringing_back_puts_a_failed_file_where_it_was(archive: Archive, outbox:
     assert visible(outbox.root) == []
 
 
+def test_bringing_back_goes_on_where_it_was_cut_short(outbox: Outbox, failed_job: Callable[..., Job]) -> None:
+    """A file that has come under its hidden name only is found there by the next try."""
+    job = failed_job("lunch.jpg", b"half")
+    outbox.file_other(job)
+    (outbox.root / "failed/lunch.jpg").rename(outbox.inbox_dir / f".receipts-{job.receipt_id}")
+    assert outbox.has_file(job)
+    assert outbox.bring_back(job) == Path("lunch.jpg")
+    assert visible(outbox.inbox_dir) == ["lunch.jpg"]
+
+
 def test_copies_of_closed_jobs_are_tidied(archive: Archive, outbox: Outbox, leased_job: Callable[..., Job]) -> None:
     """What a crash has left is removed at the next start; what is still needed stays."""
     first, second = leased_job("a.jpg"), leased_job("b.jpg")
     outbox.take_copy(first)
     outbox.take_copy(second)
-    outbox.tidy({second.receipt_id}, archive.ledger.job)
+    outbox.tidy({second.receipt_id}, archive.ledger.job, archive.ledger.with_bytes)
     assert visible(outbox.root) == [f".work/{second.receipt_id}/b.jpg"]
+
+
+def test_hidden_files_of_closed_jobs_are_removed_if_their_bytes_are_filed_and_else_shown(
+    archive: Archive, outbox: Outbox, failed_job: Callable[..., Job]
+) -> None:
+    """Nothing stays hidden in the inbox after the next start, and nothing that lies nowhere else is removed."""
+    filed, lost = failed_job("filed.jpg", b"filed"), failed_job("lost.jpg", b"lost")
+    for job in (filed, lost):
+        outbox.file_other(job)
+        archive.ledger.filed(job)
+    (outbox.root / "failed/lost.jpg").unlink()
+    (outbox.inbox_dir / f".receipts-{filed.receipt_id}").write_bytes(b"filed")
+    (outbox.inbox_dir / f".receipts-{lost.receipt_id}").write_bytes(b"lost")
+    (outbox.inbox_dir / f".receipts-{'0' * 26}").write_bytes(b"of another database")
+    (outbox.inbox_dir / f"..receipts-{lost.receipt_id}.tmp").write_bytes(b"lo")
+    outbox.tidy((), archive.ledger.job, archive.ledger.with_bytes)
+    assert visible(outbox.inbox_dir) == ["lost.jpg", f"returned-{'0' * 26}"]
+    assert (outbox.inbox_dir / "lost.jpg").read_bytes() == b"lost"
 
 
 def test_moving_to_another_volume_copies_and_compares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
