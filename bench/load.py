@@ -282,7 +282,7 @@ def rows(folder: Path) -> int:
     began = time.perf_counter()
     archive = open_archive(settings_in(folder))
     archive.ledger.reclaim(from_the_dead=True)
-    archive.outbox.tidy(archive.ledger.open_ids(), archive.ledger.job)
+    archive.outbox.tidy(archive.ledger.open_ids(), archive.ledger.job, archive.ledger.with_bytes)
     print(f"open, reclaim, tidy: {(time.perf_counter() - began) * 1000:.0f} ms, {sum(archive.ledger.counts().values())} files")
     for name, ask in QUESTIONS.items():
         wall, processor = time.perf_counter(), time.process_time()

@@ -11,7 +11,6 @@ outbox/.work/<receipt id>/lunch.jpg          a private copy while it is read; wh
 import errno
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -25,13 +24,9 @@ from extractor.files import (
     hidden_name,
     holds,
     is_regular,
-    is_same_file,
-    leads_away,
     make_folder,
-    mount_of,
     move,
     printable,
-    rename_to_free,
     safe_stem,
     safe_suffix,
     storage_errors,
@@ -39,13 +34,11 @@ from extractor.files import (
     write_whole,
 )
 from extractor.job import Job, JobState
-from extractor.source import RECEIPT_ID_LENGTH
+from extractor.leaving import Leaving
 from extractor.steps import AtStep, Step, go_on
 from schemas.record import Record
 
 FAILED, DUPLICATES, WORK = "failed", "duplicates", ".work"
-ASIDE = ".receipts-"
-"""Begins the hidden name in the inbox, followed by the receipt's id, under which a file waits to be removed or moved."""
 SHORT_ID_LENGTH = 8
 """Of the random end of a receipt's id: 40 bits, so that two receipts with one name in one month do not meet."""
 
@@ -66,13 +59,13 @@ class Filed:
 
 
 class Outbox:
-    """The outbox, and the way of files out of the inbox."""
+    """The outbox, and what is moved there from the inbox."""
 
     def __init__(self, root: Path, inbox_dir: Path, *, at_step: AtStep = go_on) -> None:
         self.root = root
         self.inbox_dir = inbox_dir
         self._at_step = at_step
-        self._inbox_mount = mount_of(inbox_dir)
+        self._leaving = Leaving(inbox_dir, at_step=at_step)
 
     # Folders that may be away
 
@@ -98,14 +91,6 @@ class Outbox:
             way_out = "Mount its volume again; if this is the right folder, run: receipts init"
             raise StorageError(f"{printable(self.root)} is not the outbox that was used before: {WORK} is not in it. {way_out}")
 
-    def _require_inbox(self) -> None:
-        """Refuses to take it that files were removed where their whole volume is away."""
-        mount = mount_of(self.inbox_dir)
-        if not self.inbox_dir.is_dir() or not mount.is_relative_to(self._inbox_mount):
-            way_out = "Mount its volume again, or make the folder; what is queued waits for it."
-            raise StorageError(f"The inbox {printable(self.inbox_dir)} is away. {way_out}")
-        self._inbox_mount = mount
-
     # A private copy to read
 
     def take_copy(self, job: Job) -> Path | None:
@@ -121,12 +106,12 @@ class Outbox:
                 return copy
             make_folder(copy.parent)
             hidden = copy.parent / ".copying"  # what has the copy's name is on disk, also after a crash
-            for source in () if leads_away(self.inbox_dir, job.path) else (self.inbox_dir / job.path, self._aside(job)):
+            for source in self._leaving.places(job):
                 if is_regular(source) and copy_hashed(source, hidden) == job.sha256:
                     hidden.replace(copy)
                     sync_folder(copy.parent)
                     return copy
-            self._require_inbox()
+            self._leaving.require_here()
         self.drop_copy(job)
         return None
 
@@ -147,30 +132,23 @@ class Outbox:
         Args:
             find: The job with this `receipt_id`, if there is one.
             find_same: All jobs with these bytes.
+        Raises:
+            StorageError: The outbox is away, or a folder cannot be read or written.
         """
+        self.require_here()
         work = self.root / WORK
         with storage_errors(work):
-            for folder in sorted(work.iterdir()) if work.is_dir() else ():
+            for folder in sorted(work.iterdir()):
                 if folder.name not in open_ids:
                     shutil.rmtree(folder)
         with storage_errors(self.inbox_dir):
-            for parent, _, names in os.walk(self.inbox_dir):
-                for name in names:
-                    receipt_id = name.removeprefix(ASIDE)
-                    if name.startswith(f".{ASIDE}") and name.endswith(".tmp"):
-                        Path(parent, name).unlink(missing_ok=True)  # a failed file on its way back from another volume
-                    elif name.startswith(ASIDE) and len(receipt_id) == RECEIPT_ID_LENGTH and receipt_id not in open_ids:
-                        self._tidy_aside(Path(parent, name), find(receipt_id), find_same)
-
-    def _tidy_aside(self, aside: Path, job: Job | None, find_same: Callable[[str], Collection[Job]]) -> None:
-        sha256 = digest(aside)
-        if any(same.filed_as and holds(self.root / same.filed_as, sha256) for same in find_same(sha256)):
-            aside.unlink()
-            sync_folder(aside.parent)
-        elif job is None or aside != self._aside(job):  # of another database
-            rename_to_free(aside, _free_name(aside.with_name(f"returned-{aside.name.removeprefix(ASIDE)}"), secrets.token_hex(4)))
-        else:
-            self._give_back(job)
+            for aside, receipt_id in self._leaving.leftovers(open_ids):
+                sha256 = digest(aside)
+                if any(same.filed_as and holds(self.root / same.filed_as, sha256) for same in find_same(sha256)):
+                    aside.unlink()
+                    sync_folder(aside.parent)
+                else:
+                    self._leaving.show(aside, find(receipt_id))
 
     def _copy(self, job: Job) -> Path:
         return self.root / WORK / job.receipt_id / job.path.name
@@ -240,7 +218,7 @@ class Outbox:
                 self._at_step(Step.ORIGINAL_PLACED)
             write_whole(self.record_path(job.filed_as or ""), record_json(record))
             self._at_step(Step.RECORD_WRITTEN)
-            self._take_from_inbox(job)
+            self._leaving.remove(job)
         self.drop_copy(job)
 
     def file_other(self, job: Job, first: Job | None = None) -> bool:
@@ -268,7 +246,7 @@ class Outbox:
         """Whether a file with the job's bytes lies where the job says, or is on its way from there back to the inbox."""
         place = self._planned(job)
         with storage_errors(place):
-            return any(holds(path, job.sha256 or "") for path in (place, self._aside(job)))
+            return any(holds(path, job.sha256 or "") for path in (place, self._leaving.aside(job)))
 
     def bring_back(self, job: Job) -> Path:
         """Where a failed file lies in the inbox again, relative to it; its notice is removed first.
@@ -276,22 +254,18 @@ class Outbox:
         Raises:
             StorageError: The file is not in `failed/` any more, or the inbox cannot be written.
         """
-        source, aside = self._planned(job), self._aside(job)
+        source = self._planned(job)
         with storage_errors(source):
-            if not is_regular(source):
-                if holds(aside, job.sha256 or ""):  # an earlier try came so far
-                    return self._give_back(job).relative_to(self.inbox_dir)
+            if is_regular(source):
+                aside = self._leaving.make_room(job)
+                self.notice_path(job.filed_as or "").unlink(missing_ok=True)
+                sync_folder(source.parent)
+                self._at_step(Step.NOTICE_REMOVED)
+                move(source, aside)
+                self._at_step(Step.BROUGHT_BACK)
+            elif not holds(self._leaving.aside(job), job.sha256 or ""):  # else an earlier try came so far
                 raise FileNotFoundError(errno.ENOENT, "is not there any more", os.fspath(source))
-            if leads_away(self.inbox_dir, job.path):
-                raise NotADirectoryError(errno.ENOTDIR, "is a link by now; remove it", os.fspath(aside.parent))
-            make_folder(aside.parent)
-            self.notice_path(job.filed_as or "").unlink(missing_ok=True)
-            sync_folder(source.parent)
-            self._at_step(Step.NOTICE_REMOVED)
-            aside.unlink(missing_ok=True)  # a copy: a crash came between copying to another volume and removing
-            move(source, aside)  # under the hidden name, which nobody else uses
-            self._at_step(Step.BROUGHT_BACK)
-            return self._give_back(job).relative_to(self.inbox_dir)
+            return self._leaving.give_back(job).relative_to(self.inbox_dir)
 
     def _planned(self, job: Job) -> Path:
         if job.filed_as is None:
@@ -308,67 +282,17 @@ class Outbox:
             raise FileExistsError(errno.EEXIST, "holds other bytes than the receipt; move it away", os.fspath(original))
         copy.rename(original)  # its name is brought to disk together with that of the JSON
 
-    def _take_from_inbox(self, job: Job) -> None:
-        """Removes the job's file from the inbox, and only that: a file that has replaced it there stays."""
-        if self._set_aside(job):
-            self._aside(job).unlink()
-            sync_folder(self._aside(job).parent)  # else it may come back, as a new arrival
-            self._at_step(Step.REMOVED)
-
     def _move_from_inbox(self, job: Job, target: Path) -> bool:
         """Whether the job's file lies at `target` now."""
         if holds(target, job.sha256 or ""):
             sync_folder(target.parent)
-            self._take_from_inbox(job)  # a crash may have come between copying to another volume and removing
+            self._leaving.remove(job)  # a crash may have come between copying to another volume and removing
             return True
-        if not self._set_aside(job):
+        if not self._leaving.set_aside(job):
             return False
-        move(self._aside(job), target)
+        move(self._leaving.aside(job), target)
         self._at_step(Step.MOVED)
         return True
-
-    def _set_aside(self, job: Job) -> bool:
-        """Whether the job's own bytes lie under its hidden name in the inbox now.
-
-        There nobody replaces them between a look at them and their removal. Other bytes are given their name back.
-        """
-        source, aside = self.inbox_dir / job.path, self._aside(job)
-        if leads_away(self.inbox_dir, job.path):
-            return False
-        if not aside.exists():
-            if not is_regular(source):
-                self._require_inbox()
-                return False
-            source.rename(aside)
-            self._at_step(Step.SET_ASIDE)
-        if holds(aside, job.sha256 or ""):
-            if other := self._second_name(job):
-                other.unlink()
-                sync_folder(other.parent)
-            return True
-        self._give_back(job)
-        return False
-
-    def _give_back(self, job: Job) -> Path:
-        """The visible name in the inbox that what has the job's hidden name gets; nothing is overwritten."""
-        aside, target = self._aside(job), self._second_name(job)
-        if target:
-            aside.unlink()
-        else:
-            target = _free_name(self.inbox_dir / job.path, job.receipt_id)
-            rename_to_free(aside, target)
-        sync_folder(target.parent)
-        self._at_step(Step.GIVEN_BACK)
-        return target
-
-    def _second_name(self, job: Job) -> Path | None:
-        """The visible name of the very file that has the job's hidden name, too: a crash came while it was given back."""
-        name = self.inbox_dir / job.path
-        names = (name, _with_id(name, job.receipt_id))
-        return next((name for name in names if is_same_file(self._aside(job), name)), None)
-
-    def _aside(self, job: Job) -> Path:
-        return (self.inbox_dir / job.path).with_name(f"{ASIDE}{job.receipt_id}")
 
 
 def record_json(record: Record) -> bytes:
@@ -396,12 +320,3 @@ def _notice(job: Job, first: Job | None) -> dict[str, Any]:
 
 def _json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
-
-
-def _free_name(path: Path, receipt_id: str) -> Path:
-    """The path, or one with the receipt's id in its name where the path is taken."""
-    return _with_id(path, receipt_id) if os.path.lexists(path) else path
-
-
-def _with_id(path: Path, receipt_id: str) -> Path:
-    return path.with_name(f"{safe_stem(path.name)}-{receipt_id}{path.suffix}")
