@@ -98,8 +98,9 @@ class _Sheet:
         cut = [fragment.box for fragment in others if _crosses(fragment.box, left, around) and fragment.box.width < SHORT * height]
         left, right = max(0, round(min([left, *(box.left - height / 2 for box in cut)]))), round(right)
         middles = sorted({y for fragment in columns for y in _rows_beside(fragment.box, others, height, slope)})
-        rows = [y for y, above in zip(middles, [-height, *middles], strict=False) if y - above >= height / 2]
-        pitch = median(below - above for above, below in pairwise(rows))
+        rows = [y for y, above in zip(middles, [-height, *middles], strict=False) if y - above >= height / 2] or middles[-1:]
+        # Of rows that slope over the page's edge one alone may be left.
+        pitch = median([below - above for above, below in pairwise(rows)] or [ROW * height])
         strip, gap = max(4, round(min(pitch, ROW * height))), max(4, round(GAP * height))
         tops = tuple(round(y - strip / 2) for y in rows)
         paper = page.resize((1, 1), Image.Resampling.BOX)

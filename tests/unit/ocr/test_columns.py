@@ -88,3 +88,11 @@ def test_words_that_the_sheet_cuts_are_left_as_they_were() -> None:
     found = reread_columns(page(), [*long, joined()], EndReader())
     assert [fragment for fragment in found if fragment.text.startswith("WARE")] == long
     assert "RE" not in {fragment.text for fragment in found}
+
+
+def test_a_column_over_the_edge_of_the_page_is_no_error() -> None:
+    """Rows may lie above the page's edge, where its paper was turned; the rest is read all the same."""
+    over = [Fragment("WARE A", Box(40, -60, 160, -40), 0.95), Fragment("WARE B", Box(40, -32, 160, -12), 0.95)]
+    column = Fragment("12", Box(LEFT - 2, -62, LEFT + 30, -10), 0.6)
+    found = reread_columns(page(), [*names(), *over, column], BarReader())
+    assert [fragment for fragment in found if fragment.text.startswith("WARE")] == [*names(), *over]
