@@ -158,7 +158,7 @@ def rendered(count: int) -> Iterator[tuple[tuple[Transcript, ...], dict[str, Any
 def train(samples: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Boosted trees as `extractor.readers.ocr.trees.Trees.of` reads them."""
     model = HistGradientBoostingClassifier(
-        max_iter=140, learning_rate=0.09, max_leaf_nodes=10, min_samples_leaf=15, l2_regularization=2.0, random_state=0
+        max_iter=180, learning_rate=0.07, max_leaf_nodes=10, min_samples_leaf=15, l2_regularization=2.0, max_features=0.25, random_state=0
     )
     model.fit(samples, labels)
     stored = []
