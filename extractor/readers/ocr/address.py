@@ -199,7 +199,7 @@ def _is_possible(row: HeaderRow) -> bool:
         return False
     if _LABEL.search(row.folded) and not _HEAD.search(row.text) and not row.classes & _PLACES:
         return False
-    return bool(row.classes & _PLACES) or not row.classes & {"web", "registration", "title", "phone"}
+    return bool(row.classes & _PLACES) or not row.classes & {"web", "registration", "title", "phone", "greeting"}
 
 
 def _distance(run: Sequence[int], merchant: Sequence[HeaderRow]) -> int:

@@ -36,21 +36,20 @@ def find_brand(rows: Sequence[HeaderRow]) -> BrandMark | None:
 
 
 def _marks(row: HeaderRow, below: HeaderRow | None) -> list[BrandMark]:
+    """The chains that a row gives away: those that it spells, and only where there are none those that it may mean misread."""
     if row.classes & {"street", "house"}:
         return []
     both = row.squashed + (below.squashed if below is not None and len(below.squashed) < 3 * _SLOGAN else "")
-    found = []
+    spelled, misread = [], []
     for name, aliases in lists("brands").items():
         own = squash(name)
-        is_alias = any(alias in row.squashed or both == alias or _is_slogan(alias, row.squashed) for alias in aliases)
-        is_name = (
-            row.squashed == own
-            or _is_misread(own, row.squashed)
-            or (own in row.squashed and row.letters < _MUCH * len(own) and (len(own) >= _LONG or is_alias))
-        )
+        is_alias = any(alias in row.squashed or both == alias for alias in aliases)
+        is_name = row.squashed == own or (own in row.squashed and row.letters < _MUCH * len(own) and (len(own) >= _LONG or is_alias))
         if is_name or is_alias:
-            found.append(BrandMark(name, row, is_printed=is_name and "web" not in row.classes))
-    return found
+            spelled.append(BrandMark(name, row, is_printed=is_name and "web" not in row.classes))
+        elif _is_misread(own, row.squashed) or any(_is_slogan(alias, row.squashed) for alias in aliases):
+            misread.append(BrandMark(name, row, is_printed=_is_misread(own, row.squashed)))
+    return spelled or misread
 
 
 def _is_misread(own: str, squashed: str) -> bool:

@@ -160,3 +160,13 @@ def test_a_web_address_names_the_merchant_where_nothing_else_does() -> None:
 def test_a_misread_logo_beside_its_slogan_is_the_chain() -> None:
     """What OCR makes of a logo does not stand against the chain's slogan below it."""
     assert read("izOSS", "DRESS FOR LESS", "EUREKA, CA", "Phone:707-555-1036", "05/03/2018 14:05")[0] == "ROSS"
+
+
+def test_a_slogan_is_its_own_chains() -> None:
+    """A slogan that is spelled right gives its chain away, also where it is like another chain's."""
+    assert read("Mein Drogeriemarkt", "05.03.2018 14:05 Kasse 02")[0] == "ROSSMANN"
+
+
+def test_thanks_are_no_part_of_an_address() -> None:
+    """An address ends where the greeting begins."""
+    assert read("Golden Lotus Grill", "21 PARKFIELD STREET", "THANK YOU", "03/05/2018 2:05 PM")[1] == "21 PARKFIELD STREET"
