@@ -16,6 +16,7 @@ from extractor.readers.ocr.descriptions import QUANTITY, WEIGHT, describe, lette
 from extractor.readers.ocr.loose import loose_price
 from extractor.readers.ocr.rows import GAP, Entry, Row, Rows
 from extractor.readers.ocr.slots import FoundItem, Money, Slot, make_slot, unsigned
+from extractor.readers.ocr.sums import SUMMED
 
 _ENDS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.CASH, Role.CHANGE})
 _NEVER: Final = frozenset({Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.GRAND})
@@ -88,7 +89,8 @@ class _Search:
         """The items above one row, chosen to add up to a known sum, or to one that is printed right below them."""
         below = self.rows.rows[end : end + _SUM_REACH]
         targets = dict(self.derived) | {entry.value: _PRINTED_COST for row in below for entry in row.entries if _is_sum(entry)}
-        targets |= {entry.value: 0.0 for entry in self.known}
+        labelled = {entry.value for entry in self.rows.entries if entry.roles & SUMMED}
+        targets |= {entry.value: 0.0 for entry in self.known if entry.value in labelled}  # else an item may be taken for the total
         region = self._without_charges(_region(self.rows, self.first, end))
         return choose_items(_collect(region, self.rows.mark, targets), targets)
 

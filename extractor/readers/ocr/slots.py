@@ -104,7 +104,7 @@ def _labelled(item: FoundItem, mark: DecimalMark | None) -> Slot | None:
         return Slot(None, ((item, _IN_SUMS if roles & _SUMS else _IN_NEVER),), is_doubtful=True)
     if Role.DISCOUNT in roles and value > 0:
         given_back = with_price(item, f"-{item.total.printed.text}", mark)
-        return Slot(given_back, ((item, _SIGN), (None, _SIGN)), is_doubtful=True)
+        return Slot(item, ((given_back, _SIGN), (None, _SIGN)), is_doubtful=True)
     if roles & _DOUBTFUL and not roles & {Role.DISCOUNT, Role.DEPOSIT}:
         return Slot(None, ((item, _IN_DOUBTFUL),), is_doubtful=True)
     return None

@@ -231,6 +231,18 @@ def test_fuel_is_called_by_its_grade() -> None:
     assert brief(found) == [("E-85", "35.81"), ("Debit fee", "0.35")]
 
 
+def test_an_item_is_no_sum_of_the_items() -> None:
+    """Where a receipt is cut off above its total, the dearest item does not stand for all of them."""
+    found = items(priced("TURKEY SANDWICH", "7.79"), priced("AVOCADO", "1.59"), priced("TUNA SANDWICH", "6.59"), "No Mayo")
+    assert [item["total_price"] for item in found] == ["7.79", "1.59", "6.59"]
+
+
+def test_a_word_for_discount_in_a_name_turns_no_sign() -> None:
+    """A price without a minus stays as it is printed where no sum asks for one."""
+    found = items(priced("SENIOR CITIZEN TEA", "0.68"), priced("COUPON BOOK", "3.54"), priced("TOTAL", "99.00"))
+    assert [item["total_price"] for item in found] == ["0.68", "3.54"]
+
+
 def test_numbers_of_dishes_are_no_prices() -> None:
     """`R11` in front of a dish is no amount in rand."""
     found = items(priced("#211 R11 Bo xao", "13,90"), priced("#214 R30 Thit kho", "11,90"), priced("Total", "25,80 Euro"))
