@@ -1,7 +1,7 @@
 """The amounts of a receipt, each with the label that belongs to it and where it stands: what all money fields are found in."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -97,7 +97,7 @@ def read_rows(transcripts: Sequence[Transcript], mark: DecimalMark | None = None
     lines = [(page, line) for page, transcript in enumerate(transcripts) for line in transcript.lines]
     texts = [_text(line) for _, line in lines]
     mark = mark or decimal_mark(texts)
-    found = [_real(text, mark) for text in texts]
+    found = _money(texts, mark)
     labels = [_without(text, amounts) for text, amounts in zip(texts, found, strict=True)]
     rows, count = [], 0
     for index, (page, line) in enumerate(lines):
@@ -133,17 +133,31 @@ def _text(line: Line) -> str:
     return text
 
 
-def _real(text: str, mark: DecimalMark | None) -> tuple[PrintedAmount, ...]:
-    """Only amounts that look like money, where the receipt prints decimals; whole numbers count where it prints none, and as a sum."""
-    amounts = find_amounts(text)
+def _money(texts: Sequence[str], mark: DecimalMark | None) -> list[tuple[PrintedAmount, ...]]:
+    """The amounts of every row.
+
+    Where the receipt prints decimals, only what looks like money; a whole number that is labelled as a sum counts where no other amount is
+    labelled as the total: points and postal codes have such labels, too.
+    """
+    amounts = [find_amounts(text) for text in texts]
     if mark is None:
-        return tuple(amount for amount in amounts if amount.is_money_like or amount.decimals == 0)
-    money = tuple(amount for amount in amounts if amount.is_money_like and not _is_code(amount))
-    if not money and amounts and _ends_with(text, amounts[-1]):
-        roles = roles_of(text[: amounts[-1].start])
-        if roles & {Role.GRAND, Role.TOTAL, Role.SUBTOTAL} and not roles & {Role.COUNT, Role.NOISE, Role.TAX}:
-            return amounts[-1:]
-    return money
+        return [tuple(each for each in row if each.is_money_like or each.decimals == 0) for row in amounts]
+    money = [tuple(each for each in row if each.is_money_like and not _is_code(each)) for row in amounts]
+    if any(row and _is_sum(text[: row[-1].start], {Role.GRAND, Role.TOTAL}) for text, row in zip(texts, money, strict=True)):
+        return money
+    return [row or _whole_sum(text, every) for text, row, every in zip(texts, money, amounts, strict=True)]
+
+
+def _whole_sum(text: str, amounts: tuple[PrintedAmount, ...]) -> tuple[PrintedAmount, ...]:
+    """The last amount, where it ends the row and its label is that of a sum."""
+    sums = {Role.GRAND, Role.TOTAL, Role.SUBTOTAL}
+    is_sum = amounts and _ends_with(text, amounts[-1]) and _is_sum(text[: amounts[-1].start], sums)
+    return amounts[-1:] if is_sum else ()
+
+
+def _is_sum(label: str, sums: Collection[Role]) -> bool:
+    roles = roles_of(label)
+    return bool(roles & set(sums)) and not roles & {Role.COUNT, Role.NOISE, Role.TAX}
 
 
 def _is_code(amount: PrintedAmount) -> bool:

@@ -6,6 +6,8 @@ import pytest
 
 from extractor.readers.ocr.amounts import read_amounts
 from extractor.readers.ocr.descriptions import Description, describe
+from extractor.readers.ocr.items import find_items
+from extractor.readers.ocr.rows import read_rows
 from tests.transcripts import transcript
 from tests.unit.readers.test_amounts import priced
 
@@ -232,9 +234,9 @@ def test_fuel_is_called_by_its_grade() -> None:
 
 
 def test_an_item_is_no_sum_of_the_items() -> None:
-    """Where a receipt is cut off above its total, the dearest item does not stand for all of them."""
-    found = items(priced("TURKEY SANDWICH", "7.79"), priced("AVOCADO", "1.59"), priced("TUNA SANDWICH", "6.59"), "No Mayo")
-    assert [item["total_price"] for item in found] == ["7.79", "1.59", "6.59"]
+    """Where a receipt is cut off above its total, the item that was taken for the total does not stand for all of them."""
+    rows = read_rows([transcript(priced("TURKEY SANDWICH", "7.79"), priced("AVOCADO", "1.59"), priced("TUNA", "6.59"), "No Mayo")])
+    assert [str(item.total.value) for item in find_items(rows, rows.entries[:1])] == ["7.79", "1.59", "6.59"]
 
 
 def test_a_word_for_discount_in_a_name_turns_no_sign() -> None:
