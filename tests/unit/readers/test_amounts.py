@@ -245,6 +245,6 @@ def test_a_code_in_an_address_is_no_currency() -> None:
 
 def test_points_are_no_total_where_one_is_printed() -> None:
     """A balance of points has a label of a sum, and no decimals: beside a labelled total of money it is nothing; alone it may be one."""
-    printed = (priced("GAS", "25.29"), priced("TAX", "0.80"), priced("TOTAL", "$26.09"), priced("New Balance :", "135837"))
+    printed = (priced("GAS", "25.29"), priced("TAX", "0.80"), priced("TOTAL", "$26.09"), "Hew Balance : 135837")
     assert [str(entry.value) for entry in read_rows([transcript(*printed)]).entries] == ["25.29", "0.80", "26.09"]
     assert read_amounts([transcript(priced("TEA", "20.00"), priced("CAKE", "25.00"), priced("TOTAL", "45"))]).values["total"] == "45"
