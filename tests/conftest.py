@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for: things (`settings`, `clock`) and factories for a state."""
 
 import itertools
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,10 @@ from extractor.job import Arrival, Job
 from extractor.service import Archive, open_archive
 from extractor.settings import InboxSettings, Settings, WorkSettings
 from extractor.testing import ManualClock
+
+# A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C; tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 # Two shared cores: the time that one example takes says nothing.
 hypothesis_settings.register_profile("project", deadline=None, derandomize=True, max_examples=60)
