@@ -14,8 +14,8 @@ from extractor.files import storage_errors
 IS_HELD = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK, errno.EWOULDBLOCK})
 """What the systems say of a lock that somebody else holds; anything else, such as a share without locks, is a fault of the volume."""
 
-LOOKS_SECONDS = (0.01, 0.05, 0.2)
-"""Waits between tries to take the lock: together many times longer than a look at it takes."""
+TRIES, TRY_SECONDS = 100, 0.01
+"""How often the lock is tried, and the wait between: a look at it takes a moment, and several may follow each other."""
 
 
 class InstanceLock:
@@ -86,11 +86,11 @@ def _written(descriptor: int) -> str:
 
 def _lock_soon(descriptor: int) -> None:
     """Takes the lock; whoever only looks whether it is held holds it for a moment, and is waited for."""
-    for wait in LOOKS_SECONDS:
+    for _ in range(TRIES):
         try:
             _lock(descriptor)
         except OSError:
-            time.sleep(wait)
+            time.sleep(TRY_SECONDS)
         else:
             return
     _lock(descriptor)
