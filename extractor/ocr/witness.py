@@ -55,7 +55,7 @@ def _blacken(image: Image.Image) -> Image.Image:
 
 LOOKS = (_Look(0, in_parts=False), _Look(1), _Look(1, 1.6, _stretch), _Look(1, 1.3, _blacken))
 MAX_PARTED = 4  # boxes of two rows that are looked at alone on one page: each costs a tenth of a page
-CROP_SIDE_PX = 1600  # a crop is enlarged until it is this long, at most threefold
+CROP_HEIGHT_PX = 110  # what a row and its margins are enlarged to, at most threefold: engines scale rows to 48 pixels
 MAX_ENLARGE = 3.0
 CROP_MARGIN = 0.02  # of the page's width: engines miss text that touches the edge
 
@@ -134,19 +134,19 @@ class Witness:
     def _parted(self, image: Image.Image, found: list[Fragment], look: _Look) -> list[Fragment]:
         """The fragments; those of boxes that hold two rows replaced by what the boxes say when they are looked at alone."""
         for mixed in merged(image, found)[:MAX_PARTED]:
-            parts = [part for part in self._read_crop(image, mixed.box, look) if _overlap(part.box, mixed.box) >= SAME_PLACE]
+            parts = [part for part in self._read_crop(image, mixed.box, look, rows=2) if _overlap(part.box, mixed.box) >= SAME_PLACE]
             if len(to_lines(parts)) > 1:
                 found = [fragment for fragment in found if fragment is not mixed] + parts
         return found
 
-    def _read_crop(self, image: Image.Image, crop: Box, look: _Look) -> list[Fragment]:
+    def _read_crop(self, image: Image.Image, crop: Box, look: _Look, *, rows: int = 1) -> list[Fragment]:
         margin = CROP_MARGIN * image.width
         left, top = max(0, round(crop.left - margin)), max(0, round(crop.top - margin))
         right, bottom = min(image.width, round(crop.right + margin)), min(image.height, round(crop.bottom + margin))
         if right <= left or bottom <= top:
             return []
         part = image.crop((left, top, right, bottom))
-        enlarge = min(MAX_ENLARGE, max(1.0, CROP_SIDE_PX / max(part.size)))
+        enlarge = min(MAX_ENLARGE, max(1.0, rows * CROP_HEIGHT_PX / part.height))
         return [_moved(fragment, 1.0, left, top) for fragment in self._read(part, replace(look, enlarge=enlarge))]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cache
 
 from extractor.readers.ocr.header_rows import HeaderRow, squash
 from extractor.readers.ocr.words import lists
@@ -41,8 +42,7 @@ def _marks(row: HeaderRow, below: HeaderRow | None) -> list[BrandMark]:
         return []
     both = row.squashed + (below.squashed if below is not None and len(below.squashed) < 3 * _SLOGAN else "")
     spelled, misread = [], []
-    for name, aliases in lists("brands").items():
-        own = squash(name)
+    for name, own, aliases in _chains():
         is_alias = any(alias in row.squashed or both == alias for alias in aliases)
         is_name = row.squashed == own or (own in row.squashed and row.letters < _MUCH * len(own) and (len(own) >= _LONG or is_alias))
         if is_name or is_alias:
@@ -52,15 +52,26 @@ def _marks(row: HeaderRow, below: HeaderRow | None) -> list[BrandMark]:
     return spelled or misread
 
 
+@cache
+def _chains() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """Each chain's name, its letters alone, and what else gives it away."""
+    return tuple((name, squash(name), tuple(aliases)) for name, aliases in lists("brands").items())
+
+
 def _is_misread(own: str, squashed: str) -> bool:
     """Whether a row is a chain's name with a letter misread."""
     if len(own) < _NAME or abs(len(own) - len(squashed)) > 1:
         return False
-    return SequenceMatcher(None, own, squashed, autojunk=False).ratio() >= _SAME
+    return _is_alike(own, squashed, _SAME)
 
 
 def _is_slogan(alias: str, squashed: str) -> bool:
     """Whether a row is a slogan with a few letters misread."""
     if len(alias) < _SLOGAN or abs(len(alias) - len(squashed)) > 2:
         return False
-    return SequenceMatcher(None, alias, squashed, autojunk=False).ratio() >= _SIMILAR
+    return _is_alike(alias, squashed, _SIMILAR)
+
+
+def _is_alike(one: str, other: str, least: float) -> bool:
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    return matcher.quick_ratio() >= least and matcher.ratio() >= least  # the first is an upper bound of the second
