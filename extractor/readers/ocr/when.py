@@ -18,6 +18,9 @@ from extractor.readers.ocr.words import patterns
 
 WEIGHTS: Final = "when.json"
 
+GUESSED = 0.75
+"""Confidence at most of a date whose letters were taken for digits: below what a second look can back, since both may see the letter."""
+
 
 @dataclass(frozen=True)
 class _Row:
@@ -54,9 +57,16 @@ def read_when(transcripts: Sequence[Transcript]) -> Part:
     for name, found in find_when(transcripts).items():
         moment = found.moment
         confidence = logistic(weights(WEIGHTS)[name], found.facts)
+        if _has_guessed_digits(moment.printed):
+            confidence = min(confidence, GUESSED)
         values[name] = moment.printed.text
         evidence[name] = evidence_of(moment.row.line, moment.printed.start, moment.printed.end, page=moment.row.page, confidence=confidence)
     return Part(values, evidence)
+
+
+def _has_guessed_digits(printed: PrintedDate | PrintedTime) -> bool:
+    """Whether letters of a numeric date were taken for digits: the o of 201o may be a zero or a six. In front, a letter names an era."""
+    return isinstance(printed, PrintedDate) and not printed.is_named and bool(re.search(r"(?<=.)[A-Za-z]", printed.text))
 
 
 @dataclass(frozen=True)

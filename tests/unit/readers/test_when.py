@@ -3,6 +3,7 @@
 import pytest
 
 from extractor.readers.ocr.when import read_when
+from extractor.trust import TRUST
 from tests.transcripts import transcript
 
 HEAD = ("CORNER CAFE", "12 MAIN STREET", "TEL: 03-5555 1234")
@@ -23,6 +24,16 @@ def test_a_date_and_its_time_are_read_with_evidence() -> None:
     assert seen.box is not None
     assert seen.confidence is not None
     assert 0 < seen.confidence <= 1
+
+
+def test_a_digit_that_was_read_as_a_letter_keeps_a_date_from_being_believed() -> None:
+    """The o of 201o may be a zero or a six: another look that sees the same letter proves nothing."""
+    confidences = []
+    for year in ("2010", "201o"):
+        seen = read_when([transcript(*HEAD, f"Date: 25/12/{year} 20:13", "Total 12.00")]).evidence["transaction_date"]
+        confidences.append(seen.confidence or 0.0)
+    clean, guessed = confidences
+    assert guessed < TRUST["transaction_date"].backed < clean
 
 
 def test_nothing_is_read_where_nothing_is_printed() -> None:
