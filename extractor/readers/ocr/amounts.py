@@ -16,7 +16,7 @@ from extractor.readers.ocr.fuel import find_fuel, with_grade
 from extractor.readers.ocr.items import find_items
 from extractor.readers.ocr.part import Part
 from extractor.readers.ocr.payments import Payments, find_payments
-from extractor.readers.ocr.repair import is_contested, repair_items, repair_subtotal
+from extractor.readers.ocr.repair import is_contested, is_unread, repair_items, repair_subtotal
 from extractor.readers.ocr.rows import Entry, Rows, read_rows
 from extractor.readers.ocr.slots import FoundItem
 from extractor.readers.ocr.sums import Sums
@@ -70,7 +70,8 @@ def _read_money(rows: Rows) -> _Money:
     sums = Sums(rows)
     choices = choose_total(rows, sums)
     total = choices[0].candidate.best if choices else None
-    confidence = min(choices[0].confidence, IN_DOUBT if is_contested(choices, rows.mark) else 1.0) if choices else 0.0
+    is_in_doubt = bool(choices) and (is_contested(choices, rows.mark) or is_unread(choices[0], rows))
+    confidence = min(choices[0].confidence, IN_DOUBT if is_in_doubt else 1.0) if choices else 0.0
     value = total.value if total is not None else None
     taxes = find_taxes(rows, sums, value)
     charges = find_charges(rows, sums, total, taxes)

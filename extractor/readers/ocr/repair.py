@@ -7,7 +7,7 @@ from typing import Final
 
 from extractor.printed.amounts import DecimalMark, find_amounts
 from extractor.printed.keywords import Role
-from extractor.readers.ocr.rows import Entry
+from extractor.readers.ocr.rows import Entry, Rows
 from extractor.readers.ocr.slots import FoundItem
 from extractor.readers.ocr.sums import CASH_STEP
 from extractor.readers.ocr.totals import Choice
@@ -48,6 +48,20 @@ def is_contested(choices: Sequence[Choice], mark: DecimalMark | None) -> bool:
         and with_value(rival.candidate.best, value, mark) is not None
         and any(entry.roles & {Role.GRAND, Role.TOTAL} and not entry.roles & _OTHER for entry in rival.candidate.entries)
         for rival in rivals
+    )
+
+
+def is_unread(best: Choice, rows: Rows) -> bool:
+    """True where the likeliest total is not labelled as one, and a row below it is, with digits that give no amount: `TOTAL 40 1`."""
+    if any(entry.roles & {Role.GRAND, Role.TOTAL} for entry in best.candidate.entries):
+        return False
+    return any(
+        row.index > best.candidate.best.row
+        and row.roles & {Role.GRAND, Role.TOTAL}
+        and not row.roles & _OTHER
+        and not row.entries
+        and any(character.isdigit() for character in row.text)
+        for row in rows
     )
 
 

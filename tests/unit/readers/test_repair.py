@@ -107,3 +107,13 @@ def test_a_total_that_is_printed_in_two_look_alike_ways_is_contested(label: str,
     choices = (Choice(by_value["105.00"], 0.55, 0.75), Choice(by_value[printed], probability, 0.5))
     assert is_contested(choices, rows.mark) is contested
     assert TRUST["total"].proven > IN_DOUBT
+
+
+@pytest.mark.parametrize(("last", "believed"), [("40 1", False), ("40.41", True), ("", True)])
+def test_a_total_whose_own_row_cannot_be_read_is_doubted(last: str, believed: bool) -> None:
+    """Items alone prove no total where a row below says TOTAL and its amount is crossed by a pen."""
+    rows = [priced("BREAKFAST BUFFET", "38.00"), priced("FOOD", "38.00"), priced("TAX", "2.41")]
+    rows += [priced("7:53AM TOTAL", last)] if last else []
+    part = read_amounts([transcript(*rows)])
+    doubted = part.values.get("total") == "38.00" and (part.evidence["total"].confidence or 0) <= IN_DOUBT
+    assert doubted is not believed
