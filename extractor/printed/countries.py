@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from extractor.printed.dates import Order
 
-CLUES = ("tax_ids", "taxes", "legal", "places", "streets", "postal", "local_phone", "brands")
+CLUES = ("tax_ids", "taxes", "legal", "places", "streets", "addresses", "postal", "local_phone", "brands")
 """The kinds of patterns that a country's table may have."""
 
 
@@ -48,9 +48,9 @@ class Country:
         domain: The last part of its web and mail addresses; `None` where those say nothing.
         regions: Short names of states or provinces, as addresses print them.
         clues: Patterns by kind (see `CLUES`): `tax_ids` are labels and shapes of tax numbers and fiscal devices; `taxes` names and rates;
-            `legal` forms of companies; `places` towns and regions; `streets` words of addresses; `postal` codes with what stands beside
-            them, searched in text as printed; `local_phone` numbers without the country code; `brands` chains that are
-            at home there. All others are searched in folded text.
+            `legal` forms of companies; `places` towns and regions; `streets` words of addresses; `addresses` towns with their state and
+            postal code, `postal` codes with what stands beside them, both searched in text as printed; `local_phone` numbers without
+            the country code; `brands` chains that are at home there. All others are searched in folded text.
     """
 
     code: str

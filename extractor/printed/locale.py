@@ -86,7 +86,11 @@ class LocaleGuess:
 
 
 # Weights are log-likelihood ratios, rounded: how much likelier the clue is on a receipt of its country than elsewhere.
-_WEIGHTS = {"tax_ids": 5.0, "taxes": 2.0, "legal": 2.5, "places": 3.0, "streets": 1.2, "postal": 3.5, "local_phone": 1.5, "brands": 2.0}
+_WEIGHTS = {
+    "tax_ids": 5.0, "taxes": 2.0, "legal": 2.5, "places": 3.0, "streets": 1.2, "addresses": 2.0, "postal": 3.5, "local_phone": 1.5,
+    "brands": 2.0,
+}  # fmt: skip
+_AS_PRINTED = frozenset({"addresses", "postal"})
 _MORE = 0.4  # share of its weight that a second, different clue of the same kind adds
 _PHONE_CODE, _DOMAIN, _AREA_CODE, _YEAR_SYSTEM, _DOTTED = 4.0, 3.0, 3.0, 4.0, -2.0
 _WORD, _MOST_WORDS, _FOREIGN, _ENGLISH = 0.8, 5, -0.6, 0.5
@@ -229,7 +233,7 @@ class _Text:
 
 def _clues(country: Country, text: _Text) -> Iterable[tuple[float, str]]:
     for kind, clue in country.clues.items():
-        found = clue.found_in(text.raw if kind == "postal" else text.folded)
+        found = clue.found_in(text.raw if kind in _AS_PRINTED else text.folded)
         if found:
             yield _WEIGHTS[kind] * (1 + _MORE * min(2, len(found) - 1)), f"{kind}: {', '.join(sorted(found)[:3])}"
     if country.phone != "1" and any(digits.startswith(country.phone) for digits in text.phone_codes):

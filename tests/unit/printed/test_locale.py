@@ -55,6 +55,13 @@ def test_dishes_tell_indonesia_and_malaysia_by_their_money() -> None:
     assert broken.currency == "MYR"
 
 
+@pytest.mark.parametrize(("country", "town"), [("US", "Fairhaven,OH 44560"), ("CA", "Elmvale, ON L0L 1P0"), ("AU", "Merribee NSW 2594")])
+def test_a_town_with_its_state_and_postal_code_decides(country: str, town: str) -> None:
+    """Towns that no table knows, on a receipt without any mark of a currency."""
+    guess = weigh_locale(["The Willow Grill", "6028 Old Mill Rd", town, "Subtotal 41.95", "Total 45.20", "Thank you"])
+    assert (guess.country, guess.is_currency_decided) == (country, True)
+
+
 def test_words_of_a_card_terminal_lean_towards_canada() -> None:
     """What only Canadian terminals print makes its dollar likelier, and decides nothing alone."""
     guess = weigh_locale(["MEMBER", "COKE ZERO 17.19", "SUBTOTAL 17.19", "TOTAL 19.42", "01 APPROVED - THANK YOU 027", "Retain this copy"])
