@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.overhead import rich_record
+from extractor.archive import Archive, open_archive
 from extractor.job import Arrival, JobState
 from extractor.ledger import Ledger
 from extractor.outbox import record_json
-from extractor.service import Archive, open_archive
 from extractor.settings import InboxSettings, Settings
 from extractor.source import Source, new_receipt_id
 from extractor.testing import ManualClock

@@ -31,10 +31,11 @@ from PIL import Image
 
 from bench.filled import settings_in
 from bench.overhead import rich_record
+from extractor.archive import Archive, open_archive
 from extractor.errors import ExtractorError, ReaderUnavailable
 from extractor.inbox import Check
 from extractor.job import JobState
-from extractor.service import Archive, build, open_archive
+from extractor.running.build import build
 from extractor.settings import InboxSettings, Settings, WorkSettings
 from extractor.source import Source
 from extractor.verify import Verifier
@@ -104,7 +105,7 @@ def work_off(
     """
     archive = open_archive(settings)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.overhead", "extractor.service"])
+    context.set_forkserver_preload(["bench.overhead", "extractor.running.service"])
     is_up = context.Event()
     service = context.Process(target=serve, args=(settings, is_up, check))
     service.start()

@@ -18,7 +18,7 @@ from pathlib import Path
 from unittest import mock
 
 from extractor.errors import ExtractorError
-from extractor.service import build
+from extractor.running.build import build
 from extractor.settings import InboxSettings, Settings, WorkSettings
 from extractor.source import Source
 from extractor.testing import make_record
@@ -75,8 +75,8 @@ def run(folder: Path, receipts: int, size_bytes: int) -> tuple[list[float], floa
             (settings.inbox_dir / f"{number}.jpg").write_bytes(os.urandom(size_bytes))
         reading.passed = reading.processor = 0.0
         with (whole := Stopwatch()):
-            service._scan()  # noqa: SLF001 -- the very step that the service's thread repeats
-            service._worker.run_once(threading.Event())  # noqa: SLF001 -- as above
+            service.watch.scan()
+            service.worker.run_once(threading.Event())
         times.append((whole.passed - reading.passed) * 1000 / batch)
         processor += whole.processor - reading.processor
     assert len(list(service.archive.store.list())) == len(times) * batch  # noqa: S101 -- nothing is measured that was not done

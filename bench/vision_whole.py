@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 
 from bench.vision_parts import AGAIN, BATCH, TOKENS, Row, checkpoint, clock, engine_of, receipt_image
+from extractor.archive import prepare
 from extractor.job import JobState
 from extractor.questions import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Said
 from extractor.readers.vision.loading import GIB, Loaded, load
 from extractor.readers.vision.options import VisionOptions
-from extractor.service import build, prepare
+from extractor.running.build import build
 from extractor.settings import InboxSettings, ReaderSettings, Settings, VisionSettings, WorkSettings
 
 CAP_BYTES = 10 * GIB

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from extractor.children.isolation import IsolatedReading
 from extractor.errors import ExtractorError, InputError
 from extractor.files import digest, printable
-from extractor.isolation import IsolatedReading
 from extractor.settings import Settings, load_settings
 from extractor.source import Extract, Source, new_receipt_id
 from schemas.record import Record

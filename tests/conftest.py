@@ -11,9 +11,9 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from PIL import Image, ImageDraw
 
+from extractor.archive import Archive, open_archive
 from extractor.files import digest
 from extractor.job import Arrival, Job
-from extractor.service import Archive, open_archive
 from extractor.settings import InboxSettings, Settings, WorkSettings
 from extractor.testing import ManualClock
 

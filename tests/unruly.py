@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from extractor.children.isolation import Checking, IsolatedReading, Loaded
 from extractor.errors import ConfigError, ExtractorError, InputError
-from extractor.isolation import Checking, IsolatedReading, Loaded
 from extractor.pages import PageLimits
 from extractor.source import Source
 from extractor.testing import make_record, make_source

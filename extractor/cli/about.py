@@ -19,7 +19,7 @@ class ReportFormat(StrEnum):
 
 def init(context: typer.Context) -> None:
     """Make the folders, the database and a settings file that explains every setting. Changes nothing that is there."""
-    from extractor.service import prepare
+    from extractor.archive import prepare
     from extractor.settings import load_settings, make_settings_file, settings_file
 
     path = settings_file(context.obj.config)

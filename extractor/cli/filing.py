@@ -12,9 +12,9 @@ from extractor.cli.text import safe, tell
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from extractor.archive import Archive
     from extractor.cli.formats import Row
     from extractor.errors import ExtractorError
-    from extractor.service import Archive
     from extractor.settings import Settings
 
 FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Images or PDFs.", show_default=False)]
@@ -30,8 +30,8 @@ def watch(
     """Take what is dropped into the inbox, read it and file it, until stopped with Ctrl-C or SIGTERM; SIGHUP reads the settings anew."""
     from extractor.cli.live import live
     from extractor.log import configure
-    from extractor.notify import Notifier
-    from extractor.service import build
+    from extractor.running.build import build
+    from extractor.running.notify import Notifier
 
     def load() -> "Settings":
         settings: Settings = context.obj.settings(inbox={"poll": True} if poll else None, reader={"name": reader} if reader else None)
@@ -49,7 +49,7 @@ def watch(
                     service.run_once()
                 typer.echo(_summary(before, _counts(service.archive), settings), err=True)
             else:
-                from extractor.daemon import Daemon
+                from extractor.running.daemon import Daemon
 
                 typer.echo(f"Watching {safe(settings.inbox_dir)}. Results go to {safe(settings.outbox_dir)}. Stop with Ctrl-C.", err=True)
                 # Whoever closes the terminal of a service means to end it; without a terminal, SIGHUP asks to read the settings anew.

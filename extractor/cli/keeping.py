@@ -53,8 +53,8 @@ def restore(
 ) -> None:
     """Put back the database from a backup, and those files of the outbox that are in it and missing. Replaces nothing."""
     from extractor.backup import restore as put_back
-    from extractor.instance import InstanceLock
     from extractor.outbox import Outbox
+    from extractor.running.instance import InstanceLock
 
     settings = context.obj.settings()
     outbox = Outbox(settings.outbox_dir, settings.inbox_dir)

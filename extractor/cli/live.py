@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from extractor.cli.tables import Bar
 from extractor.errors import StorageError
-from extractor.service import Service
+from extractor.running.service import Service
 
 SECONDS = 1.0
 """Between two looks; the bar is drawn as often, and not more: an idle service stays idle."""

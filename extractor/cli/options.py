@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from extractor.service import Archive
+    from extractor.archive import Archive
     from extractor.settings import Settings
 
 
@@ -49,7 +49,7 @@ class Invocation:
         settings = self.settings()
         if not settings.database.is_file():
             raise ConfigError(f"{settings.database} is not there. Make it with: receipts init")
-        from extractor.service import open_archive  # noqa: PLC0415  # as above
+        from extractor.archive import open_archive  # noqa: PLC0415  # as above
 
         archive = open_archive(settings)
         try:

@@ -11,8 +11,8 @@ import typer
 from extractor.cli.options import Format, FormatOption
 
 if TYPE_CHECKING:
+    from extractor.archive import Archive
     from extractor.cli.formats import Row
-    from extractor.service import Archive
     from schemas.record import Record
 
 

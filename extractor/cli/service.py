@@ -9,8 +9,8 @@ import typer
 from extractor.cli.text import safe
 
 if TYPE_CHECKING:
-    from extractor.manager import Manager
-    from extractor.unit import Program
+    from extractor.running.manager import Manager
+    from extractor.running.unit import Program
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Let systemd (Linux) or launchd (macOS) run the service for this user.")
 
@@ -33,8 +33,8 @@ def install(context: typer.Context) -> None:
     """Write the unit for this settings file, so that the service starts with the session or the machine. Prints what was written."""
     import os
 
-    from extractor.manager import find_manager
-    from extractor.service import prepare
+    from extractor.archive import prepare
+    from extractor.running.manager import find_manager
     from extractor.settings import CONFIG_VARIABLE, PREFIX
 
     program = _program(context)
@@ -98,7 +98,7 @@ def uninstall(context: typer.Context) -> None:
 
 def _named(context: typer.Context) -> tuple["Manager", str]:
     """The manager, and the unit's name: a broken settings file keeps nobody from stopping a service."""
-    from extractor.manager import find_manager
+    from extractor.running.manager import find_manager
 
     return find_manager(), context.obj.unit
 
@@ -106,8 +106,8 @@ def _named(context: typer.Context) -> tuple["Manager", str]:
 def _program(context: typer.Context) -> "Program":
     """What is to be run: this interpreter, with the settings file that counts here."""
     from extractor.errors import ConfigError
+    from extractor.running.unit import Program
     from extractor.settings import settings_file
-    from extractor.unit import Program
 
     path = settings_file(context.obj.config).absolute()
     if not path.is_file():

@@ -11,7 +11,7 @@ from extractor.cli.about import ReportFormat
 
 if TYPE_CHECKING:
     from extractor.job import Job
-    from extractor.status import Status
+    from extractor.running.status import Status
 
 WATCH_SECONDS = 2.0
 
@@ -27,7 +27,7 @@ def status(
 
     from extractor.cli.tables import status_page, stdout
     from extractor.clock import SystemClock
-    from extractor.status import look
+    from extractor.running.status import look
 
     with context.obj.archive() as archive, suppress(KeyboardInterrupt):
         seen = look(archive, SystemClock())

@@ -17,7 +17,7 @@ from extractor.cli.formats import Row
 from extractor.cli.text import safe
 from extractor.evaluation import CONFIDENCES, Score
 from extractor.job import Job
-from extractor.status import Status
+from extractor.running.status import Status
 from schemas.receipt import Item, Receipt
 from schemas.record import Record, RecordStatus
 

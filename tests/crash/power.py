@@ -13,9 +13,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, event
 
+from extractor.archive import open_archive
 from extractor.db import Database
 from extractor.errors import StorageError
-from extractor.service import build, open_archive
+from extractor.running.build import build
 from extractor.steps import Step
 from extractor.testing import ScriptedExtraction
 from tests.crash.disk import Event, History, Recorder, Tree, as_past

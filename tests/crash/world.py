@@ -13,10 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from extractor.archive import Archive, open_archive
 from extractor.clock import SystemClock
 from extractor.errors import Encrypted, ExtractorError, ReaderUnavailable, StorageError, Unreadable
 from extractor.job import Job, JobState
-from extractor.service import Archive, build, open_archive
+from extractor.running.build import build
 from extractor.settings import InboxSettings, Settings, WorkSettings
 from extractor.source import Source
 from extractor.steps import Step

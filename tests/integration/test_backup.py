@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from extractor.archive import Archive, open_archive
 from extractor.backup import back_up, restore
 from extractor.errors import ConfigError, InputError, StorageError
 from extractor.outbox import Outbox
-from extractor.service import Archive, build, open_archive
+from extractor.running.build import build
 from extractor.settings import Settings
 from extractor.snapshot import snapshot
 from extractor.testing import ScriptedExtraction

@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from extractor.daemon import Daemon
 from extractor.errors import ConfigError, StorageError
-from extractor.instance import InstanceLock
 from extractor.job import JobState
-from extractor.monitor import Monitor
-from extractor.notify import Notifier
-from extractor.service import Service, build
+from extractor.running.build import build
+from extractor.running.daemon import Daemon
+from extractor.running.instance import InstanceLock
+from extractor.running.monitor import Monitor
+from extractor.running.notify import Notifier
+from extractor.running.service import Service
 from extractor.settings import InboxSettings, LogSettings, MetricsSettings, Settings, WorkSettings
 from extractor.source import Source
 from extractor.testing import ScriptedExtraction, make_record
@@ -45,7 +46,7 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture(autouse=True)
 def _logging_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """A change of settings sets up the log anew; pytest's own handlers must stay."""
-    monkeypatch.setattr("extractor.daemon.configure", lambda _: None)
+    monkeypatch.setattr("extractor.running.daemon.configure", lambda _: None)
 
 
 @contextmanager

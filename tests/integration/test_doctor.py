@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
+from extractor.archive import prepare
 from extractor.doctor import Finding, Level, examine
-from extractor.service import prepare
 from extractor.settings import Settings
 
 

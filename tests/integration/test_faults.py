@@ -16,18 +16,20 @@ import pytest
 from watchdog.observers import Observer
 
 from extractor import events
+from extractor.archive import Archive, open_archive, prepare
 from extractor.db import Database
 from extractor.errors import ConfigError, DatabaseDamaged, StorageError, Unreadable
 from extractor.events import FolderEvents
 from extractor.files import rename_to_free
 from extractor.inbox import Inbox
-from extractor.instance import InstanceLock
 from extractor.job import Arrival, Job, JobState
 from extractor.ledger import Ledger
-from extractor.service import Archive, Service, build, open_archive, prepare
+from extractor.running.build import build
+from extractor.running.instance import InstanceLock
+from extractor.running.service import Service
+from extractor.running.supervisor import Crew, Supervisor
 from extractor.settings import InboxSettings, Settings, WorkSettings
 from extractor.source import Source
-from extractor.supervisor import Crew, Supervisor
 from extractor.testing import ManualClock, ScriptedExtraction
 
 DEADLINE_SECONDS = 30.0
@@ -419,9 +421,9 @@ def test_a_clock_that_jumps_does_not_settle_a_file(settings: Settings, clock: Ma
     put(settings, "lunch.png")
     for days in (10, -20):
         clock.set_by(days * DAY)
-        assert service._scan() == 0
+        assert service.watch.scan() == 0
     clock.advance(5)
-    assert service._scan() == 1
+    assert service.watch.scan() == 1
 
 
 # Events and threads

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from extractor.archive import Archive
 from extractor.cli.tables import job_table, record_page, record_table
 from extractor.files import printable
 from extractor.job import JobState
 from extractor.log import TextFormatter
-from extractor.service import Archive, build
+from extractor.running.build import build
 from extractor.settings import LimitSettings, Settings
 from extractor.source import Source
 from extractor.testing import ScriptedExtraction, make_record

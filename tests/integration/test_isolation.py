@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
+from extractor.archive import Archive
+from extractor.children.isolation import IsolatedCheck, IsolatedReading
 from extractor.errors import ConfigError, Deadly, ExtractorError, InputError, ReaderDown, ReaderUnavailable, Stopped
-from extractor.isolation import IsolatedCheck, IsolatedReading
 from extractor.job import Job, JobState
 from extractor.pipeline import Pipeline
-from extractor.service import Archive, build
+from extractor.running.build import build
 from extractor.settings import Settings
 from extractor.source import Source
 from extractor.testing import ManualClock, ScriptedExtraction, make_source

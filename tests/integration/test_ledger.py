@@ -16,12 +16,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
+from extractor.archive import Archive
 from extractor.clock import SystemClock
 from extractor.db import Database
 from extractor.errors import BadAnswer, Encrypted, ReaderUnavailable, StorageError
 from extractor.job import Arrival, Job, JobState, Refused
 from extractor.ledger import SUSPECTS_TURN, LeaseLost, Ledger
-from extractor.service import Archive
 from extractor.settings import WorkSettings
 from extractor.testing import ManualClock
 

@@ -14,7 +14,7 @@ import sys, time
 from pathlib import Path
 from extractor.cli.live import live
 from extractor.log import configure
-from extractor.service import build
+from extractor.running.build import build
 from extractor.settings import InboxSettings, LogSettings, Settings
 from extractor.testing import ScriptedExtraction
 

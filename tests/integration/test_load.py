@@ -6,8 +6,8 @@ import pytest
 
 from bench.filled import fill
 from bench.load import QUESTIONS, at_once, held_now_and_then, in_pieces, problems, work_off
+from extractor.archive import open_archive
 from extractor.pages import PageLimits, check_complete
-from extractor.service import open_archive
 from extractor.settings import InboxSettings, Settings, WorkSettings
 from extractor.verify import Verifier
 

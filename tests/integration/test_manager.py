@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from extractor.errors import ConfigError
-from extractor.manager import Commands, Launchd, Systemd, find_manager
+from extractor.running.manager import Commands, Launchd, Systemd, find_manager
+from extractor.running.unit import Program
 from extractor.settings import Settings
-from extractor.unit import Program
 
 
 class Told(Commands):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from extractor import notify
-from extractor.notify import LONGEST_STATUS, Notifier
+from extractor.running import notify
+from extractor.running.notify import LONGEST_STATUS, Notifier
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from extractor.archive import Archive
 from extractor.errors import StorageError, Unreadable
 from extractor.files import copy_hashed, digest, move, write_whole
 from extractor.job import Job
 from extractor.outbox import Outbox
-from extractor.service import Archive
 from extractor.source import Source
 from extractor.testing import make_record
 from schemas.record import Record

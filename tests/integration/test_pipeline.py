@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from extractor.archive import Archive
 from extractor.db import Database
 from extractor.errors import Encrypted, ExtractorError, ReaderRefused, ReaderUnavailable, StorageError
 from extractor.files import digest
@@ -17,7 +18,6 @@ from extractor.job import Arrival, Job, JobState, Refused
 from extractor.ledger import Ledger
 from extractor.outbox import Outbox
 from extractor.pipeline import Pipeline
-from extractor.service import Archive
 from extractor.settings import WorkSettings
 from extractor.source import Source
 from extractor.store import Store

@@ -14,8 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from extractor import log
 from extractor.errors import BadAnswer, ReaderUnavailable
 from extractor.job import JobState
-from extractor.monitor import Monitor
-from extractor.service import Service, build
+from extractor.running.build import build
+from extractor.running.monitor import Monitor
+from extractor.running.service import Service
 from extractor.settings import LogSettings, MetricsSettings, Settings
 from extractor.source import Source
 from extractor.testing import ScriptedExtraction, make_record

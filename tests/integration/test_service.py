@@ -14,13 +14,16 @@ from pathlib import Path
 import pytest
 from watchdog.observers.api import BaseObserver
 
-from extractor import events, supervisor
+from extractor import events
+from extractor.archive import open_archive, prepare
+from extractor.children.isolation import IsolatedReading, load_extraction
 from extractor.errors import ConfigError, StorageError, Unreadable
 from extractor.events import FolderEvents
-from extractor.instance import InstanceLock
-from extractor.isolation import IsolatedReading, load_extraction
 from extractor.job import JobState
-from extractor.service import Service, build, open_archive, prepare
+from extractor.running import supervisor
+from extractor.running.build import build
+from extractor.running.instance import InstanceLock
+from extractor.running.service import Service
 from extractor.settings import InboxSettings, Settings
 from extractor.source import Source
 from extractor.testing import ScriptedExtraction
@@ -145,7 +148,7 @@ def test_a_second_service_on_one_database_is_refused(settings: Settings) -> None
 def test_the_lock_dies_with_its_holder(settings: Settings) -> None:
     """A service that was killed does not keep the next one from starting."""
     prepare(settings)
-    imports = "import sys, time; from pathlib import Path; from extractor.instance import InstanceLock"
+    imports = "import sys, time; from pathlib import Path; from extractor.running.instance import InstanceLock"
     script = f"{imports}\nwith InstanceLock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     holder = subprocess.Popen([sys.executable, "-c", script, str(settings.database)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
@@ -200,7 +203,7 @@ def test_signals_stop_the_service_cleanly(settings: Settings, draw: Callable[...
 def test_a_broken_thread_ends_the_service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that no longer watches does not look alive: its error reaches the caller."""
     built = build(settings, extract=ScriptedExtraction())
-    monkeypatch.setattr(built, "_scan", lambda: 1 // 0)
+    monkeypatch.setattr(built.watch, "scan", lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         built.run()
 
@@ -232,7 +235,7 @@ def test_states_are_recovered_at_start(settings: Settings, draw: Callable[..., P
     """What a dead process was reading is read again at once, without waiting for its lease."""
     draw(settings.inbox_dir / "a.png")
     first = build(settings, extract=ScriptedExtraction())
-    first._scan()
+    first.watch.scan()
     assert len(first.archive.ledger.claim("dead", 1)) == 1
     (settings.outbox_dir / ".work" / "left-behind").mkdir(parents=True)
     second = build(settings, extract=ScriptedExtraction())

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from extractor.archive import Archive, prepare
 from extractor.cli.tables import status_page
 from extractor.errors import ConfigError, Unreadable
-from extractor.instance import InstanceLock, holder
 from extractor.job import Job, JobState
-from extractor.service import Archive, prepare
+from extractor.running.instance import InstanceLock, holder
+from extractor.running.status import FAILURES, Status, look
 from extractor.settings import Settings
-from extractor.status import FAILURES, Status, look
 from extractor.testing import ManualClock, make_record, make_source
 from schemas.record import RecordStatus
 

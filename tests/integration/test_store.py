@@ -21,9 +21,9 @@ from sqlalchemy.exc import IntegrityError
 
 import extractor
 from extractor import db
+from extractor.archive import Archive
 from extractor.db import Database
 from extractor.errors import ConfigError, StorageError
-from extractor.service import Archive
 from extractor.store import Store
 from extractor.tables import Base
 from extractor.testing import make_record, make_source

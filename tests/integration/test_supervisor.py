@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from extractor.supervisor import Crew, Supervisor
+from extractor.running.supervisor import Crew, Supervisor
 
 DEADLINE_SECONDS = 20.0
 

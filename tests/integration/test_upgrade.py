@@ -15,10 +15,11 @@ from alembic.script import ScriptDirectory
 
 import extractor
 from extractor import db
+from extractor.archive import open_archive
 from extractor.db import Database
 from extractor.errors import StorageError
 from extractor.job import JobState
-from extractor.service import build, open_archive
+from extractor.running.build import build
 from extractor.settings import Settings
 from extractor.testing import ScriptedExtraction
 from tests.schemas import FILES, FOLDER, load

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from extractor.archive import Archive, open_archive
 from extractor.errors import StorageError
 from extractor.job import Job, JobState
-from extractor.service import Archive, build, open_archive
+from extractor.running.build import build
 from extractor.settings import Settings
 from extractor.steps import Step
 from extractor.testing import ScriptedExtraction
@@ -189,8 +190,8 @@ def stopped_at(settings: Settings, drop: Callable[..., Path]) -> Callable[[str],
             drop(name, data)
         service = build(settings, extract=ScriptedExtraction(read), check=lambda _: None, at_step=end)
         with pytest.raises(Enough):  # noqa: PT012 -- one of the two ends
-            service._scan()
-            service._worker.run_once(threading.Event())
+            service.watch.scan()
+            service.worker.run_once(threading.Event())
         return service.archive
 
     return stop
@@ -227,7 +228,7 @@ def test_a_job_that_is_open_again_is_no_finding(filed: Archive, settings: Settin
 
         if filed.retry(["locked.pdf"]):
             with pytest.raises(Enough):
-                build(settings, extract=ScriptedExtraction(read), check=lambda _: None, at_step=end)._worker.run_once(threading.Event())
+                build(settings, extract=ScriptedExtraction(read), check=lambda _: None, at_step=end).worker.run_once(threading.Event())
 
     original(filed, "locked.pdf").with_name("locked.pdf.error.json").unlink()
     assert verify(filed, pause=meanwhile) == []

@@ -14,7 +14,7 @@ from pathlib import Path
 from extractor.db import HEAD
 from extractor.errors import Encrypted, ExtractorError
 from extractor.job import Arrival
-from extractor.service import build
+from extractor.running.build import build
 from extractor.settings import InboxSettings, Settings
 from extractor.source import Source
 from extractor.testing import ManualClock, ScriptedExtraction, make_record
@@ -69,13 +69,13 @@ def make(folder: Path) -> Path:
         path = settings.inbox_dir / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)
-    service._scan()
+    service.watch.scan()
     (settings.inbox_dir / "gone.jpg").unlink()
     (settings.inbox_dir / "link.jpg").symlink_to("nowhere")
     service.run_once()
     clock.advance(3600)
     (settings.inbox_dir / "caf\udce9.jpg").write_bytes(b"waits")
-    service._scan()
+    service.watch.scan()
     ledger.enqueue(Arrival(Path("being read.jpg"), 7, "0" * 64))
     ledger.claim("dead", 1)
     service.archive.close()

@@ -5,8 +5,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from extractor.running.supervisor import STOP_SECONDS
 from extractor.settings import describe_settings
-from extractor.supervisor import STOP_SECONDS
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")

@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
+from extractor.children.isolation import divide
 from extractor.errors import BadAnswer, ExtractorError, ReaderDown, Unreadable
-from extractor.isolation import divide
 
 
 @pytest.mark.parametrize(

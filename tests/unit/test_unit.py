@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from extractor.errors import ConfigError
+from extractor.running.unit import FIRST_WITH_STEPS, Program, cron_line, launchd_agent, systemd_unit
 from extractor.settings import MetricsSettings, ServiceSettings, Settings
-from extractor.unit import FIRST_WITH_STEPS, Program, cron_line, launchd_agent, systemd_unit
 
 HOSTILE = "my receipts 100%h \"q\" 's' $HOME \\x20 é"
 

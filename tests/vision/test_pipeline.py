@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch", reason="the vision extra is not installed")
 
 from extractor.job import JobState
-from extractor.service import build
+from extractor.running.build import build
 from extractor.settings import ReaderSettings, Settings, VisionSettings
 from schemas.record import RecordStatus
 

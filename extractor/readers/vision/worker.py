@@ -7,7 +7,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from extractor.child import Child, ChildDied
+from extractor.children.child import Child, ChildDied
 from extractor.errors import ReaderUnavailable
 from extractor.readers.interface import Answer, Document, Question, Reader, ReaderError, Reading
 

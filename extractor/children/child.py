@@ -20,8 +20,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from extractor.children.servant import OUT_OF_MEMORY, Order, Servant
 from extractor.errors import ReaderUnavailable
-from extractor.servant import OUT_OF_MEMORY, Order, Servant
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ STOP_SECONDS = 5.0
 TICK_SECONDS = 0.1
 """How often the parent looks at the clock and at a child's memory while it waits: a child that fills memory takes some 300 MB meanwhile."""
 
-_START = "import sys; sys.path[:] = sys.argv[2:]; from extractor.servant import main; main(int(sys.argv[1]))"
+_START = "import sys; sys.path[:] = sys.argv[2:]; from extractor.children.servant import main; main(int(sys.argv[1]))"
 
 
 class Reason(StrEnum):

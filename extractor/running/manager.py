@@ -11,7 +11,7 @@ from typing import Protocol
 
 from extractor.errors import ConfigError
 from extractor.files import write_whole
-from extractor.unit import Program, cron_line, launchd_agent, systemd_unit
+from extractor.running.unit import Program, cron_line, launchd_agent, systemd_unit
 
 LOG_LINES = "200"
 NO_NAMESPACE = frozenset({"217", "226"})

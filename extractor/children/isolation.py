@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from extractor.children.pool import TRIES, Killer, Pool
+from extractor.children.servant import Servant
 from extractor.errors import ConfigError, Deadly, ExtractorError, InputError, ReaderDown, ReaderUnavailable, Unreadable
 from extractor.files import printable
 from extractor.pages import PageLimits, check_complete
-from extractor.pool import TRIES, Killer, Pool
 from extractor.readers.vision.worker import START_SECONDS as MODEL_SECONDS
-from extractor.servant import Servant
 from extractor.settings import Settings
 from extractor.source import Extract, Source
 from schemas.record import Record

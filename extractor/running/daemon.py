@@ -8,12 +8,12 @@ from extractor.clock import SystemClock
 from extractor.errors import ConfigError, ExtractorError, StorageError
 from extractor.job import JobState
 from extractor.log import configure
-from extractor.monitor import Monitor
-from extractor.notify import Notifier
-from extractor.service import Service
+from extractor.running.monitor import Monitor
+from extractor.running.notify import Notifier
+from extractor.running.service import Service
+from extractor.running.status import count
+from extractor.running.supervisor import Crew
 from extractor.settings import Settings
-from extractor.status import count
-from extractor.supervisor import Crew
 from schemas.record import RecordStatus
 
 logger = logging.getLogger(__name__)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from extractor.archive import Archive
 from extractor.clock import Clock
 from extractor.errors import StorageError
 from extractor.inbox import Inbox
-from extractor.instance import holder
 from extractor.job import Job, JobState
-from extractor.service import Archive
+from extractor.running.instance import holder
 from extractor.settings import Settings
 from schemas.record import RecordStatus
 

@@ -16,9 +16,9 @@ from typing import Any, ClassVar, Self
 
 from extractor.clock import SystemClock
 from extractor.errors import ConfigError, StorageError
-from extractor.service import Service
+from extractor.running.service import Service
+from extractor.running.status import Numbers, count, free_bytes
 from extractor.settings import MetricsSettings
-from extractor.status import Numbers, count, free_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def _numbers(service: Service) -> Numbers | None:
 
 
 def _metrics(service: Service, accept: str) -> tuple[bytes, str]:
-    from extractor.metrics import Snapshot, render  # noqa: PLC0415 -- prometheus_client is only imported where it is asked for
+    from extractor.running.metrics import Snapshot, render  # noqa: PLC0415 -- prometheus_client is only imported where it is asked for
 
     counts, settings = service.telemetry.counts(), service.archive.settings
     reader, model = counts.reader or (settings.reader.name, "")

@@ -13,7 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from extractor.job import JobState
-from extractor.status import Numbers
+from extractor.running.status import Numbers
 from extractor.telemetry import BOUNDS, Counts
 from schemas.record import RecordStatus
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from extractor.child import Child, ChildDied, wait_for
+from extractor.children.child import Child, ChildDied, wait_for
+from extractor.children.servant import Servant
 from extractor.errors import ConfigError, ExtractorError, ReaderDown, ReaderUnavailable, Stopped
-from extractor.servant import Servant
 
 logger = logging.getLogger(__name__)
 
