@@ -185,7 +185,10 @@ _MARK: Final = re.compile(_ANY, re.IGNORECASE)
 _RAND_MARK: Final = re.compile(rf"{_RAND}(?=\s?\d+[.,\s]\d)")
 _BESIDE: Final = 40
 """Characters in front of a mark that may be its amount."""
-_NEXT_TO_AMOUNT: Final = (re.compile(r"\s*+[:=]?\s*+[-−–(*]?\s*+[\d.,]*\d"), re.compile(r"\d[.,\-]*\s?$"))
+_NEXT_TO_AMOUNT: Final = (
+    re.compile(rf"\s*+[:=]?\s*+[-−–(*]?\s*+[\d.,]*\d(?![\d_]|{_LETTER}{{3}})"),  # in `FR1EDENSPLATZ` is no amount
+    re.compile(r"\d[.,\-]*\s?$"),
+)
 
 
 def find_marks(text: str) -> tuple[CurrencyMark, ...]:

@@ -27,7 +27,7 @@ def test_marks_beside_amounts(text: str, mark: str, first: str) -> None:
     assert found.candidates[0] == first
 
 
-@pytest.mark.parametrize("text", ["ALL ITEMS", "9.99 R", "FRESH MILK", "kr", "TOP QUALITY"])
+@pytest.mark.parametrize("text", ["ALL ITEMS", "9.99 R", "FRESH MILK", "kr", "TOP QUALITY", "FR1_DENSPLATZ 12", "FR1EDENSPLATZ 12"])
 def test_words_are_no_marks(text: str) -> None:
     """Letters and codes that are words elsewhere count only beside amounts."""
     assert find_marks(text) == ()

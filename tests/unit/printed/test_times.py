@@ -55,6 +55,7 @@ def test_slips_are_repaired_and_flagged(text: str) -> None:
         "25:99",
         "8:5",
         "24:00",
+        "4H20-035",
         "12/03/2018",
     ],
 )
