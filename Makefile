@@ -1,5 +1,6 @@
 # make run    install into .venv, read a handful of sample receipts, show what came out
-# make test   install into .venv, then lint, types, import layers and all tests
+# make test   install into .venv, then lint, types, import layers and all tests that need no torch
+# make test-vision   install torch for CPUs and what belongs to it into .venv too, then the vision reader's tests on tiny models
 # make crash  kill the service and cut the power, again and again, for MINUTES (5); SEED repeats a round
 # make fuzz   feed made-up bytes to everything that reads what strangers send, SECONDS each (60); TARGETS names some of them
 # make clean  remove what these two made, but no receipts: inbox/, outbox/ and receipts.db stay
@@ -12,7 +13,7 @@ SECONDS ?= 60
 MINUTES ?= 5
 
 .DEFAULT_GOAL := run
-.PHONY: run test crash fuzz clean
+.PHONY: run test test-vision crash fuzz clean
 
 # A stamp a set of packages: made again only when pyproject.toml has changed.
 .venv/for-run: pyproject.toml
@@ -24,6 +25,10 @@ MINUTES ?= 5
 
 .venv/for-test: pyproject.toml .venv/for-run
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[samples,dev]'
+	@touch $@
+
+.venv/for-test-vision: pyproject.toml .venv/for-test
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[samples,dev,vision-cpu]'
 	@touch $@
 
 run: .venv/for-run
@@ -44,9 +49,12 @@ test: .venv/for-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -m 'not vision'
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --skip-empty | tail -n 40
+
+test-vision: .venv/for-test-vision
+	$(BIN)/python -m pytest -m vision
 
 crash: .venv/for-test
 	nice $(BIN)/python -m tests.crash $(MINUTES) $(SEED)

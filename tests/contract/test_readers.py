@@ -40,7 +40,7 @@ class PaperWitness:
 BLANK = 99
 
 
-@pytest.fixture(params=["ocr", "vision"])
+@pytest.fixture(params=["ocr", pytest.param("vision", marks=pytest.mark.vision)])
 def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
     """Every reader that there is, on a small scale: a witness that sees one receipt, a tiny model with random weights."""
     if request.param == "ocr":

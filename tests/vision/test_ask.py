@@ -19,6 +19,8 @@ from tests.vision.conftest import picture
 if TYPE_CHECKING:
     from extractor.readers.vision.mllama import MllamaEngine
 
+pytestmark = pytest.mark.vision
+
 MakeEngine = Callable[..., "MllamaEngine"]
 
 

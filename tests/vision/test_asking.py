@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from extractor.readers.vision.generating import GeneratingEngine
     from extractor.readers.vision.mllama import MllamaEngine
 
+pytestmark = pytest.mark.vision
+
 MakeEngine = Callable[..., "MllamaEngine"]
 
 TOTAL = Question(fields=("currency", "total"), issues=(Issue("total", "missing", "Not found."),))

@@ -7,6 +7,8 @@ torch = pytest.importorskip("torch", reason="the vision extra is not installed")
 from extractor.readers.vision.attention import Runs, attend  # noqa: E402 - not without torch
 from extractor.readers.vision.steps import MAX_RUN, ROW_COUNTS, STEP_TOKENS, graph_size  # noqa: E402 - as above
 
+pytestmark = pytest.mark.vision
+
 ROWS = [(0, 5, 1), (7, 130, 8), (150, 1, 1), (3, 64, 3), (0, 0, 0)]
 """First token, length, and new tokens; rows may lie anywhere and even share tokens, and the last idles."""
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from extractor.readers.vision.mllama import MllamaEngine
     from extractor.readers.vision.steps import RowFeed, Steps
 
+pytestmark = pytest.mark.vision
+
 MakeEngine = Callable[..., "MllamaEngine"]
 
 FIELDS = ("discount_total", "tip", "service_charge", "rounding", "total")

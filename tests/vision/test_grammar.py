@@ -11,6 +11,8 @@ from extractor.readers.vision.grammar import Grammars, Row, masked  # noqa: E402
 if TYPE_CHECKING:
     from extractor.readers.vision.loading import Loaded
 
+pytestmark = pytest.mark.vision
+
 SCHEMA = {"type": "object", "properties": {"a": {"enum": ["b"]}}, "required": ["a"], "additionalProperties": False}
 
 

@@ -35,6 +35,8 @@ LLAMA_11B = {
 UNSLOTH_DOUBLE = """
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+pytestmark = pytest.mark.vision
+
 asked = {}
 
 

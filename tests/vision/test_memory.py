@@ -8,6 +8,8 @@ pytest.importorskip("torch", reason="the vision extra is not installed")
 
 from extractor.readers.vision.memory import Span, Spans
 
+pytestmark = pytest.mark.vision
+
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=60))
 def test_parts_never_overlap_and_all_memory_comes_back(events: list[tuple[bool, int]]) -> None:

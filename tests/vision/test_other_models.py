@@ -19,6 +19,8 @@ from tests.vision.test_reader import receipt
 if TYPE_CHECKING:
     from extractor.readers.vision.generating import GeneratingEngine
 
+pytestmark = pytest.mark.vision
+
 TOTAL = Question(fields=("currency", "total"), issues=(Issue("total", "missing", "Not found."),))
 
 SIZES = [(40, 60), (64, 64), (30, 90)]

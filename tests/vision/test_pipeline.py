@@ -14,6 +14,8 @@ from extractor.running.build import build
 from extractor.settings import ReaderSettings, Settings, VisionSettings
 from schemas.record import RecordStatus
 
+pytestmark = pytest.mark.vision
+
 
 @pytest.fixture(autouse=True)
 def _children_end() -> Iterator[None]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from extractor.readers.vision.mllama import MllamaEngine
     from extractor.readers.vision.steps import Steps
 
+pytestmark = pytest.mark.vision
+
 MakeEngine = Callable[..., "MllamaEngine"]
 
 
