@@ -18,6 +18,8 @@ from extractor.readers.vision.options import VisionOptions  # noqa: E402 - as ab
 if TYPE_CHECKING:
     from extractor.readers.vision.loading import Loaded
 
+pytestmark = pytest.mark.vision
+
 LLAMA_11B = {
     "model_type": "mllama",
     "text_config": {
@@ -34,8 +36,6 @@ LLAMA_11B = {
 
 UNSLOTH_DOUBLE = """
 from transformers import AutoModelForImageTextToText, AutoProcessor
-
-pytestmark = pytest.mark.vision
 
 asked = {}
 
