@@ -1,6 +1,5 @@
 """The images of a batch and what the model keeps of them; images give way to others when memory is short, and come back when needed."""
 
-import logging
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from concurrent.futures import Executor, Future
@@ -9,12 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from PIL import Image
 
-from extractor.errors import ReaderRefused, ReaderUnavailable
+from extractor.errors import ReaderRefused
 from extractor.readers.interface import ReaderError
 from extractor.readers.vision.memory import Pool, Span
+from extractor.readers.vision.shortage import Allowance, is_shortage, out_of_memory
 from extractor.readers.vision.tower import Pixels, Tower
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,10 @@ class Album:
     Args:
         pool: The image pool that the tower writes to.
         hands: Threads that prepare pixels while the GPU works.
-        chunk: Images looked at together at first; halved for good where memory is too short for it.
+        chunk: How many images are looked at together.
     """
 
-    def __init__(self, tower: Tower, pool: Pool, hands: Executor, *, chunk: int) -> None:
+    def __init__(self, tower: Tower, pool: Pool, hands: Executor, *, chunk: Allowance) -> None:
         self._tower, self._pool, self._hands, self._chunk = tower, pool, hands, chunk
         self._images: list[Image.Image] = []
         self._pixels: dict[int, Future[Pixels]] = {}
@@ -62,6 +60,7 @@ class Album:
 
     def clear(self) -> None:
         """Forgets everything and frees its memory."""
+        self._chunk.end_batch()
         for row in list(self._seen):
             self._forget(row)
         self._images.clear()
@@ -112,15 +111,15 @@ class Album:
         left = sorted(taken, key=lambda row: taken[row][0].tiles)
         while left:
             tiles = taken[left[0]][0].tiles
-            rows = [row for row in left[: self._chunk] if taken[row][0].tiles == tiles]
+            rows = [row for row in left[: self._chunk.now] if taken[row][0].tiles == tiles]
             spans = [taken[row][1] for row in rows]
             try:
                 prefixes = self._tower.look([taken[row][0] for row in rows], spans)
-            except torch.cuda.OutOfMemoryError as error:
-                torch.cuda.empty_cache()
+            except RuntimeError as error:
+                if not is_shortage(error):
+                    raise
+                self._chunk.halve(len(rows), error)
                 if len(rows) > 1:
-                    self._chunk = len(rows) // 2
-                    log.warning("vision_chunk_halved", extra={"images": self._chunk})
                     continue
                 self._pool.spans.give(spans[0])
                 shown.failed[rows[0]] = out_of_memory(error)
@@ -132,11 +131,3 @@ class Album:
 
     def _forget(self, row: int) -> None:
         self._pool.spans.give(self._seen.pop(row).keys)
-
-
-def out_of_memory(error: Exception) -> ReaderUnavailable:
-    """The error for a receipt that did not fit into GPU memory even alone."""
-    reason = str(error).split(". ", 1)[0]
-    return ReaderUnavailable(
-        f"GPU memory is exhausted ({reason}). Close other programs on the GPU, or set a smaller model or 4-bit precision."
-    )

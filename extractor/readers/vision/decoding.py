@@ -3,18 +3,25 @@
 What a grammar forces is not asked for: it goes into the next step together with the token before it. So does what a row is likely to say
 next: the step shows what the model picks after each guessed token, and as long as it picks what was guessed, one step says several tokens.
 The answer is the one that steps of one token give. While the GPU works on a step the CPU prepares the masks for what is picked after it.
+
+Where GPU memory is too short for a step, nothing has happened to its rows: half as many of them go at a time from then on, taking turns.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 import torch
 
 from extractor.readers.vision.grammar import Grammars, masked
 from extractor.readers.vision.memory import Span
+from extractor.readers.vision.shortage import Allowance, is_shortage, out_of_memory
 from extractor.readers.vision.speaking import Speaker
 from extractor.readers.vision.steps import RowFeed, Steps
+
+Done = TypeVar("Done")
 
 
 @dataclass
@@ -23,7 +30,7 @@ class Seat:
 
     Attributes:
         speaker: The row.
-        logits: (vocabulary) after its question: what it will say first.
+        logits: (vocabulary) after its question: what it will say first; `None` once it has been picked, or where its grammar forces it.
         text: Where its text lies in the text pool.
         image: Where its image lies in the image pool.
         length: Tokens of its question, those before the image included.
@@ -31,7 +38,7 @@ class Seat:
     """
 
     speaker: Speaker
-    logits: torch.Tensor
+    logits: torch.Tensor | None
     text: Span
     image: Span
     length: int
@@ -57,12 +64,14 @@ class Decoder:
     Args:
         ends: Ids of the tokens that end an answer.
         on_cuda: Whether steps run on a GPU.
+    Attributes:
+        allowance: How many rows there are at a time.
     """
 
     def __init__(self, steps: Steps, grammars: Grammars, ends: Collection[int], *, on_cuda: bool) -> None:
         self._steps, self._grammars, self._ends = steps, grammars, frozenset(ends)
-        self.max_rows = steps.max_rows
-        most = max(rows * steps.most(rows) for rows in range(1, self.max_rows + 1)) + self.max_rows
+        self.allowance = Allowance(steps.max_rows, "rows")
+        most = max(rows * steps.most(rows) for rows in range(1, steps.max_rows + 1)) + steps.max_rows
         self._masks = grammars.blank(most, pinned=on_cuda)
         self._picked = torch.zeros(most, dtype=torch.int64, pin_memory=on_cuda)
         self._logprobs = torch.zeros(most, dtype=torch.float32, pin_memory=on_cuda)
@@ -80,29 +89,55 @@ class Decoder:
         """
         live: list[Seat] = []
         while True:
-            live = [seat for seat in live if not seat.speaker.is_done]
-            choices, logits = self._step(live)
-            room = self.max_rows - len(live)
-            entering = admit(room) if room else ()
-            live += entering
-            if not live:
+            turn, later = live[: self.allowance.now], live[self.allowance.now :]
+            fed = [seat.fed for seat in turn]
+            choices, logits = self._in_memory(turn, fed, partial(self._step, turn)) or ([], [])
+            if (room := self.allowance.now - len(live)) > 0:
+                turn += self._entering(admit(room), heard)
+            if not turn:
                 return
-            for seat in entering:
-                heard(seat.speaker, seat.speaker.begin(self._grammars))
-                if seat.is_to_pick:
+            for seat in turn:
+                if seat.logits is not None:
                     choices.append(_Choice(seat))
                     logits.append(seat.logits[None])
-            self._pick(choices, logits)
-            self._listen(choices, heard)
-            yield from (seat.speaker for seat in live if seat.speaker.is_done)
+            if self._in_memory(turn, fed, partial(self._pick, choices, logits)):
+                self._listen(choices, heard)
+            yield from (seat.speaker for seat in turn if seat.speaker.is_done)
+            live = [*later, *(seat for seat in turn if not seat.speaker.is_done)]
 
-    def _step(self, live: Sequence[Seat]) -> tuple[list[_Choice], list[torch.Tensor]]:
+    def _entering(self, seats: Sequence[Seat], heard: Callable[[Speaker, bytes], None]) -> Sequence[Seat]:
+        for seat in seats:
+            heard(seat.speaker, seat.speaker.begin(self._grammars))
+            if not seat.is_to_pick:
+                seat.logits = None  # what comes first is forced
+        return seats
+
+    def _in_memory(self, turn: Sequence[Seat], fed: Sequence[int], work: Callable[[], Done]) -> Done | None:
+        """What the work gives; `None` where memory is too short for it: nothing has happened to the rows, and fewer go at a time.
+
+        Args:
+            fed: Tokens that each row had fed before this turn; rows that entered since have fed none.
+        """
+        try:
+            return work()
+        except RuntimeError as error:
+            if not is_shortage(error):
+                raise
+            for place, seat in enumerate(turn):
+                seat.fed = fed[place] if place < len(fed) else 0
+            self.allowance.halve(len(turn), error)
+            if len(turn) == 1:
+                turn[0].speaker.give_up(out_of_memory(error))
+        return None
+
+    def _step(self, turn: Sequence[Seat]) -> tuple[list[_Choice], list[torch.Tensor]]:
         """Queues a step over what the rows have said since the last one, and may say next; gives logits for each pick, in order."""
-        if not live:
+        speaking = [seat for seat in turn if seat.logits is None]
+        if not speaking:
             return [], []
-        most = self._steps.most(len(live))
+        most = self._most(len(speaking))
         feeds, choices, wanted, fed = list[RowFeed](), list[_Choice](), list[int](), 0
-        for seat in live:
+        for seat in speaking:
             tokens = seat.speaker.tokens[seat.fed : seat.fed + most]
             certain = len(tokens)
             if seat.fed + certain == len(seat.speaker.tokens):
@@ -113,11 +148,15 @@ class Decoder:
             feeds.append(RowFeed(tokens, seat.length + seat.fed, seat.text.start, seat.image.start, seat.image.size))
             fed += len(tokens)
         logits = self._steps.run(feeds, wanted)
-        for seat in live:
+        for seat in speaking:
             seat.fed = min(len(seat.speaker.tokens), seat.fed + most)
         return choices, [logits]
 
-    def _pick(self, choices: Sequence[_Choice], logits: Sequence[torch.Tensor]) -> None:
+    def _most(self, rows: int) -> int:
+        """Tokens that each row may feed; where memory is short for all rows, a share of them feeds no more than that share did."""
+        return self._steps.most(max(rows, rows * self._steps.max_rows // self.allowance.now))
+
+    def _pick(self, choices: Sequence[_Choice], logits: Sequence[torch.Tensor]) -> bool:
         """Chooses tokens on the GPU and brings them to the host."""
         if choices:
             self._grammars.fill([(choice.seat.speaker.grammar, choice.guesses) for choice in choices], self._masks)
@@ -131,9 +170,12 @@ class Decoder:
         if self._event is not None:
             self._event.record()
             self._event.synchronize()
+        return True
 
     def _listen(self, choices: Sequence[_Choice], heard: Callable[[Speaker, bytes], None]) -> None:
         """Tells each row what was picked for it, as far as its guesses were right."""
+        for choice in choices:
+            choice.seat.logits = None
         picks = iter(zip(self._picked.tolist(), self._logprobs.tolist(), strict=True))
         for choice in choices:
             speaker, own = choice.seat.speaker, list(islice(picks, 1 + len(choice.guesses)))

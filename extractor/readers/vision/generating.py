@@ -10,12 +10,12 @@ from PIL import Image
 
 from extractor.errors import ReaderRefused
 from extractor.readers.interface import ReaderError
-from extractor.readers.vision.album import out_of_memory
 from extractor.readers.vision.engine import Ask, OnText, Said, Stream
 from extractor.readers.vision.grammar import Grammars, masked
 from extractor.readers.vision.loading import Loaded
 from extractor.readers.vision.options import VisionOptions
 from extractor.readers.vision.prompting import Prompter
+from extractor.readers.vision.shortage import Allowance, is_shortage, out_of_memory
 from extractor.readers.vision.speaking import Speaker
 
 
@@ -24,7 +24,7 @@ class GeneratingEngine:
 
     def __init__(self, loaded: Loaded, options: VisionOptions) -> None:
         self._loaded = loaded
-        self.max_rows = options.max_rows
+        self.allowance = Allowance(options.max_rows, "rows")
         self.prompter = Prompter(loaded.processor)
         self.grammars = Grammars(loaded.processor.tokenizer, loaded.ends)
 
@@ -45,20 +45,22 @@ class GeneratingSight:
 
     def close(self) -> None:
         self._images.clear()
+        self._engine.allowance.end_batch()
 
     def ask(self, asks: Mapping[int, Ask], on_text: OnText | None = None) -> Mapping[int, Said | ReaderError]:
         answers: dict[int, Said | ReaderError] = {}
-        left, most = list(asks), self._engine.max_rows
+        left, allowance, most = list(asks), self._engine.allowance, len(asks)
         while left:
-            rows = left[:most]
+            rows = left[: min(most, allowance.now)]
+            guide = _Guide(self._engine.grammars, {row: asks[row] for row in rows}, self._loaded.ends, on_text)
             try:
-                answers |= self._answers({row: asks[row] for row in rows}, on_text)
-            except torch.cuda.OutOfMemoryError as error:
-                torch.cuda.empty_cache()
-                if len(rows) > 1:
-                    most = len(rows) // 2
-                    continue
-                answers[rows[0]] = out_of_memory(error)
+                self._generate(guide, [asks[row] for row in rows], [self._images[row] for row in rows])
+            except RuntimeError as error:
+                if not is_shortage(error):
+                    raise
+                allowance.halve(len(rows), error)
+                answers |= {rows[0]: out_of_memory(error)} if len(rows) == 1 else {}
+                answers |= guide.finished()
             except (ValueError, OSError, ArithmeticError) as error:
                 if len(rows) > 1:  # one bad image must not spoil its neighbours: find it by halves
                     most = len(rows) // 2
@@ -66,30 +68,30 @@ class GeneratingSight:
                 answers[rows[0]] = ReaderRefused(
                     f"The vision model cannot take this image ({error}). Scan or photograph the receipt again."
                 )
-            left = left[len(rows) :]
+            else:
+                answers |= guide.answers()
+            left = [row for row in left if row not in answers]
         return answers
 
-    def _answers(self, asks: Mapping[int, Ask], on_text: OnText | None) -> dict[int, Said | ReaderError]:
+    def _generate(self, guide: "_Guide", asks: Sequence[Ask], images: Sequence[Image.Image]) -> None:
         engine, model = self._engine, self._loaded.model
         inputs = self._loaded.processor(
-            text=[engine.prompter.text(ask.turns) for ask in asks.values()],
-            images=[[self._images[row]] for row in asks],
+            text=[engine.prompter.text(ask.turns) for ask in asks],
+            images=[[image] for image in images],
             padding=True,
             add_special_tokens=False,
             return_tensors="pt",
         ).to(model.device)
-        guide = _Guide(engine.grammars, asks, self._loaded.ends, on_text)
         # Unsloth's own `generate` forces a kind of cache that some models refuse.
         generate = getattr(model, "_old_generate", model.generate)
         with torch.inference_mode():
             generate(
                 **inputs,
-                max_new_tokens=1 + max(ask.max_tokens for ask in asks.values()),  # the guide ends rows; it hears a token one call later
+                max_new_tokens=1 + max(ask.max_tokens for ask in asks),  # the guide ends rows; it hears a token one call later
                 do_sample=False,
                 logits_processor=[guide],
                 pad_token_id=self._loaded.processor.tokenizer.pad_token_id,
             )
-        return guide.answers()
 
 
 class _Guide:
@@ -129,7 +131,14 @@ class _Guide:
                 self._stream.say(speaker.row, piece, is_last=speaker.is_done)
 
     def answers(self) -> dict[int, Said | ReaderError]:
-        """What each row said."""
-        for speaker in self._speakers:
+        """What each row said, once `generate` has ended."""
+        return self._outcomes(self._speakers)
+
+    def finished(self) -> dict[int, Said | ReaderError]:
+        """What those rows said that were done when `generate` was broken off."""
+        return self._outcomes([speaker for speaker in self._speakers if speaker.is_done])
+
+    def _outcomes(self, speakers: Sequence[Speaker]) -> dict[int, Said | ReaderError]:
+        for speaker in speakers:
             self._grammars.give_back(speaker.grammar)
-        return {speaker.row: speaker.outcome() for speaker in self._speakers}
+        return {speaker.row: speaker.outcome() for speaker in speakers}

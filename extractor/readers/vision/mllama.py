@@ -15,6 +15,7 @@ from extractor.readers.vision.loading import GIB, Loaded
 from extractor.readers.vision.memory import Pool
 from extractor.readers.vision.options import VisionOptions
 from extractor.readers.vision.prompting import Prompter
+from extractor.readers.vision.shortage import Allowance, is_shortage, out_of_memory
 from extractor.readers.vision.sight import MllamaSight, Speech
 from extractor.readers.vision.steps import EagerSteps, GraphSteps, Steps
 from extractor.readers.vision.tower import Tower
@@ -117,10 +118,10 @@ class MllamaEngine:
         scribes = ThreadPoolExecutor(SCRIBES, thread_name_prefix="vision-grammars")
         self.speech = Speech(layers, Decoder(self.steps, grammars, loaded.ends, on_cuda=like.is_cuda), prompter, grammars, texts, scribes)
         self.tower = Tower(model, loaded.processor, prompter.prompt(("",)).prefix, layers)
-        self._texts, self._images = texts, images
+        self._texts, self._images, self._chunk = texts, images, Allowance(self.budget.chunk, "images")
 
     def open(self) -> MllamaSight:
-        return MllamaSight(Album(self.tower, self._images, self._hands, chunk=self.budget.chunk), self.speech)
+        return MllamaSight(Album(self.tower, self._images, self._hands, chunk=self._chunk), self.speech)
 
     @property
     def text_tokens_free(self) -> int:
@@ -134,4 +135,9 @@ class MllamaEngine:
 
     @staticmethod
     def _pool(layers: tuple[int, ...], size: int, shape: Shape, like: torch.Tensor) -> Pool:
-        return Pool(list(layers), size, heads=shape.heads, head_size=shape.head_size, like=like)
+        try:
+            return Pool(list(layers), size, heads=shape.heads, head_size=shape.head_size, like=like)
+        except RuntimeError as error:  # somebody else has taken what was free when memory was shared out
+            if not is_shortage(error):
+                raise
+            raise out_of_memory(error) from error

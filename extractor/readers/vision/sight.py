@@ -7,14 +7,14 @@ the one that a model would give that looked at the image anew.
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from PIL import Image
 
 from extractor.errors import ReaderRefused
 from extractor.readers.interface import ReaderError
-from extractor.readers.vision.album import Album, Seen, out_of_memory
+from extractor.readers.vision.album import Album, Seen
 from extractor.readers.vision.decoding import Decoder, Seat
 from extractor.readers.vision.engine import Ask, OnText, Said, Stream
 from extractor.readers.vision.grammar import Grammars, Row
@@ -22,6 +22,7 @@ from extractor.readers.vision.guessing import Guesser
 from extractor.readers.vision.layers import TextLayers
 from extractor.readers.vision.memory import Pool, Span
 from extractor.readers.vision.prompting import Prompter
+from extractor.readers.vision.shortage import Allowance, is_shortage, out_of_memory
 from extractor.readers.vision.speaking import Speaker
 
 READ_TOKENS = 24576
@@ -37,6 +38,7 @@ class Speech:
 
     Attributes:
         texts: The text pool that `layers` writes to.
+        questions: How many tokens of questions are read at once.
         scribes: Threads that compile grammars while the GPU works.
     """
 
@@ -46,6 +48,12 @@ class Speech:
     grammars: Grammars
     texts: Pool
     scribes: Executor
+    questions: Allowance = field(default_factory=lambda: Allowance(READ_TOKENS, "question tokens"))
+
+    def end_batch(self) -> None:
+        """Counts a batch; see `Allowance`."""
+        self.decoder.allowance.end_batch()
+        self.questions.end_batch()
 
 
 class MllamaSight:
@@ -63,6 +71,7 @@ class MllamaSight:
 
     def close(self) -> None:
         self._album.clear()
+        self._speech.end_batch()
 
 
 @dataclass(frozen=True)
@@ -111,7 +120,7 @@ class _Round:
 
     def _admit(self, room: int) -> Sequence[Seat]:
         """Rows that begin to answer now; see `Decoder.run`."""
-        all_rows = self._speech.decoder.max_rows
+        all_rows = self._speech.decoder.allowance.now
         while self._waiting and (not self._speaking or room >= min(len(self._waiting), max(1, all_rows // ENTER_SHARE))):
             placed = self._text_places(room)
             shown = self._album.show([waiting.row for waiting, _ in placed], busy=self._speaking)
@@ -152,16 +161,17 @@ class _Round:
         """The entering rows with their questions read, so many at a time as fit."""
         seats: list[Seat] = []
         left = list(entering)
-        most = READ_TOKENS
         while left:
-            at_once = max(1, most // max(len(waiting.question) for waiting, _ in left))
+            longest = max(len(waiting.question) for waiting, _ in left)
+            at_once = max(1, self._speech.questions.now // longest)
             rows = left[: math.ceil(len(left) / math.ceil(len(left) / at_once))]  # in equal shares, no small rest
             try:
                 logits = self._read_some(rows, seen)
-            except torch.cuda.OutOfMemoryError as error:
-                torch.cuda.empty_cache()
+            except RuntimeError as error:
+                if not is_shortage(error):
+                    raise
+                self._speech.questions.halve(len(rows) * longest, error)
                 if len(rows) > 1:
-                    most //= 2
                     continue
                 waiting, span = rows[0]
                 self._speech.texts.spans.give(span)

@@ -39,6 +39,7 @@ class Speaker:
     tokens: list[int] = field(default_factory=list)
     pieces: list[bytes] = field(default_factory=list)
     logprobs: list[float | None] = field(default_factory=list)
+    _error: ReaderError | None = None
 
     def begin(self, grammars: Grammars) -> bytes:
         """Says what its grammar forces it to begin with; returns the bytes."""
@@ -77,8 +78,14 @@ class Speaker:
         self.is_done = self.is_cut_off or self.grammar.is_finished or self.grammar.error is not None
         return piece
 
+    def give_up(self, error: ReaderError) -> None:
+        """Ends it without an answer."""
+        self._error, self.is_done = error, True
+
     def outcome(self) -> Said | ReaderError:
         """Its answer, or what went wrong with it."""
+        if self._error is not None:
+            return self._error
         said = Said(tuple(self.tokens), tuple(self.pieces), tuple(self.logprobs), self.is_cut_off, time.monotonic() - self.began)
         if self.grammar.error is None:
             return said

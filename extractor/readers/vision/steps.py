@@ -8,6 +8,7 @@ import torch
 
 from extractor.readers.vision.attention import Runs
 from extractor.readers.vision.layers import Feed, TextLayers
+from extractor.readers.vision.shortage import is_shortage
 
 MAX_RUN = 8
 """Tokens of one row in one step at most: as many as share one tile of the attention kernel at little cost."""
@@ -132,7 +133,8 @@ def graph_size(rows: int, tokens: int, *, most: int) -> tuple[int, int]:
 class GraphSteps(EagerSteps):
     """Steps as CUDA graphs, one for each number of rows and of tokens, captured when first needed.
 
-    Launching the 700 kernels of a step from Python takes longer than running them; a graph replays them all at once.
+    Launching the 700 kernels of a step from Python takes longer than running them; a graph replays them all at once. Where memory is too
+    short for another graph, all of them give way: those that are needed are captured again.
     """
 
     def __init__(self, layers: TextLayers, max_rows: int, *, like: torch.Tensor) -> None:
@@ -143,7 +145,14 @@ class GraphSteps(EagerSteps):
     def _hidden(self, rows: int, tokens: int) -> torch.Tensor:
         rows, tokens = graph_size(rows, tokens, most=self._max_tokens)
         if (rows, tokens) not in self._graphs:
-            self._graphs[rows, tokens] = self._captured(rows, tokens)
+            try:
+                self._graphs[rows, tokens] = self._captured(rows, tokens)
+            except RuntimeError as error:
+                if is_shortage(error):
+                    torch.cuda.synchronize()  # one of them may still run
+                    self._graphs.clear()
+                    self._memory = torch.cuda.graph_pool_handle()
+                raise
         graph, hidden = self._graphs[rows, tokens]
         graph.replay()
         return hidden
