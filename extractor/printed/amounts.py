@@ -62,6 +62,8 @@ _NUMBER: Final = re.compile(
 )
 _SEPARATORS: Final = re.compile(r"[.,'’´`\u00a0\u2009\u202f]")
 _SIGN_BEFORE: Final = re.compile(rf"(?P<sign>{_DASH}|\()\s?(?:{currencies.BEFORE.pattern[:-1]})?$", re.IGNORECASE)
+_REST_OF_WORD: Final = re.compile(r"_|[^\W\d_]{3}")
+"""Matches what follows the digit in a word whose beginning looks like a mark: `FR1EDENSPLATZ`."""
 _CREDIT_AFTER: Final = re.compile(rf"\s?(?:[{_DASHES}](?![\d{_DASHES}])|CR\b)", re.IGNORECASE)
 _TIMES: Final = r"[xX×*@✕]"
 _GLUED_LETTERS: Final = re.compile(r"[^\W\d_]+[.\-/]?$")
@@ -147,6 +149,8 @@ def _amount(masked: str, match: re.Match[str]) -> PrintedAmount | None:
     begin = max(0, match.start() - _BESIDE)
     before, after = masked[begin : match.start()], masked[match.end() :]
     is_shaped = decimals == 2 or bool(dash)
+    if start < match.start() and not is_shaped and _REST_OF_WORD.match(after):
+        return None
     if not _has_money_size(core, decimals, bool(mark)) or not (is_shaped or mark or _stands_free(before, after)):
         return None
     sign = _sign(before, after)

@@ -93,6 +93,7 @@ def test_tax_letters_stay_letters(text: str) -> None:
         "www.shop24.com",
         "A4",
         "31119X",
+        "FR1_DENSPLATZ",
     ],
 )
 def test_numbers_that_are_no_amounts(text: str) -> None:
