@@ -17,10 +17,11 @@ from bench.vision_parts import AGAIN, BATCH, TOKENS, Row, all_said, clock, engin
 from extractor.questions import FIRST, answer_schema, prompt
 from extractor.readers.vision.decoding import Decoder
 from extractor.readers.vision.engine import Ask
-from extractor.readers.vision.loading import GIB, Loaded
+from extractor.readers.vision.loading import Loaded
 from extractor.readers.vision.memory import Span
 from extractor.readers.vision.mllama import MllamaEngine
 from extractor.readers.vision.steps import RowFeed, Steps
+from extractor.readers.vision.weights import GIB
 
 ROUNDS = 2
 """Timed rounds of a batch, of which the slower counts."""

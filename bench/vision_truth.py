@@ -11,9 +11,9 @@ from extractor.questions import FIRST, answer_schema, prompt
 from extractor.readers.interface import Answer
 from extractor.readers.vision.engine import Ask, Said
 from extractor.readers.vision.generating import GeneratingEngine
-from extractor.readers.vision.loading import GIB
 from extractor.readers.vision.options import VisionOptions
 from extractor.readers.vision.reader import VisionReader
+from extractor.readers.vision.weights import GIB
 
 
 def exact() -> Iterator[Row]:

@@ -15,8 +15,9 @@ from extractor.archive import prepare
 from extractor.job import JobState
 from extractor.questions import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Said
-from extractor.readers.vision.loading import GIB, Loaded, load
+from extractor.readers.vision.loading import Loaded, load
 from extractor.readers.vision.options import VisionOptions
+from extractor.readers.vision.weights import GIB
 from extractor.running.build import build
 from extractor.settings import InboxSettings, ReaderSettings, Settings, VisionSettings, WorkSettings
 

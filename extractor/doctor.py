@@ -73,7 +73,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _events(settings)
     yield _ocr(settings)
     yield _weights()
-    yield _gpu()
+    gpu = _gpu()
+    yield gpu
+    if importlib.util.find_spec("torch") and (gpu.level is Level.OK or settings.vision.device == "cpu"):
+        yield _vision(settings)
 
 
 def _sqlite_library() -> Finding:
@@ -198,21 +201,52 @@ def _weights() -> Finding:
 
 
 def _gpu() -> Finding:
-    """Whether a vision model could run here. Torch is asked in a process of its own: it is heavy, and broken drivers end it."""
+    """Whether a vision model could run here."""
     if importlib.util.find_spec("torch") is None:
         return Finding("gpu", Level.OK, "not used: torch is not installed, and the ocr reader does not need it")
-    question = "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')"
     try:
-        answer = subprocess.run(  # noqa: S603  # our own interpreter and a constant
-            [sys.executable, "-c", question], capture_output=True, text=True, timeout=120, check=True
-        )
+        name = _asked_apart("import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')")
     except (subprocess.SubprocessError, OSError) as error:
-        return Finding(
-            "gpu", Level.WARN, f"torch does not load: {error}", "Install torch again for this machine's driver; the ocr reader works."
-        )
-    name = answer.stdout.strip()
+        advice = "Install torch again for this machine's driver; the ocr reader works."
+        return Finding("gpu", Level.WARN, f"torch does not load: {error}", advice)
     if not name:
-        return Finding(
-            "gpu", Level.WARN, "torch is installed but finds no CUDA device", "Check the driver with nvidia-smi; the ocr reader works."
-        )
+        advice = "Check the driver with nvidia-smi; the ocr reader works."
+        return Finding("gpu", Level.WARN, "torch is installed but finds no CUDA device", advice)
     return Finding("gpu", Level.OK, name)
+
+
+_PLAN = """
+import json, sys
+from extractor.errors import ExtractorError
+from extractor.readers.vision.loading import planned
+from extractor.readers.vision.options import VisionOptions
+try:
+    choice = planned(VisionOptions(**json.loads(sys.argv[1])))
+    print(f"{choice.model} would be read with in {choice.precision.removesuffix('bit')} bits ({choice.why})")
+except ExtractorError as error:
+    print(f"no weights can be loaded now: {error}")
+"""
+
+
+def _vision(settings: Settings) -> Finding:
+    """Which weights of the vision model would be loaded now, and why; nothing is downloaded for it."""
+    options = settings.vision.model_dump() | {"offline": True}
+    try:
+        fact = _asked_apart(_PLAN, json.dumps(options))
+    except (subprocess.SubprocessError, OSError) as error:
+        advice = "Install it again: pip install 'receipt-extractor[vision]'; the ocr reader works."
+        return Finding("vision", Level.WARN, f"the vision reader does not load: {error}", advice)
+    if " would be read with " in fact:
+        return Finding("vision", Level.OK, fact)
+    advice = (
+        "The vision reader downloads what is missing when it starts." if not settings.vision.offline else "Set vision.model or precision."
+    )
+    return Finding("vision", Level.WARN if settings.reader.name == "vision" else Level.OK, fact, advice)
+
+
+def _asked_apart(program: str, *arguments: str) -> str:
+    """What a program prints. It has a process of its own: torch is heavy, and broken drivers end whoever loads it."""
+    answer = subprocess.run(  # noqa: S603  # our own interpreter and constants
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=120, check=True
+    )
+    return answer.stdout.strip()

@@ -64,7 +64,10 @@ class VisionSettings(_Section):
     model: str = Field(
         default="unsloth/Llama-3.2-11B-Vision-Instruct-bnb-4bit", description="Name on the hub, or absolute path of a local folder."
     )
-    precision: Literal["auto", "4bit", "16bit", "32bit"] = Field(default="auto", description="16 bits where they fit, else 4.")
+    precision: Literal["auto", "4bit", "16bit", "32bit"] = Field(
+        default="auto",
+        description="16 bits where they fit, else 4; decides also between a `-bnb-4bit` name's weights and their 16-bit sibling.",
+    )
     loader: Literal["auto", "unsloth", "transformers"] = Field(default="auto", description="Unsloth where it is installed.")
     device: Literal["auto", "cuda", "cpu"] = Field(default="auto", description="A CPU is only used when asked for by name.")
     offline: bool = Field(default=False, description="Use only files that are on this machine.")

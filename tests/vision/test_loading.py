@@ -14,25 +14,12 @@ from huggingface_hub import errors  # noqa: E402 - not without torch
 from extractor.errors import ConfigError, ReaderUnavailable  # noqa: E402 - as above
 from extractor.readers.vision import loading  # noqa: E402 - as above
 from extractor.readers.vision.options import VisionOptions  # noqa: E402 - as above
+from extractor.readers.vision.weights import GIB  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from extractor.readers.vision.loading import Loaded
 
 pytestmark = pytest.mark.vision
-
-LLAMA_11B = {
-    "model_type": "mllama",
-    "text_config": {
-        "hidden_size": 4096,
-        "num_hidden_layers": 40,
-        "intermediate_size": 14336,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-        "vocab_size": 128256,
-    },
-    "vision_config": {"hidden_size": 1280, "num_hidden_layers": 32, "num_global_layers": 8},
-}
-"""The shape of Llama 3.2 11B Vision."""
 
 UNSLOTH_DOUBLE = """
 from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -136,32 +123,6 @@ def test_unsloth_is_refused_where_it_cannot_work(mllama_folder: Path, loader: An
         loading.load(on_cpu(mllama_folder, loader=loader, precision=precision))
 
 
-@pytest.mark.parametrize(
-    ("free_gib", "quantized", "expected"),
-    [(78, False, "16bit"), (23, False, "16bit"), (21, False, "4bit"), (10, False, "4bit"), (10, True, "4bit"), (78, True, "4bit")],
-)
-def test_precision_follows_free_memory(free_gib: int, quantized: bool, expected: str) -> None:
-    """16 bits where they fit, else 4; weights that come in 4 bits stay so."""
-    config = LLAMA_11B | ({"quantization_config": {}} if quantized else {})
-    assert loading._precision(VisionOptions(memory_bytes=free_gib * loading.GIB), config, "cuda") == expected
-
-
-@pytest.mark.parametrize(("free_gib", "advice"), [(8, "Qwen3-VL-8B"), (6, "Qwen3-VL-4B"), (3, "ocr reader")])
-def test_too_little_memory_says_how_much_is_needed_and_what_fits(free_gib: int, advice: str) -> None:
-    with pytest.raises(ReaderUnavailable, match=rf"8\.7 GiB of GPU memory; {free_gib}\.0 GiB are free.*{advice}"):
-        loading._precision(VisionOptions(memory_bytes=free_gib * loading.GIB), LLAMA_11B, "cuda")
-
-
-def test_16_bits_of_4_bit_weights_are_refused() -> None:
-    with pytest.raises(ConfigError, match="holds 4-bit weights"):
-        loading._precision(VisionOptions(precision="16bit", memory_bytes=78 * loading.GIB), LLAMA_11B | {"quantization_config": {}}, "cuda")
-
-
-def test_weights_are_counted_from_shapes() -> None:
-    """Llama 3.2 11B Vision has 10.67 billion."""
-    assert loading.weight_count(LLAMA_11B) == pytest.approx(10.67e9, rel=0.03)
-
-
 def hub_errors() -> list[type[Exception]]:
     """Every class that the hub's client may raise when asked for a file."""
     bases = (errors.HfHubHTTPError, errors.EntryNotFoundError, errors.HFValidationError)
@@ -186,9 +147,9 @@ def test_memory_is_shared_out() -> None:
     images = tuple(range(3, 40, 5))
     shape = Shape(tuple(index for index in range(40) if index not in images), images, 8, 128, 1601, 4)
     options = VisionOptions(max_tokens=512)
-    roomy, small = (share_out(shape, torch.bfloat16, free * loading.GIB, options) for free in (57, 4))
+    roomy, small = (share_out(shape, torch.bfloat16, free * GIB, options) for free in (57, 4))
     assert (roomy.rows, roomy.chunk) == (64, 8)
     assert (small.rows, small.chunk) == (5, 1)
     with pytest.raises(ReaderUnavailable, match=r"2\.1 GiB of GPU memory beside the model; 1\.0 GiB are free"):
-        share_out(shape, torch.bfloat16, loading.GIB, options)
+        share_out(shape, torch.bfloat16, GIB, options)
     assert roomy.image_tokens == 64 * 4 * 1601

@@ -1,9 +1,11 @@
 """Whether the vision reader can read here without asking anybody for anything: what `auto` needs to know before it takes it."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 from extractor.readers.vision.options import VisionOptions
+from extractor.readers.vision.weights import names_of
 
 
 def why_not(options: VisionOptions) -> str | None:
@@ -18,14 +20,30 @@ def why_not(options: VisionOptions) -> str | None:
 
     if options.device != "cpu" and not torch.cuda.is_available():
         return "torch sees no CUDA device"
-    if not _weights_are_here(options.model):
-        return f"the weights of {options.model} are not on this machine"
+    names = names_of(options)
+    if not any(are_here(name) for name in names):
+        return f"the weights of {' or '.join(names)} are not on this machine"
     return None
 
 
-def _weights_are_here(model: str) -> bool:
-    if Path(model).is_dir():
-        return True
+def are_here(model: str, *, cache_dir: Path | None = None) -> bool:
+    """Whether all weights of a model are on this machine: its folder is, or the hub's cache has all files.
+
+    Args:
+        cache_dir: The hub's cache; `None` for the user's.
+    """
+    if Path(model).is_absolute() or Path(model).is_dir():
+        return Path(model).is_dir()
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - comes with transformers
 
-    return isinstance(try_to_load_from_cache(model, "config.json"), str)
+    def cached(file: str) -> str | None:
+        found = try_to_load_from_cache(model, file, cache_dir=cache_dir)
+        return found if isinstance(found, str) else None
+
+    if cached("config.json") is None:
+        return False
+    index = cached("model.safetensors.index.json")
+    if index is None:
+        return cached("model.safetensors") is not None
+    parts = set(json.loads(Path(index).read_text(encoding="utf-8"))["weight_map"].values())
+    return all(cached(part) for part in parts)

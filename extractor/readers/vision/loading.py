@@ -7,30 +7,16 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from extractor.errors import ConfigError, ReaderUnavailable
+from extractor.readers.vision.availability import are_here
 from extractor.readers.vision.options import DEFAULT_MODEL, VisionOptions
+from extractor.readers.vision.weights import Choice, Precision, choose
 
 log = logging.getLogger(__name__)
-
-GIB = 1 << 30
-
-BYTES_PER_WEIGHT = {"4bit": 0.68, "16bit": 2.0, "32bit": 4.0}
-"""4 bits weigh more than half a byte: embeddings, norms and the vision tower's scales stay at 16 (11B: 6.7 GiB, measured)."""
-
-WORKING_BYTES = 2 * GIB
-"""What one receipt takes beside the weights: image keys, text keys, and the vision tower's activations (measured 0.9 to 2.0 GiB)."""
-
-SMALLER_MODELS = (
-    (5 * GIB, "unsloth/Qwen3-VL-4B-Instruct-unsloth-bnb-4bit"),
-    (8 * GIB, "unsloth/Qwen3-VL-8B-Instruct-unsloth-bnb-4bit"),
-)
-"""Models to name when memory is short: the least free memory for each, smallest first."""
-
-Precision = Literal["4bit", "16bit", "32bit"]
 
 
 @dataclass(frozen=True)
@@ -68,11 +54,11 @@ def load(options: VisionOptions) -> Loaded:
     """
     began = time.monotonic()
     device = _device(options)
-    _prepare_environment(options)
+    choice = planned(options)
+    options, precision = replace(options, model=choice.model), choice.precision
     config = _config(options)
-    precision = _precision(options, config, device)
     loader = _loader(options, device, precision)
-    log.info("vision_loading", extra={"model": options.model, "precision": precision, "loader": loader})
+    log.info("vision_loading", extra={"model": options.model, "precision": precision, "why": choice.why, "loader": loader})
     with _clear_errors(options):
         if loader == "unsloth":
             model, processor = _through_unsloth(options, precision)
@@ -83,6 +69,27 @@ def load(options: VisionOptions) -> Loaded:
     model.eval()
     log.info("vision_loaded", extra={"model": options.model, "seconds": round(time.monotonic() - began, 1)})
     return Loaded(model, processor, f"{options.model} ({precision})")
+
+
+def planned(options: VisionOptions) -> Choice:
+    """The weights that `load` takes, and why; of a model that is not here yet only its config.json is downloaded.
+
+    Raises:
+        ConfigError, ReaderUnavailable: As `load`.
+    """
+    device = _device(options)
+    _prepare_environment(options)
+    return choose(options, _free(options, device), config_of=lambda model: _config(replace(options, model=model)), is_here=are_here)
+
+
+def _free(options: VisionOptions, device: str) -> int | None:
+    """Bytes of GPU memory that may be used; `None` on a CPU."""
+    if device == "cpu" or options.memory_bytes is not None:
+        return None if device == "cpu" else options.memory_bytes
+    import torch  # noqa: PLC0415 - as in `_device`
+
+    free: int = torch.cuda.mem_get_info()[0]
+    return free
 
 
 def _device(options: VisionOptions) -> str:
@@ -174,49 +181,6 @@ def hub_error(model: str, error: Exception) -> ConfigError | ReaderUnavailable:
         if isinstance(error, kind):
             return ConfigError(meaning)
     return ReaderUnavailable(f"The hub does not give out {model} now ({error}). Try again later, or read from a local folder.")
-
-
-def _precision(options: VisionOptions, config: dict[str, Any], device: str) -> Precision:
-    """How many bits a weight gets: as asked for, else 16 where they fit, else 4.
-
-    Raises:
-        ReaderUnavailable: Not even that fits.
-    """
-    if device == "cpu":
-        return "32bit" if options.precision == "auto" else options.precision
-    import torch  # noqa: PLC0415 - as in `_device`
-
-    free = torch.cuda.mem_get_info()[0] if options.memory_bytes is None else options.memory_bytes
-    weights = weight_count(config)
-    is_quantized = "quantization_config" in config
-    if is_quantized and options.precision not in {"auto", "4bit"}:
-        raise ConfigError(f'{options.model} holds 4-bit weights. Set precision = "4bit", or the name of the model\'s 16-bit weights.')
-    wanted: tuple[Precision, ...] = ("4bit",) if is_quantized else ("16bit", "4bit")
-    if options.precision != "auto":
-        wanted = (options.precision,)
-    needs = {precision: int(weights * BYTES_PER_WEIGHT[precision]) + WORKING_BYTES for precision in wanted}
-    for precision, need in needs.items():
-        if need <= free:
-            return precision
-    smaller = [name for least, name in SMALLER_MODELS if least <= free]
-    advice = f'Set model = "{smaller[-1]}"' if smaller else "Use the ocr reader"
-    raise ReaderUnavailable(
-        f"{options.model} takes about {min(needs.values()) / GIB:.1f} GiB of GPU memory; {free / GIB:.1f} GiB are free. "
-        f"Close other programs on the GPU. {advice}."
-    )
-
-
-def weight_count(config: dict[str, Any]) -> int:
-    """Weights of a model, estimated from the shapes in its config.json, within a few per cent: 10.6 billion for Llama 3.2 11B Vision."""
-    text = config.get("text_config", config)
-    size, layers, inner = text["hidden_size"], text["num_hidden_layers"], text["intermediate_size"]
-    heads, key_heads = text["num_attention_heads"], text.get("num_key_value_heads", text["num_attention_heads"])
-    attention = 2 * size * size * (1 + key_heads / heads)
-    per_layer = attention + 3 * size * inner
-    vision = config["vision_config"]
-    vision_size = vision.get("hidden_size", 1280)
-    vision_layers = vision.get("num_hidden_layers", vision.get("depth", 32)) + vision.get("num_global_layers", 0)
-    return int(layers * per_layer + 2 * text["vocab_size"] * size + vision_layers * 12 * vision_size**2)
 
 
 def _through_transformers(options: VisionOptions, precision: Precision, device: str, *, is_quantized: bool) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ from extractor.readers.vision.album import Album
 from extractor.readers.vision.decoding import Decoder
 from extractor.readers.vision.grammar import Grammars
 from extractor.readers.vision.layers import Shape, TextLayers
-from extractor.readers.vision.loading import GIB, Loaded
+from extractor.readers.vision.loading import Loaded
 from extractor.readers.vision.memory import Pool
 from extractor.readers.vision.options import VisionOptions
 from extractor.readers.vision.prompting import Prompter
@@ -19,6 +19,7 @@ from extractor.readers.vision.shortage import Allowance, is_shortage, out_of_mem
 from extractor.readers.vision.sight import MllamaSight, Speech
 from extractor.readers.vision.steps import EagerSteps, GraphSteps, Steps
 from extractor.readers.vision.tower import Tower
+from extractor.readers.vision.weights import GIB
 
 log = logging.getLogger(__name__)
 

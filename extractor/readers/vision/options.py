@@ -14,7 +14,8 @@ class VisionOptions:
 
     Attributes:
         model: Name on the hub, or absolute path of a local folder.
-        precision: `4bit`, `16bit`, `32bit` (for CPUs and tests), or `auto`: 16 bits where they fit into free memory, else 4.
+        precision: `4bit`, `16bit`, `32bit` (for CPUs and tests), or `auto`: 16 bits where they fit into free memory, else 4;
+            see `weights.choose` for names of 4-bit weights.
         loader: `unsloth`, `transformers`, or `auto`: Unsloth where it is installed and there is CUDA.
         device: `cuda`, `cpu`, or `auto`: CUDA, and an error where there is none. A CPU is only ever used when asked for by name.
         offline: Use only files that are on this machine.
