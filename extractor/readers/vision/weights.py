@@ -79,13 +79,8 @@ def choose(
     """
     names = names_of(options)
     if len(names) == 1:
-        why = (
-            "as named"
-            if names == (options.model,)
-            else f"{options.precision} asked for"
-            if free is not None
-            else "a CPU reads no 4-bit weights"
-        )
+        asked = f"{options.precision} asked for" if free is not None else "a CPU reads no 4-bit weights"
+        why = "as named" if names == (options.model,) else asked
         return _at(names[0], options, free, config_of(names[0]), why)
     assert free is not None  # noqa: S101 - on a CPU there is one name
     named, sibling = names
