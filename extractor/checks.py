@@ -54,11 +54,11 @@ def _optional(*amounts: Decimal | None) -> list[tuple[Decimal, ...]]:
     return list(product(*[(Decimal(0),) if not amount else (Decimal(0), amount) for amount in amounts]))
 
 
-def _extras(receipt: Receipt) -> list[Decimal]:
-    """What may lie between the goods and the total: every sum of tax, tip, service, rounding and discount counted or not."""
+def _extras(receipt: Receipt, taxes: Iterable[Decimal]) -> list[Decimal]:
+    """What may lie between the goods and the total: sums of one tax with tip, service, rounding, discount counted or not."""
     discount = -receipt.discount_total if receipt.discount_total else None
     others = _optional(receipt.tip, receipt.service_charge, receipt.rounding, discount)
-    return [tax + sum(choice, Decimal(0)) for tax in _taxes_on_top(receipt) for choice in others]
+    return [tax + sum(choice, Decimal(0)) for tax in taxes for choice in others]
 
 
 def _taxes_on_top(receipt: Receipt) -> list[Decimal]:
@@ -83,7 +83,7 @@ def _total_sum(receipt: Receipt) -> Check | None:
     """
     if receipt.total is None or receipt.subtotal is None:
         return None
-    sums = [receipt.subtotal + extra for extra in _extras(receipt)]
+    sums = [receipt.subtotal + extra for extra in _extras(receipt, _taxes_on_top(receipt))]
     if receipt.amount_tendered is not None and receipt.rounding is None and minor_digits(receipt.currency_code) == 2:
         sums += [(amount / CASH_STEP).quantize(Decimal(1)) * CASH_STEP for amount in sums]
     return _closest("total_sum", receipt.total, sums, tolerance_of(receipt))
@@ -99,7 +99,8 @@ def _items_sum(receipt: Receipt) -> Check | None:
     if receipt.subtotal is not None and receipt.discount_total:
         sums.append(receipt.subtotal + receipt.discount_total)
     if receipt.total is not None:
-        sums += [receipt.total - extra for extra in _extras(receipt)]
+        # Also where the subtotal is net, the prices of the items may contain the tax.
+        sums += [receipt.total - extra for extra in _extras(receipt, {Decimal(0), receipt.tax_total or Decimal(0)})]
     return _closest("items_sum", goods, sums, tolerance_of(receipt))
 
 

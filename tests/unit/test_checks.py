@@ -55,6 +55,16 @@ def test_items_sum_allows_tax_on_top_and_discounts_below() -> None:
     assert not check("items_sum", receipt(items=items, total="10.50")).passed
 
 
+def test_prices_may_contain_the_tax_where_the_subtotal_is_net() -> None:
+    """`NETTO 7.80, MwSt 7 % 0.55, SUMME 8.35`: the shelf prices add up to the total."""
+    line = TaxLine(rate=amount("7"), net_amount=amount("7.80"), amount=amount("0.55"))
+    values = receipt(subtotal="7.80", tax_total="0.55", total="8.35")
+    priced = values.model_copy(update={"tax_lines": [line], "items": [Item(description="Soap", total_price=amount("8.35"))]})
+    assert check("items_sum", priced).passed
+    cheaper = priced.model_copy(update={"items": [Item(description="Soap", total_price=amount("8.05"))]})
+    assert not check("items_sum", cheaper).passed
+
+
 def test_cash_within_cash_rounding_only_where_the_currency_has_cents() -> None:
     """20.00 - 6.35 proves 13.67 in cash; yen have nothing to round."""
     assert check("cash", receipt(total="13.67", amount_tendered="20.00", change_given="6.35")).passed
