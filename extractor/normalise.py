@@ -90,6 +90,7 @@ class _Work:
         values["items"] = tuple(self._item(index, row) for index, row in enumerate(self.answer.items))
         values["tax_lines"] = tuple(self._tax_line(index, row) for index, row in enumerate(self.answer.tax_lines))
         values["payments"] = tuple(self._payment(index, row) for index, row in enumerate(self.answer.payments))
+        values |= _as_handed_over(values)
         self._sum_up_taxes(values)
         values["tax_included"] = _tax_included(values)
         values["is_refund"] = values["document_type"] is DocumentType.REFUND or (values["total"] or 0) < 0
@@ -226,6 +227,15 @@ def _magnitude(amount: Decimal | None) -> Decimal | None:
     return None if amount is None else abs(amount)
 
 
+def _as_handed_over(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Payments and cash as positive amounts where something was bought: some tills book all of them as negative."""
+    payments = values["payments"]
+    if (values["total"] or 0) <= 0 or any(payment.amount is not None and payment.amount > 0 for payment in payments):
+        return {}
+    turned = tuple(payment.model_copy(update={"amount": _magnitude(payment.amount)}) for payment in payments)
+    return {"payments": turned, "amount_tendered": _magnitude(values["amount_tendered"])}
+
+
 def _tax_included(values: Mapping[str, Any]) -> bool | None:
     """Whether printed prices contain the tax; `None` where the receipt shows no tax or the sums do not tell."""
     total, tax, subtotal = values["total"], values["tax_total"], values["subtotal"]
@@ -235,7 +245,7 @@ def _tax_included(values: Mapping[str, Any]) -> bool | None:
     extras = sum((values[name] or Decimal(0) for name in ("tip", "service_charge", "rounding")), Decimal(0)) - (
         values["discount_total"] or 0
     )
-    for goods in (subtotal, sum(prices, Decimal(0)) if prices else None):
+    for goods in (sum(prices, Decimal(0)) if prices else None, subtotal):  # a net subtotal may stand below prices that contain the tax
         if goods is not None and goods + extras in {total, total - tax}:
             return bool(goods + extras == total)
     return None

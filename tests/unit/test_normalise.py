@@ -122,6 +122,20 @@ def test_tax_inside_or_on_top_is_told_by_the_sums_or_not_at_all(total: str, incl
     assert meant(subtotal="10,00", tax_total="1,90", total=total).receipt.tax_included is included
 
 
+def test_prices_that_contain_the_tax_tell_so_also_above_a_net_subtotal() -> None:
+    """`NETTO 7.80, MwSt 0.55, SUMME 8.35`: what the goods cost says more than which sum the till prints first."""
+    receipt = meant(items=[{"description": "Soap", "total_price": "8.35"}], subtotal="7.80", tax_total="0.55", total="8.35").receipt
+    assert receipt.tax_included is True
+
+
+def test_payments_that_a_till_books_as_negative_are_what_was_handed_over() -> None:
+    """`CASH -50.00, CHANGE 18.53` pays 31.47; where money was given back, signs stay."""
+    paid: dict[str, Any] = {"payments": [{"method": "CASH", "amount": "-50.00"}], "amount_tendered": "-50.00", "change_given": "18.53"}
+    receipt = meant(total="31.47", **paid).receipt
+    assert (receipt.payments[0].amount, receipt.amount_tendered) == (Decimal("50.00"), Decimal("50.00"))
+    assert meant(total="-50.00", **paid).receipt.payments[0].amount == Decimal("-50.00")
+
+
 def test_items_keep_their_parts_and_what_takes_away_is_a_discount() -> None:
     """Quantity, price and total of a line are numbers; a negative line is a discount."""
     rows = [

@@ -42,9 +42,10 @@ def find_payments(rows: Rows, total: Decimal | None, total_row: int | None) -> P
     found: dict[Decimal, FoundPayment] = {}
     for entry in cards:
         if entry.value and (total is None or abs(entry.value) <= abs(total) * 2):
-            found.setdefault(entry.value, FoundPayment(_method(rows.rows[entry.row], entry), entry, last4))
+            # By magnitude: the till books `-8.35`, and the terminal's slip says `8.35` of the same card.
+            found.setdefault(abs(entry.value), FoundPayment(_method(rows.rows[entry.row], entry), entry, last4))
     if tendered is not None and not found:
-        found[tendered.value] = FoundPayment(_method(rows.rows[tendered.row], tendered), tendered, None)
+        found[abs(tendered.value)] = FoundPayment(_method(rows.rows[tendered.row], tendered), tendered, None)
     return Payments(tuple(found.values()), tendered, change)
 
 

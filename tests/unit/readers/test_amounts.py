@@ -248,3 +248,11 @@ def test_points_are_no_total_where_one_is_printed() -> None:
     printed = (priced("GAS", "25.29"), priced("TAX", "0.80"), priced("TOTAL", "$26.09"), "Hew Balance : 135837")
     assert [str(entry.value) for entry in read_rows([transcript(*printed)]).entries] == ["25.29", "0.80", "26.09"]
     assert read_amounts([transcript(priced("TEA", "20.00"), priced("CAKE", "25.00"), priced("TOTAL", "45"))]).values["total"] == "45"
+
+
+def test_a_payment_that_till_and_terminal_both_print_is_one() -> None:
+    """The till books what the card pays as negative; the terminal's slip below says the same amount of the same card."""
+    found = values(
+        priced("SOAP", "8,35"), priced("SUMME EUR", "8,35"), priced("MasterCard EUR", "-8,35"), priced("DEBIT MASTERCARD", "8,35")
+    )
+    assert [payment["amount"] for payment in found["payments"]] == ["-8,35"]
