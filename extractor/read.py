@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from extractor.children.isolation import IsolatedReading
+from extractor.children.reading import IsolatedReading
 from extractor.errors import ExtractorError, InputError
 from extractor.files import digest, printable
 from extractor.settings import Settings, load_settings

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from extractor.children.isolation import Checking, IsolatedReading, Loaded
+from extractor.children.checking import Checking
+from extractor.children.reading import IsolatedReading, Loaded
 from extractor.errors import ConfigError, ExtractorError, InputError
 from extractor.pages import PageLimits
 from extractor.source import Source

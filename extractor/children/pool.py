@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from extractor.children.child import Child, ChildDied, wait_for
 from extractor.children.servant import Servant
-from extractor.errors import ConfigError, ExtractorError, ReaderDown, ReaderUnavailable, Stopped
+from extractor.errors import ConfigError, Deadly, ExtractorError, ReaderDown, ReaderUnavailable, Stopped
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,9 @@ CLOSE_SECONDS = 1.0
 
 PAUSE_SECONDS = 60.0
 """Where some children work and another cannot be started, the next start waits this long."""
+
+IDLE_SECONDS = 900.0
+"""Time without work after which a child that reads or checks gives its memory back; the next file waits a second or two for a new one."""
 
 Task = TypeVar("Task")
 
@@ -40,6 +43,12 @@ class Killer:
 
     task: Any
     stories: tuple[str, ...]
+
+    def deadly(self, name: str) -> Deadly:
+        """The error of the file of this name, which was the task."""
+        told = "; ".join(f"{number}. the process {story}" for number, story in enumerate(self.stories, start=1))
+        way_out = "Open it in another program and save it anew, or make it smaller; then retry it."
+        return Deadly(f"{name} was tried {len(self.stories)} times, and each time the process that read it was lost: {told}. {way_out}")
 
 
 @dataclass

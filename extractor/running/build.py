@@ -5,7 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from extractor.archive import open_archive
-from extractor.children.isolation import IsolatedCheck, IsolatedReading
+from extractor.children.checking import IsolatedCheck
+from extractor.children.reading import IsolatedReading
 from extractor.clock import Clock, SystemClock
 from extractor.errors import ExtractorError
 from extractor.inbox import Check, Inbox

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from extractor.archive import Archive
-from extractor.children.isolation import IsolatedCheck, IsolatedReading
+from extractor.children.checking import IsolatedCheck
+from extractor.children.reading import IsolatedReading
 from extractor.errors import ConfigError, StorageError
 from extractor.pulse import Pulse
 from extractor.running.instance import InstanceLock

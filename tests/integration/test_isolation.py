@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from extractor.archive import Archive
-from extractor.children.isolation import IsolatedCheck, IsolatedReading
+from extractor.children.checking import IsolatedCheck
+from extractor.children.reading import IsolatedReading
 from extractor.errors import ConfigError, Deadly, ExtractorError, InputError, ReaderDown, ReaderUnavailable, Stopped
 from extractor.job import Job, JobState
 from extractor.pipeline import Pipeline

@@ -16,7 +16,7 @@ from watchdog.observers.api import BaseObserver
 
 from extractor import events
 from extractor.archive import open_archive, prepare
-from extractor.children.isolation import IsolatedReading, load_extraction
+from extractor.children.reading import IsolatedReading, load_extraction
 from extractor.errors import ConfigError, StorageError, Unreadable
 from extractor.events import FolderEvents
 from extractor.job import JobState

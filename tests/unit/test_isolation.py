@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from extractor.children.isolation import divide
+from extractor.children.share import divide
 from extractor.errors import BadAnswer, ExtractorError, ReaderDown, Unreadable
 
 

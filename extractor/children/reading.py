@@ -1,42 +1,21 @@
-"""What touches the contents of files runs in children: reading, and the check that a file decodes. A file harms at worst itself."""
+"""Reading runs in children, side by side or, with a GPU, batch after batch in one: a file harms at worst itself."""
 
-import atexit
 import itertools
 import logging
-import os
-import resource
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple, Self
 
-from extractor.children.pool import TRIES, Killer, Pool
-from extractor.children.servant import Servant
-from extractor.errors import ConfigError, Deadly, ExtractorError, InputError, ReaderDown, ReaderUnavailable, Unreadable
-from extractor.files import printable
-from extractor.pages import PageLimits, check_complete
+from extractor.children.pool import IDLE_SECONDS, TRIES, Killer, Pool
+from extractor.children.share import divide
+from extractor.errors import ConfigError, ExtractorError, ReaderDown, ReaderUnavailable
 from extractor.readers.vision.worker import START_SECONDS as MODEL_SECONDS
 from extractor.settings import Settings
 from extractor.source import Extract, Source
 from schemas.record import Record
 
 logger = logging.getLogger(__name__)
-
-IDLE_SECONDS = 900.0
-"""Time without work after which a child gives its memory back; the next file waits a second or two for a new one."""
-
-PROCESS_MB = 1000
-"""Memory that a reading child takes at its peak, for choosing their number: up to 960 MiB were seen on receipts."""
-
-BYTES_A_PIXEL = 12
-"""What the check may take for each pixel: the picture, a copy with transparency, one without."""
-
-MEMORY_SHARE = 0.25
-"""Part of the machine's memory that all of them together may be expected to take."""
-
-CHECK_BASE_MB = 500
-CHECK_FILES = 32
 
 Result = Record | ExtractorError
 
@@ -205,8 +184,8 @@ class IsolatedReading:
     def _one_by_one(self, sources: Iterable[Source]) -> Iterator[Result]:
         for results in self._pool.run([source] for source in sources):
             match results:
-                case Killer(task=[source], stories=stories):
-                    yield deadly(source.name, stories)
+                case Killer(task=[source]):
+                    yield results.deadly(source.name)
                 case ReaderDown():
                     raise results
                 case ExtractorError():
@@ -216,117 +195,3 @@ class IsolatedReading:
 
     def _seconds(self, sources: Sequence[object]) -> float:
         return len(sources) * self._receipt_seconds + (0.0 if self._pool.most is None else self._batch_seconds)
-
-
-class Checking:
-    """Checks files in the child; see `Servant`. It may take little, and write nothing."""
-
-    greeting = None
-
-    def __init__(self, limits: PageLimits) -> None:
-        from extractor.pages import pdf, raster  # noqa: F401, PLC0415 -- before the limits: imports open files
-
-        self._limits = limits
-        memory = CHECK_BASE_MB * 1_000_000 + limits.max_bytes + BYTES_A_PIXEL * limits.max_pixels
-        for limit, value in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_NOFILE, CHECK_FILES), (resource.RLIMIT_FSIZE, 0)):
-            _, most = resource.getrlimit(limit)
-            resource.setrlimit(limit, (value if most == resource.RLIM_INFINITY else min(value, most), most))
-            atexit.register(resource.setrlimit, limit, (most, most))  # what ends with the process may write
-
-    def __call__(self, path: Path, /) -> None:
-        try:
-            check_complete(path, self._limits)
-        except (InputError, MemoryError):
-            raise
-        except Exception as error:
-            logger.exception("check_crashed", extra={"file": printable(path.name)})
-            way_out = "Open it in another program and save it anew."
-            raise Unreadable(f"{printable(path.name)} cannot be decoded ({type(error).__name__}). {way_out}") from error
-
-
-class IsolatedCheck:
-    """Decodes files to their end in a child; see `inbox.Check`. A file that ends or hangs two of them is `Deadly`.
-
-    Args:
-        make: Makes what checks, in the child; must be picklable.
-        seconds: Time that a file may take.
-    """
-
-    def __init__(self, make: Callable[[], Servant], *, seconds: float = 60.0) -> None:
-        self._pool: Pool[Path] = Pool(make, name="check", seconds=lambda _: seconds, idle_seconds=IDLE_SECONDS)
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """As the settings ask for; no child is started yet."""
-        return cls(partial(Checking, PageLimits(**settings.limits.model_dump())), seconds=settings.inbox.check_seconds)
-
-    @property
-    def restarts(self) -> Counter[str]:
-        """How many children were replaced, by reason."""
-        return self._pool.restarts
-
-    def __call__(self, path: Path) -> None:
-        """Nothing where the file decodes to its end.
-
-        Raises:
-            InputError: It does not, or no child survives it.
-            ReaderDown: No child can be started now.
-            Stopped: The check was closed.
-        """
-        (result,) = self._pool.run([path])
-        if isinstance(result, Killer):
-            raise deadly(printable(path.name), result.stories)
-        if isinstance(result, ExtractorError):
-            raise result
-
-    def drain(self) -> None:
-        """From now on no check is begun."""
-        self._pool.drain()
-
-    def close(self) -> None:
-        """Ends the child."""
-        self._pool.close()
-
-
-def deadly(name: str, stories: Sequence[str]) -> Deadly:
-    """The error of a file that cost each child that it was given to."""
-    told = "; ".join(f"{number}. the process {story}" for number, story in enumerate(stories, start=1))
-    way_out = "Open it in another program and save it anew, or make it smaller; then retry it."
-    return Deadly(f"{name} was tried {len(stories)} times, and each time the process that read it was lost: {told}. {way_out}")
-
-
-def divide(processes: int, threads: int, *, cores: int | None = None, memory_mb: float | None = None) -> tuple[int, int]:
-    """How many reading processes, and how many threads each of them gets.
-
-    Args:
-        processes: As the setting says; 0 for one a core, if there is memory for all of them: two processes with a thread each read a
-            receipt with a seventh less processor time than one process with two threads, and more of them at a time.
-        threads: For all of them together; 0 for all cores.
-    """
-    cores = cores or _cores()
-    memory_mb = memory_mb or _memory_mb()
-    threads = threads or cores
-    processes = processes or max(1, min(threads, int(memory_mb * MEMORY_SHARE / PROCESS_MB)))
-    return processes, max(1, threads // processes)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota, _, period = _container("cpu.max").partition(" ")
-    return max(1, min(cores, int(quota) // int(period))) if quota.isdecimal() and period.isdecimal() else cores
-
-
-def _memory_mb() -> float:
-    """Memory of the machine, or of the container if that is less."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = _container("memory.max")
-    return min(machine, int(limit) if limit.isdecimal() else machine) / 1e6
-
-
-def _container(limit: str) -> str:
-    """A limit that Linux sets a container (cgroup 2), as it is written there; empty without one."""
-    try:
-        return (Path("/sys/fs/cgroup") / limit).read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
