@@ -151,15 +151,20 @@ class Support:
     Attributes:
         proofs: Independent sides on which it closes: what was bought, and what was paid; 0 to 2.
         is_contested: True where a sum that should give the total gives another amount.
+        is_denied: True where a little more than the total was paid without cash: something stands between them.
         is_doubted: True where only the items do.
     """
 
     proofs: int
     is_contested: bool
+    is_denied: bool
     is_doubted: bool
 
 
 BOTH_SIDES = 2
+
+OVERPAID = Decimal("1.25")
+"""Times the total that a levy or a tip may make of it; a payment of still more is no payment of this receipt."""
 
 
 def support_of(receipt: Receipt, checks: Sequence[Check]) -> Support:
@@ -171,8 +176,19 @@ def support_of(receipt: Receipt, checks: Sequence[Check]) -> Support:
     items = passed.get("items_sum") if receipt.subtotal is None else None
     bought, paid = [passed.get("total_sum"), items], [passed.get("cash"), passed.get("payments_sum")]
     return Support(
-        proofs=(True in bought) + (True in paid), is_contested=False in (bought[0], *paid), is_doubted=items is False and True not in paid
+        proofs=(True in bought) + (True in paid),
+        is_contested=False in (bought[0], *paid),
+        is_denied=paid[1] is False and _is_overpaid(receipt),
+        is_doubted=items is False and True not in paid,
     )
+
+
+def _is_overpaid(receipt: Receipt) -> bool:
+    """Whether a payment is a little more than the total, and no cash was handed over."""
+    if receipt.total is None or receipt.amount_tendered is not None:
+        return False
+    most = receipt.total * OVERPAID
+    return any(payment.amount is not None and receipt.total < payment.amount <= most for payment in receipt.payments)
 
 
 def _is_confirmed(name: str, evidence: FieldEvidence, support: Support) -> bool:
@@ -182,7 +198,7 @@ def _is_confirmed(name: str, evidence: FieldEvidence, support: Support) -> bool:
         return confidence >= trust.alone or (evidence.looks > 1 and confidence >= trust.backed)
     if support.proofs == BOTH_SIDES:
         return evidence.looks > 1 and confidence >= trust.proven
-    if support.proofs:
+    if support.proofs and not support.is_denied:
         return confidence >= trust.backed
     if support.is_contested:
         return False

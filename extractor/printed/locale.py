@@ -113,6 +113,9 @@ OTHER_AREA_CODES = frozenset(
     "800 833 844 855 866 877 888 900 242 246 264 268 284 345 441 473 649 658 664 721 758 767 784 809 829 849 868 869 876".split()
 )
 """Area codes that tell neither: free of charge, and the Caribbean's."""
+_OWN_LETTERS = {"el": frozenset("γδθλξπσφψω∑∆△")}
+"""Letters, as folded, that only one language prints, also where OCR takes the other ones of its words for Latin letters."""
+_FEW_LETTERS = 4
 _SETTINGS = ("country", "currency", "date_order")
 _CODES = frozenset({"SR", "SVC"})
 _IN_BRACKETS = re.compile(r"[(\[]\s?([^()\[\]\d\s]{1,4})\s?[)\]]")
@@ -254,6 +257,10 @@ def _language(folded: str) -> tuple[str | None, Mapping[str, int]]:
     """The language with the most different till words, and the numbers of all."""
     counts = {name: len(clue.found_in(folded)) for name, clue in language_words().items()}
     best = max(counts, key=lambda name: (counts[name], name != "en"))
+    for name, letters in _OWN_LETTERS.items():
+        if len(letters & set(folded)) >= _FEW_LETTERS:
+            counts[name] = max(counts[name], _MOST_WORDS)
+            best = name
     foreign = max((name for name in counts if name != "en"), key=lambda name: counts[name])
     if counts[foreign] >= 3 and counts[foreign] * 2 >= counts["en"]:
         best = foreign

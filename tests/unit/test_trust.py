@@ -105,6 +105,15 @@ def test_both_sides_prove_a_total_that_its_reader_doubts() -> None:
     assert not examined(receipt(subtotal="10.00", total="10.00"), doubtful).is_acceptable
 
 
+def test_a_card_payment_of_another_amount_outweighs_what_was_bought() -> None:
+    """`net 5.93 + tax 0.77 = 6.70`, and the card pays 6.80: a levy was added below. Cash may be more than is due."""
+    bought = receipt(subtotal="5.93", tax_total="0.77", total="6.70")
+    card = bought.model_copy(update={"payments": (Payment(method="Card", amount=amount("6.80")),)})
+    assert examined(bought, likely(looks=2)).is_acceptable
+    assert not examined(card, likely(looks=2)).is_acceptable
+    assert examined(card.model_copy(update={"amount_tendered": amount("10.00")}), likely(looks=2)).is_acceptable
+
+
 def test_items_prove_a_total_only_where_no_subtotal_stands_between() -> None:
     """Items that add up to the subtotal prove the subtotal."""
     items = (Item(total_price=amount("10.00")),)

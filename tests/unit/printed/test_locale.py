@@ -62,6 +62,21 @@ def test_a_town_with_its_state_and_postal_code_decides(country: str, town: str) 
     assert (guess.country, guess.is_currency_decided) == (country, True)
 
 
+@pytest.mark.parametrize(
+    ("currency", "rows"),
+    [
+        ("EUR", ["ANOAEIEH AIANIKH∑", "△OY ΨAEINEIPAIA", "Cafe Latte 4,75 13.0%", "ΣYNOΛO 6,70", "ΦΠA 0,77", "ΓIA MHNO∑"]),
+        ("CNY", ["老城饭馆", "桌号 12", "账单", "总计 328.00元"]),
+        ("TWD", ["老城飯館", "帳單", "總計 328元", "統一編號 12345678"]),
+    ],
+    ids=["Greek", "simplified", "traditional"],
+)  # fmt: skip
+def test_the_script_tells_the_currency(currency: str, rows: list[str]) -> None:
+    """Greek letters that OCR left among Latin look-alikes; Chinese characters as they are written on one side of the strait."""
+    guess = weigh_locale(rows)
+    assert (guess.currency, guess.is_currency_decided) == (currency, True)
+
+
 def test_words_of_a_card_terminal_lean_towards_canada() -> None:
     """What only Canadian terminals print makes its dollar likelier, and decides nothing alone."""
     guess = weigh_locale(["MEMBER", "COKE ZERO 17.19", "SUBTOTAL 17.19", "TOTAL 19.42", "01 APPROVED - THANK YOU 027", "Retain this copy"])
