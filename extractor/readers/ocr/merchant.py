@@ -47,6 +47,9 @@ _NEAR, _TWIN, _NAMED, _SIMILAR = 3, 0.15, 5, 0.75
 _UNSPACED = 0.3
 _ONCE = 0.89
 """The most that is claimed for a name that is printed once: which letters it has, one reading does not prove."""
+_NONE = 0.1
+"""Odds, beside those of the pieces, that no piece names the merchant. With it, of names that are claimed with 0.6 on labelled photos of
+other origin than the training data, more than nine in ten are right."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,23 @@ def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | N
     chosen = _joined(_printed_twin(best, rows, chances), rows, chances)
     name = " ".join(filter(None, (clean_name(rows[index].text) for index in chosen)))
     sure = 1.0 if _is_printed_again(name, chosen, rows) else _ONCE
-    return Merchant(tuple(rows[index] for index in chosen), name, min(sure, float(chances[best])))
+    return Merchant(tuple(rows[index] for index in chosen), name, min(sure, _confidence(chosen, rows, chances)))
+
+
+def _confidence(chosen: Sequence[int], rows: Sequence[HeaderRow], chances: dict[int, float]) -> float:
+    """How likely the chosen pieces are the merchant's name, one piece being it, or none: what no other piece looks like is it more likely.
+
+    Pieces that print the same name again are no rivals.
+    """
+    odds = {index: chance / max(1 - chance, 1e-6) for index, chance in chances.items()}
+    own = max(odds.get(index, 0.0) for index in chosen)
+    names = [rows[index].squashed for index in chosen]
+    others = (odds[index] for index in odds if index not in chosen and not any(_is_same(rows[index].squashed, name) for name in names))
+    return own / (own + sum(others) + _NONE)
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one in other or other in one or _are_twins(one, other)
 
 
 def _is_printed_again(name: str, chosen: Sequence[int], rows: Sequence[HeaderRow]) -> bool:
@@ -139,7 +158,7 @@ def _of(brand: BrandMark) -> Merchant:
     name = clean_name(brand.row.text)
     if not (brand.is_printed and len(brand.row.text) < _SHORT and squash(name).startswith(squash(brand.name))):
         name = brand.name
-    return Merchant((brand.row,), name, 0.8 if brand.is_printed else 0.6)
+    return Merchant((brand.row,), name, 0.8)
 
 
 def _is_beside(row: HeaderRow, brand: BrandMark) -> bool:

@@ -6,6 +6,7 @@ from extractor.readers.ocr.greek import mend_greek
 from extractor.readers.ocr.header import read_header
 from extractor.readers.ocr.header_rows import header_rows
 from extractor.readers.ocr.hosts import find_host
+from extractor.trust import TRUST
 from tests.transcripts import transcript
 
 FOOT = ("Tea 2.00", "Coffee 3.50", "Subtotal 5.50", "Total 5.50", "Cash 10.00", "Change 4.50", "THANK YOU")
@@ -79,12 +80,12 @@ def test_rows_that_name_nobody_are_passed_over(noise: str) -> None:
 
 
 def test_a_logo_is_known_by_what_is_printed_elsewhere() -> None:
-    """Where the name is a picture, a chain's slogan or host gives it, with less confidence."""
+    """Where the name is a picture, a chain's slogan or host gives it, which needs a second look to be believed."""
     part = read_header([transcript("12", "1890 N DAVIS ROAD", "SALINAS, CA 93907", *FOOT, "Visit www.homedepot.com/survey")])
     assert part.values["merchant_name"] == "The Home Depot"
     confidence = part.evidence["merchant_name"].confidence
     assert confidence is not None
-    assert confidence < 0.8
+    assert TRUST["merchant_name"].backed < confidence < TRUST["merchant_name"].alone
 
 
 def test_the_foot_names_whom_it_thanks_for() -> None:
@@ -170,3 +171,14 @@ def test_a_slogan_is_its_own_chains() -> None:
 def test_thanks_are_no_part_of_an_address() -> None:
     """An address ends where the greeting begins."""
     assert read("Golden Lotus Grill", "21 PARKFIELD STREET", "THANK YOU", "03/05/2018 2:05 PM")[1] == "21 PARKFIELD STREET"
+
+
+def test_a_name_without_a_rival_is_surer_than_the_same_name_beside_another() -> None:
+    """One piece of a receipt names its merchant: how likely it is a name counts against the likelihood of all others."""
+    below = ("14 QUAY STREET", "BRISTOL BS1 4DJ", "05/03/2018 14:05", *FOOT)
+    alone = read_header([transcript("Luna", *below)]).evidence["merchant_name"].confidence
+    rivalled = read_header([transcript("Luna", "EAT STREET", *below)]).evidence["merchant_name"].confidence
+    assert alone is not None
+    assert rivalled is not None
+    assert rivalled < alone
+    assert alone >= TRUST["merchant_name"].backed
