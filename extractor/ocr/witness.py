@@ -57,6 +57,7 @@ LOOKS = (_Look(0, in_parts=False), _Look(1), _Look(1, 1.6, _stretch), _Look(1, 1
 MAX_PARTED = 4  # boxes of two rows that are looked at alone on one page: each costs a tenth of a page
 CROP_HEIGHT_PX = 110  # what a row and its margins are enlarged to, at most threefold: engines scale rows to 48 pixels
 MAX_ENLARGE = 3.0
+SHRINK = 0.4  # a crop that cannot be read is looked at once more so much smaller
 CROP_MARGIN = 0.02  # of the page's width: engines miss text that touches the edge
 
 
@@ -147,7 +148,11 @@ class Witness:
             return []
         part = image.crop((left, top, right, bottom))
         enlarge = min(MAX_ENLARGE, max(1.0, rows * CROP_HEIGHT_PX / part.height))
-        return [_moved(fragment, 1.0, left, top) for fragment in self._read(part, replace(look, enlarge=enlarge))]
+        found = self._read(part, replace(look, enlarge=enlarge))
+        if _mean_confidence(found) < SURE:
+            # Of large print, engines may see strokes or dots instead of words.
+            found = max(found, self._read(part, replace(look, enlarge=enlarge * SHRINK)), key=_evidence)
+        return [_moved(fragment, 1.0, left, top) for fragment in found]
 
 
 def _bands(width: int, height: int, *, in_parts: bool) -> list[tuple[int, int]]:

@@ -184,6 +184,27 @@ def test_crop(receipt_image: Image.Image, witness: Witness, effort: int) -> None
     assert (transcript.width, transcript.height) == receipt_image.size
 
 
+@dataclass
+class Nearby:
+    """An engine that reads print up to a height and takes higher print for single strokes."""
+
+    highest: int
+    name: str = "nearby"
+
+    def read(self, image: Image.Image) -> list[Fragment]:
+        if image.height <= self.highest:
+            return [Fragment("NORTHERN BAKERY", Box(0, 0, image.width, image.height), 0.98)]
+        return [Fragment("1", Box(place, 0, place + 9, image.height), 0.4) for place in range(0, image.width, 10)]
+
+
+def test_large_print_is_looked_at_once_more_from_afar() -> None:
+    """A crop in which an engine sees strokes is shown to it smaller, with boxes in pixels of the page all the same."""
+    page = Page(Image.new("RGB", (560, 400), "white"))
+    _, transcript = Witness([Nearby(highest=60)]).read(page, 1, crop=Box(100, 100, 400, 200))
+    assert [line.text for line in transcript.lines] == ["NORTHERN BAKERY"]
+    assert transcript.lines[0].box.width == pytest.approx(300, abs=2 * 0.02 * 560 + 2)
+
+
 def test_crop_outside_the_page(receipt_image: Image.Image, witness: Witness) -> None:
     """A crop that misses the page shows nothing."""
     assert witness.read(Page(receipt_image), crop=Box(9000, 9000, 9100, 9100))[1].lines == ()
