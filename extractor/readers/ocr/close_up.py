@@ -6,6 +6,7 @@ from typing import Protocol
 
 from extractor.ocr.interface import Box, Fragment, Transcript
 from extractor.ocr.layout import to_lines
+from extractor.ocr.witness import without_doubles
 from extractor.pages import Page
 
 MARGIN = 0.6
@@ -34,13 +35,15 @@ def look_closer(witness: Looker, page: Page, transcript: Transcript, boxes: Iter
     Args:
         boxes: Where the values were seen, in pixels of the page.
     """
-    kept = list(transcript.fragments)
-    for place in _places(kept, list(boxes)):
-        found = witness.read(page, effort, crop=_with_margin(place, transcript))[1]
-        # Also where nothing is seen: what was read before must not stand again as a second reading.
-        kept = [fragment for fragment in kept if not _is_on(fragment, place)]
-        kept += [fragment for fragment in found.fragments if _is_on(fragment, place)]
-    return replace(transcript, lines=to_lines(kept))
+    places = _places(list(transcript.fragments), list(boxes))
+    crops = [list(witness.read(page, effort, crop=_with_margin(place, transcript))[1].fragments) for place in places]
+    found: list[Fragment] = []
+    for place, own in zip(places, crops, strict=True):
+        # A neighbour's crop may show what an engine overlooks in the place's own, or only a part of it.
+        found += _on(own, place) or _on([fragment for crop in crops for fragment in crop], place)
+    # Also where nothing is seen: what was read before must not stand again as a second reading.
+    kept = [fragment for fragment in transcript.fragments if not any(_is_on(fragment, place) for place in places)]
+    return replace(transcript, lines=to_lines([*kept, *without_doubles(found)]))
 
 
 def _places(fragments: Sequence[Fragment], boxes: Sequence[Box]) -> list[Box]:
@@ -74,6 +77,10 @@ def _with_margin(place: Box, transcript: Transcript) -> Box:
     margin = MARGIN * place.height
     left, right = max(0.0, place.left - margin), min(float(transcript.width), place.right + margin)
     return Box(left, max(0.0, place.top - margin), right, min(float(transcript.height), place.bottom + margin))
+
+
+def _on(fragments: Sequence[Fragment], place: Box) -> list[Fragment]:
+    return [fragment for fragment in fragments if _is_on(fragment, place)]
 
 
 def _is_on(fragment: Fragment, place: Box) -> bool:

@@ -26,6 +26,9 @@ LEGIBLE = 0.8
 BESIDE = {"transaction_time": "transaction_date"}
 """Fields that are printed beside another one."""
 
+LOCAL = ("merchant_name",)
+"""Fields of which much print is another candidate: where a closer look loses it, the next best one is no second opinion."""
+
 MAX_LENGTHS = {"merchant_address": 300, "description": 120, "merchant_name": 120, "method": 120}
 """Bounds of `ReceiptAnswer`; everything else is short."""
 
@@ -71,11 +74,12 @@ class OcrReading:
         except ReaderUnavailable as error:
             return error
         part = read_fields(transcripts)
-        self._first.setdefault(row, part)
-        part = _reduced(part, names)
+        first = self._first.setdefault(row, part)
+        strayed = _strayed(part, first) if self._efforts.get(row) == 0 else frozenset()
+        part = _reduced(part, [name for name in names if name not in strayed])
         values = _bounded(dict(part.values))
         if not question.is_first and _is_legible(transcripts):
-            absent = [name for name in names if values.get(name) in (None, [], ())]
+            absent = [name for name in names if name not in strayed and values.get(name) in (None, [], ())]
             values["missing"] = [{"field": name, "reason": "not_printed"} for name in absent]
         return Answer(json.dumps(values, ensure_ascii=False), part.evidence, seconds=time.perf_counter() - started)
 
@@ -94,6 +98,17 @@ class OcrReading:
         roots = {_whereabouts(first, name) for name in names}
         boxes = [seen.box for path, seen in first.evidence.items() if root_of(path) in roots and seen.page == number and seen.box]
         return look_closer(self._witness, document.pages[number], document.transcripts[number], boxes, effort=1)
+
+
+def _strayed(part: Part, first: Part) -> frozenset[str]:
+    """The fields that a closer look at their places did not read there: it has nothing to say of them, since it looked nowhere else."""
+    return frozenset(name for name in LOCAL if not _is_at_one_place(part.evidence.get(name), first.evidence.get(name)))
+
+
+def _is_at_one_place(one: Evidence | None, other: Evidence | None) -> bool:
+    if one is None or other is None or one.box is None or other.box is None:
+        return True
+    return one.page == other.page and one.box.top < other.box.bottom and other.box.top < one.box.bottom
 
 
 def _whereabouts(part: Part, name: str) -> str:

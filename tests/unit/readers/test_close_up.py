@@ -1,5 +1,7 @@
 """A closer look: values are read anew, and nothing that was read before passes for a second reading."""
 
+from dataclasses import replace
+
 from PIL import Image
 
 from extractor.ocr.interface import Box, Transcript
@@ -61,3 +63,21 @@ def test_words_side_by_side_are_read_as_one() -> None:
 def test_a_value_where_nothing_is_seen_does_not_confirm_itself() -> None:
     """Where the second engine sees nothing, the first reading must not count twice."""
     assert closer(Engine(Transcript((), 600, 200, "second"))) == ["TEA HOUSE", "THANK YOU"]
+
+
+class Nearsighted(Engine):
+    """Overlooks the upper row in its own crop, and sees it in that of the row below."""
+
+    def read(self, page: Page, effort: int = 0, crop: Box | None = None) -> tuple[Page, Transcript]:
+        _, sees = super().read(page, effort, crop)
+        assert crop is not None
+        lines = [line for line in sees.lines if crop.top > sees.lines[0].box.top or line is not sees.lines[0]]
+        return page, replace(sees, lines=tuple(lines))
+
+
+def test_a_neighbour_s_crop_shows_what_is_overlooked_in_the_own() -> None:
+    """Print that stands at a place counts as read there, whichever crop shows it."""
+    first = transcript("TEA HOUSE", "14 QUAY STREET")
+    boxes = [line.box for line in first.lines]
+    seen = look_closer(Nearsighted(transcript("TEA HOVSE", "14 QUAY STREET")), PAGE, first, boxes, effort=1)
+    assert [line.text for line in seen.lines] == ["TEA HOVSE", "14 QUAY STREET"]
