@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any
 
-from extractor.ocr.interface import Transcript
+from extractor.ocr.interface import Box, Transcript
 from extractor.printed.amounts import DecimalMark, decimal_mark, find_percentages, parse_amount
 from extractor.printed.dates import find_dates
 from extractor.printed.locale import LocaleGuess, weigh_locale
@@ -112,10 +112,7 @@ class _Work:
     def _fractions(self, seen: Evidence) -> tuple[float, float, float, float] | None:
         if seen.box is None or not 0 <= seen.page < len(self.transcripts):
             return None
-        width, height = self.transcripts[seen.page].width, self.transcripts[seen.page].height
-        left, top, right, bottom = seen.box
-        parts = (left / width, top / height, right / width, bottom / height)
-        return tuple(round(min(1.0, max(0.0, part)), 4) for part in parts)  # type: ignore[return-value]  # four parts in, four out
+        return fractions(seen.box, self.transcripts[seen.page])
 
     def _not_understood(self, path: str, text: str, what: str) -> None:
         self._note(path, text, state=FieldState.UNREADABLE)
@@ -215,6 +212,13 @@ class _Work:
             path = "currency_code" if absence.field == "currency" else absence.field
             if path not in self.fields:
                 self.fields[path] = FieldEvidence(origin=self.origin, state=FieldState(absence.reason))
+
+
+def fractions(box: Box, transcript: Transcript) -> tuple[float, float, float, float]:
+    """A box in fractions of its page, as it is filed."""
+    left, top, right, bottom = box
+    parts = (left / transcript.width, top / transcript.height, right / transcript.width, bottom / transcript.height)
+    return tuple(round(min(1.0, max(0.0, part)), 4) for part in parts)  # type: ignore[return-value]  # four parts in, four out
 
 
 def _likely_currency(locale: LocaleGuess) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from extractor.readers.interface import Issue, Look, Question
 from schemas.answer import ReceiptAnswer
 
-PROMPT_VERSION = "2"
+PROMPT_VERSION = "3"
 """Filed with every record; changes whenever `prompt` or `answer_schema` would give another text for the same question."""
 
 FIRST = Question()
@@ -31,9 +31,14 @@ def again(issues: Sequence[Issue], look: Look) -> Question:
 
     An issue with the whole receipt (`*`) asks for everything again.
     """
-    roots = {_PARTNERS.get(issue.root, issue.root) for issue in issues}
+    roots = {field_of(issue) for issue in issues}
     fields = () if "*" in roots else tuple(name for name in ALL_FIELDS if name in roots)
     return Question(fields=fields, issues=tuple(issues), look=look)
+
+
+def field_of(issue: Issue) -> str:
+    """The top-level answer field that an issue is asked about with."""
+    return _PARTNERS.get(issue.root, issue.root)
 
 
 def asked_fields(question: Question) -> tuple[str, ...]:
@@ -105,6 +110,8 @@ def prompt(question: Question) -> str:
 def _opening(question: Question) -> str:
     if question.is_first:
         return "Read this receipt and copy the following fields from it."
+    if question.look.crop is not None:
+        return "The second image shows a part of the first one, enlarged. Look once more and copy only the following fields from them."
     return "Look at this receipt once more and copy only the following fields from it."
 
 

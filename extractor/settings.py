@@ -44,6 +44,10 @@ class LimitSettings(_Section):
     max_side_px: int = Field(default=4000, ge=500, description="Longer side that a page is scaled down to before reading.")
 
 
+MOST_RUNGS = 3
+"""Rungs that the ladder of `extractor.reask` has."""
+
+
 class ReaderSettings(_Section):
     """`[reader]`: who reads, and how often it is asked again."""
 
@@ -54,7 +58,9 @@ class ReaderSettings(_Section):
     receipt_seconds: float = Field(default=300.0, gt=0, description="Time after which reading a receipt counts as hung.")
     memory_mb: int = Field(default=4000, ge=500, description="Memory that a reading process may take (watched on Linux).")
     recycle_receipts: int = Field(default=1000, gt=0, description="Receipts after which a reading process is replaced.")
-    max_rungs: int = Field(default=2, ge=0, description="How many times a receipt is asked again.")
+    max_rungs: int | None = Field(
+        default=None, ge=0, examples=[3], description="How many times a receipt is asked again; 2, or 3 by a vision model, where not set."
+    )
     reask_seconds: float = Field(default=60.0, ge=0, description="Time after which no further question is begun.")
 
 

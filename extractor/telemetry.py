@@ -15,7 +15,7 @@ BOUNDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 REVIEW_KINDS = frozenset(
     {"missing", "unconfirmed", "conflict", "ambiguous", "implausible", "unreadable", "cut_off", "invalid", "not_a_receipt"}
 )
-RUNGS = frozenset({"first", "larger", "enhanced", "vote"})
+RUNGS = frozenset({"first", "again", "closer", "vote"})
 OTHER = "other"
 """Stands for every name that is not known here: a label must never carry what a reader has said."""
 

@@ -84,7 +84,7 @@ def _kind_issues(receipt: Receipt) -> list[Issue]:
 
 def _missing(receipt: Receipt, fields: Mapping[str, FieldEvidence]) -> list[Issue]:
     issues = [
-        Issue(name, "missing", f"No {_words(name)} was found. Look at the original and enter it.")
+        Issue(name, "missing", f"No {words_of(name)} was found. Look at the original and enter it.")
         for name in REQUIRED
         if getattr(receipt, name) is None and not (name == "transaction_date" and receipt.date_ambiguous)
     ]
@@ -135,11 +135,11 @@ def _unconfirmed(receipt: Receipt, fields: Mapping[str, FieldEvidence], checks: 
             continue
         if evidence.state is FieldState.CONFLICT:
             issues.append(
-                Issue(name, "conflict", f"Two looks disagree about the {_words(name)}; {evidence.raw_text!r} is the likelier one.")
+                Issue(name, "conflict", f"Two looks disagree about the {words_of(name)}; {evidence.raw_text!r} is the likelier one.")
             )
         elif not _is_confirmed(name, evidence, support):
             issues.append(
-                Issue(name, "unconfirmed", f"The {_words(name)} {evidence.raw_text!r} is not confirmed by a second reading or by sums.")
+                Issue(name, "unconfirmed", f"The {words_of(name)} {evidence.raw_text!r} is not confirmed by a second reading or by sums.")
             )
     return issues
 
@@ -206,5 +206,6 @@ def _is_confirmed(name: str, evidence: FieldEvidence, support: Support) -> bool:
     return confidence >= trust.alone or (evidence.looks > 1 and confidence >= backed)
 
 
-def _words(name: str) -> str:
+def words_of(name: str) -> str:
+    """A field as people call it."""
     return {"merchant_name": "merchant", "transaction_date": "date", "currency_code": "currency"}.get(name, name.replace("_", " "))

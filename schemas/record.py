@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.receipt import Receipt
-from schemas.values import Amount, FieldEvidence, Frozen
+from schemas.values import Amount, FieldEvidence, FractionBox, Frozen
 
 SCHEMA_VERSION = "1"
 
@@ -48,6 +48,9 @@ class Attempt(Frozen):
     seconds: Annotated[float, Field(ge=0)] = 0.0
     tokens: int | None = None
     error: str | None = None
+    page: int | None = Field(default=None, ge=0, description="Page of which a part was shown enlarged, counted from 0.")
+    box: FractionBox | None = Field(default=None, description="That part: left, top, right, bottom as fractions of the page.")
+    samples: int = Field(default=1, ge=1, description="Answers drawn, for a vote.")
 
 
 class Record(Receipt):

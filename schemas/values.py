@@ -84,6 +84,9 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+FractionBox = tuple[float, float, float, float]
+
+
 class FieldEvidence(Frozen):
     """What one field's value rests on."""
 
@@ -91,10 +94,13 @@ class FieldEvidence(Frozen):
     confidence: float | None = Field(default=None, ge=0, le=1, description="0 to 1, calibrated where the reader says so.")
     origin: Origin | None = None
     page: int | None = Field(default=None, ge=0, description="Page of the file, counted from 0.")
-    box: tuple[float, float, float, float] | None = Field(
+    box: FractionBox | None = Field(
         default=None, description="Left, top, right, bottom as fractions of the upright page's width and height."
     )
     looks: int = Field(
         default=1, ge=1, description="Independent looks (another model, another image, another engine) that agree on the value."
+    )
+    agreement: float | None = Field(
+        default=None, ge=0, le=1, description="Share of a model's drawn answers that give the value, where several were drawn."
     )
     state: FieldState = FieldState.OK

@@ -11,7 +11,7 @@ from extractor.children.pool import IDLE_SECONDS, TRIES, Killer, Pool
 from extractor.children.share import divide
 from extractor.errors import ConfigError, ExtractorError, ReaderDown, ReaderUnavailable
 from extractor.readers.vision.worker import START_SECONDS as MODEL_SECONDS
-from extractor.settings import Settings
+from extractor.settings import MOST_RUNGS, Settings
 from extractor.source import Extract, Source
 from schemas.record import Record
 
@@ -121,7 +121,7 @@ class IsolatedReading:
             partial(load_extraction, settings.model_copy(update={"reader": reader}), warm_up=not for_one),
             processes=processes,
             receipt_seconds=reader.receipt_seconds,
-            batch_seconds=MODEL_SECONDS + vision.answer_seconds * 2 * (1 + reader.max_rungs),  # a batch that hangs is asked again
+            batch_seconds=MODEL_SECONDS + vision.answer_seconds * 2 * (1 + MOST_RUNGS),  # a batch that hangs is asked again
             batch_size=settings.work.batch_size,
             memory_mb=reader.memory_mb,
             recycle_receipts=reader.recycle_receipts,

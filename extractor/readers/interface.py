@@ -60,10 +60,11 @@ class Look:
     """How to look at the pages when answering.
 
     Attributes:
-        effort: 0 for the ordinary look; each step up costs more and differs from the one below (larger model, upscaled, contrast).
+        effort: 0 for the ordinary look; each step up costs more and differs from the one below (larger model, upscaled, contrast). For
+            readers that have engines to choose from; a model sees what `page` and `crop` say.
         page: Page to look at, counted from 0; `None` for all.
-        crop: Part of that page, in its pixels; `None` for the whole page.
-        samples: Answers to draw and vote on; 1 for none.
+        crop: Part of that page, in its pixels, to be looked at enlarged, beside the whole page; `None` for the whole page alone.
+        samples: Answers to draw, for a vote; 1 for the likeliest answer alone.
     """
 
     effort: int = 0
@@ -114,6 +115,7 @@ class Answer:
         seconds: Wall-clock time spent on this answer.
         tokens: Tokens generated, for models.
         is_cut_off: True where the reader hit its length limit before the end.
+        samples: Further answers drawn to the same question, where several were wanted; none of them counts more than this one.
     """
 
     text: str
@@ -121,6 +123,7 @@ class Answer:
     seconds: float = 0.0
     tokens: int | None = None
     is_cut_off: bool = False
+    samples: tuple["Answer", ...] = ()
 
 
 class Reading(Protocol):

@@ -173,7 +173,7 @@ def test_metrics_tell_what_was_done(settings: Settings, draw: Callable[..., Path
     def script(source: Source) -> Record | None:
         if source.name == "unsure.png":
             reasons = (ReviewReason(field="total", kind="missing", message="m"),)
-            attempts = (Attempt(rung="first", fields=()), Attempt(rung="larger", fields=("total",)))
+            attempts = (Attempt(rung="first", fields=()), Attempt(rung="again", fields=("total",)))
             return make_record(source, status=RecordStatus.NEEDS_REVIEW, review_reasons=reasons, attempts=attempts, model="1")
         return None
 

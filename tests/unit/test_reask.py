@@ -1,6 +1,7 @@
 """Asking again: only what is missing or wrong, within a budget, and what several looks at a value prove."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,11 +10,12 @@ import pytest
 from PIL import Image
 
 from extractor.errors import BadAnswer, ExtractorError, ReaderUnavailable
-from extractor.ocr.interface import Transcript
+from extractor.ocr.interface import Box, Transcript
 from extractor.pages import Page
+from extractor.poll import agree
 from extractor.questions import ALL_FIELDS, prompt
 from extractor.readers.interface import Answer, Document, Evidence
-from extractor.reask import LADDER, Outcome, Policy, agree, read_documents
+from extractor.reask import LADDER, OCR_RUNGS, Outcome, Policy, read_documents
 from extractor.testing import ManualClock, ScriptedReader
 from schemas.values import FieldState, Origin
 
@@ -67,7 +69,7 @@ def test_only_the_missing_field_is_asked_again_and_the_rest_is_kept() -> None:
     assert [question.fields for _, question in reader.asked[1:]] == [("transaction_date",)]
     assert outcome.normalised.receipt.transaction_date == date(2025, 12, 25)
     assert outcome.normalised.receipt.total == Decimal("4.00")
-    assert [(attempt.rung, attempt.changed) for attempt in outcome.attempts][1] == ("larger", ("transaction_date",))
+    assert [(attempt.rung, attempt.changed) for attempt in outcome.attempts][1] == ("again", ("transaction_date",))
 
 
 def test_every_rung_looks_differently_and_the_ladder_ends() -> None:
@@ -168,7 +170,7 @@ def test_broken_json_to_the_end_is_a_bad_answer() -> None:
     reader = ScriptedReader({"a.jpg": [Answer("No.")]}, name="ocr")
     assert isinstance(read_documents(reader, [document()], Policy())[0], BadAnswer)
     assert {question.fields for _, question in reader.asked} == {()}
-    assert len(reader.asked) == 1 + Policy().max_rungs
+    assert len(reader.asked) == 1 + OCR_RUNGS
 
 
 def test_a_witness_that_agrees_is_a_second_look() -> None:
@@ -185,6 +187,73 @@ def test_a_witness_that_disagrees_is_a_conflict_and_never_the_value() -> None:
     assert outcome.normalised.receipt.total == Decimal("4.00")
     assert outcome.normalised.fields["total"].state is FieldState.CONFLICT
     assert reader.asked[1][1].fields == ("total",)
+
+
+def model(*answers: Answer | ExtractorError, witness: Answer | None = None, **policy: Any) -> tuple[Outcome, ScriptedReader]:
+    """What comes of one document that a model reads, beside a witness that sees nothing unless told otherwise."""
+    return read(*answers, witness=witness or partly(), **policy)
+
+
+def drawn(*answers: Answer) -> Answer:
+    return replace(answers[0], samples=answers[1:])
+
+
+def test_a_model_climbs_from_the_image_that_it_knows_to_an_enlarged_part_to_a_vote() -> None:
+    """Each rung differs in what is shown or how it is answered, and its attempt tells what was done."""
+    witness = Answer(json.dumps({"total": "4,00 EUR"}), {"total": Evidence("4,00 EUR", 0, Box(5, 8, 9, 9), 0.5)})
+    outcome, reader = model(said(total=None), partly(), witness=witness)
+    looks = [question.look for _, question in reader.asked[1:]]
+    assert [(look.crop, look.samples) for look in looks] == [(None, 1), (Box(5, 8, 9, 9), 1), (Box(5, 8, 9, 9), 5)]
+    assert [(attempt.rung, attempt.page, attempt.box) for attempt in outcome.attempts[1:]] == [
+        ("again", None, None),
+        ("closer", 0, (0.5, 0.8, 0.9, 0.9)),
+        ("vote", 0, (0.5, 0.8, 0.9, 0.9)),
+    ]
+
+
+def test_a_model_that_is_asked_twice_about_the_same_image_has_looked_once() -> None:
+    """It would repeat its mistake: only the enlarged part confirms, and what only wants to be confirmed is not asked for before."""
+    outcome, reader = model(said(0.9, items=None), said(0.9, items=None))
+    assert [question.look.crop is not None for _, question in reader.asked] == [False, True]
+    assert outcome.normalised.fields["total"].looks == 2
+    repeated, _ = model(said(0.9, transaction_date="32.13.2025"), said(0.9), max_rungs=1)
+    assert "transaction_date" in repeated.attempts[1].changed
+    again_and_again, _ = model(said(0.9, merchant_name=None), partly(0.9, merchant_name="Teehaus Nord"), partly(), max_rungs=2)
+    assert again_and_again.normalised.fields["merchant_name"].looks == 1
+
+
+def test_a_vote_takes_what_most_answers_say_and_files_their_share() -> None:
+    """Three of five; together they are one look."""
+    right, wrong = partly(0.9, total="4,00 EUR"), partly(0.9, total="9,00 EUR")
+    outcome, _ = model(said(total=None), partly(), partly(), drawn(wrong, right, right, wrong, right))
+    assert outcome.normalised.receipt.total == Decimal("4.00")
+    evidence = outcome.normalised.fields["total"]
+    assert (evidence.agreement, evidence.looks) == (0.6, 1)
+    assert (outcome.attempts[-1].samples, outcome.attempts[-1].changed) == (5, ("total",))
+
+
+def test_what_no_two_looks_agree_on_is_null_and_the_reason_says_what_was_read() -> None:
+    """A guess is worse than a question to a person; nothing that was read is lost."""
+    votes = [partly(0.9, total=f"{number},00 EUR") for number in (5, 6, 7, 8)]
+    outcome, _ = model(said(), partly(), partly(total="4,90 EUR"), drawn(*votes), witness=partly(0.9, total="3,00 EUR"))
+    assert outcome.normalised.receipt.total is None
+    assert outcome.normalised.fields["total"].state is FieldState.UNREADABLE
+    (issue,) = [issue for issue in outcome.examination.issues if issue.field == "total"]
+    assert (issue.kind, issue.blocking) == ("unreadable", True)
+    assert all(text in issue.message for text in ("4,00 EUR", "4,90 EUR", "5,00 EUR", "8,00 EUR"))
+
+
+def test_a_torn_vote_leaves_what_two_looks_agree_on() -> None:
+    """The first look and the enlarged one say the same; chance does not outweigh them."""
+    votes = [partly(0.9, total=f"{number},00 EUR") for number in (5, 6, 7)]
+    outcome, _ = model(said(0.5), partly(), partly(0.5, total="4,00 EUR"), drawn(*votes), witness=partly(0.9, total="3,00 EUR"))
+    assert outcome.normalised.receipt.total == Decimal("4.00")
+
+
+def test_one_drawn_answer_is_no_vote() -> None:
+    """Where the others failed, it counts as one look and has no share."""
+    outcome, _ = model(said(total=None), partly(), partly(), drawn(partly(0.9, total="4,00 EUR"), Answer("No.")))
+    assert outcome.normalised.fields["total"].agreement is None
 
 
 def test_a_witness_gives_the_draft_from_which_a_model_guesses_and_never_the_question() -> None:

@@ -32,13 +32,13 @@ def test_a_stored_record_is_counted_by_kind() -> None:
     """Status, questions by rung, whether it was asked again, and each kind of reason once a record."""
     telemetry = Telemetry()
     reasons = [ReviewReason(field=field, kind="missing", message="m") for field in ("total", "merchant_name")]
-    attempts = [Attempt(rung=rung, fields=()) for rung in ("first", "larger")]
+    attempts = [Attempt(rung=rung, fields=()) for rung in ("first", "again")]
     telemetry.stored(make_record(status=RecordStatus.NEEDS_REVIEW, review_reasons=tuple(reasons), attempts=tuple(attempts), model="m"))
     telemetry.stored(make_record(attempts=tuple(attempts[:1])))
     telemetry.failed(BadAnswer("no JSON", text="{"))
     counts = telemetry.counts()
     assert counts.receipts == {"needs_review": 1, "accepted": 1}
-    assert counts.questions == {"first": 2, "larger": 1}
+    assert counts.questions == {"first": 2, "again": 1}
     assert (counts.asked_again, counts.review, counts.failures) == (1, {"missing": 1}, {"BadAnswer": 1})
     assert counts.reader == ("scripted", "")
 

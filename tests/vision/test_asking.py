@@ -1,19 +1,21 @@
 """Questions and answers on a tiny Mllama model: our own steps against transformers' `generate`."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
-pytest.importorskip("torch", reason="the vision extra is not installed")
+torch = pytest.importorskip("torch", reason="the vision extra is not installed")
 
-from extractor.errors import BadAnswer
-from extractor.parse import parse_answer
-from extractor.questions import answer_schema
-from extractor.readers.interface import Issue, Question, ReaderError
-from extractor.readers.vision.engine import Ask, Engine, Said
+from extractor.errors import BadAnswer  # noqa: E402 - not without torch
+from extractor.parse import parse_answer  # noqa: E402 - as above
+from extractor.questions import answer_schema  # noqa: E402 - as above
+from extractor.readers.interface import Issue, Question, ReaderError  # noqa: E402 - as above
+from extractor.readers.vision.engine import Ask, Engine, Said  # noqa: E402 - as above
+from extractor.readers.vision.sampling import Draw, shaken  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from extractor.readers.vision.generating import GeneratingEngine
@@ -62,6 +64,62 @@ def test_own_steps_say_what_generate_says(
         assert said(actual[row]).tokens == said(expected[row]).tokens
         assert said(actual[row]).logprobs == pytest.approx(said(expected[row]).logprobs, abs=1e-4)
         assert said(actual[row]).is_cut_off == said(expected[row]).is_cut_off
+
+
+def test_several_images_of_one_turn_are_seen_together(
+    make_engine: MakeEngine, reference: "GeneratingEngine", pictures: list[Image.Image]
+) -> None:
+    """Token for token what `generate` says, beside rows of one image; with another second image the answer is another one."""
+    together = [(pictures[3], pictures[0]), (pictures[1],), (pictures[0], pictures[2]), (pictures[3], pictures[4])]
+    asks = {row: Ask((f"Read. {'x ' * row}",), None, max_tokens=30) for row in range(3)} | {3: Ask(("Read. ",), None, max_tokens=30)}
+
+    def all_said(engine: Engine) -> list[Said]:
+        sight = engine.open()
+        for images in together:
+            sight.add(*images)
+        answered = sight.ask(asks)
+        again = sight.ask(asks)
+        sight.close()
+        assert [said(again[row]).tokens for row in asks] == [said(answered[row]).tokens for row in asks]
+        return [said(answered[row]) for row in asks]
+
+    expected = all_said(reference)
+    for max_rows in (1, 2, 4):
+        actual = all_said(make_engine(max_rows=max_rows))
+        for one, other in zip(actual, expected, strict=True):
+            assert one.tokens == other.tokens
+            assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+    assert expected[0].tokens != expected[3].tokens
+
+
+@pytest.mark.parametrize("schema", [answer_schema(TOTAL), None], ids=["grammar", "free text"])
+def test_drawn_answers_are_those_that_generate_draws(
+    schema: dict[str, object] | None, make_engine: MakeEngine, reference: "GeneratingEngine", pictures: list[Image.Image]
+) -> None:
+    """The same seed draws the same tokens in any batch, also where they are guessed ahead; another seed draws others."""
+
+    def asks(seed: int, drafts: Mapping[int, str] | None = None) -> dict[int, Ask]:
+        draw = Draw(seed, 0.7)
+        return {row: Ask((f"Read. {'x ' * row}",), schema, 40, (drafts or {}).get(row, ""), draw) for row in range(3)}
+
+    expected = answers(reference, pictures[:3], asks(1))
+    actual = answers(make_engine(max_rows=2), pictures[:3], asks(1))
+    guessed = answers(make_engine(), pictures[:3], asks(1, {row: said(expected[row]).text for row in range(3)}))
+    for row in range(3):
+        assert said(actual[row]).tokens == said(expected[row]).tokens == said(guessed[row]).tokens
+    others = [answers(make_engine(), pictures[:3], asks(seed)) for seed in range(2, 5)]
+    assert any(said(other[row]).tokens != said(actual[row]).tokens for other in others for row in range(3))
+
+
+def test_draws_follow_the_probabilities_of_what_is_allowed() -> None:
+    """As often as their probability at that temperature, over many seeds; never what is not allowed. Rows that are not drawn stay."""
+    scores = torch.tensor([[1.0, 0.0, float("-inf")], [3.0, 2.0, 1.0]])
+    count = 2000
+    picks = [shaken(scores.clone(), [(0, Draw(seed, 0.5), 4)]) for seed in range(count)]
+    drawn = [int(pick[0].argmax()) for pick in picks]
+    assert set(drawn) == {0, 1}
+    assert drawn.count(0) / count == pytest.approx(1 / (1 + math.exp(-2)), abs=0.03)
+    assert all(torch.equal(pick[1], scores[1]) for pick in picks)
 
 
 def test_images_matter(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:

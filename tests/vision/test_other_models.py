@@ -46,6 +46,19 @@ def test_batch_equals_single_and_every_answer_fits(qwen: "GeneratingEngine") -> 
         assert said(sight.ask(asks(row))[row]).tokens == said(together[row]).tokens
 
 
+def test_a_page_and_a_part_of_it_are_shown_in_one_turn(qwen: "GeneratingEngine") -> None:
+    """Beside a row of one image; every answer fits, and another part is answered otherwise."""
+    sight = qwen.open()
+    for images in ((picture(40, 60, 1), picture(64, 64, 2)), (picture(30, 90, 3),), (picture(40, 60, 1), picture(64, 64, 4))):
+        sight.add(*images)
+    same = asks(0)[0]
+    together = sight.ask({0: same, 1: asks(1)[1], 2: same})
+    assert all(list(json.loads(said(one).text)) == ["currency", "total", "missing"] for one in together.values())
+    for row, ask in ((0, same), (1, asks(1)[1]), (2, same)):
+        assert said(sight.ask({row: ask})[row]).tokens == said(together[row]).tokens
+    assert said(together[0]).logprobs != said(together[2]).logprobs
+
+
 def test_each_row_ends_at_its_own_limit(qwen: "GeneratingEngine") -> None:
     sight = qwen.open()
     for row, size in enumerate(SIZES):

@@ -17,11 +17,11 @@ from extractor.readers.vision.tower import Pixels, Tower
 
 @dataclass(frozen=True)
 class Seen:
-    """What a model keeps of one image.
+    """What a model keeps of one row's images.
 
     Attributes:
-        keys: Where its keys lie in the image pool.
-        prefix: What the tokens up to the image leave behind, (text layers, 2, tokens, heads, head size).
+        keys: Where their keys lie in the image pool.
+        prefix: What the tokens up to the last image leave behind, (text layers, 2, tokens, heads, head size).
     """
 
     keys: Span
@@ -47,16 +47,20 @@ class Album:
 
     def __init__(self, tower: Tower, pool: Pool, hands: Executor, *, chunk: Allowance) -> None:
         self._tower, self._pool, self._hands, self._chunk = tower, pool, hands, chunk
-        self._images: list[Image.Image] = []
+        self._images: list[tuple[Image.Image, ...]] = []
         self._pixels: dict[int, Future[Pixels]] = {}
         self._seen: OrderedDict[int, Seen] = OrderedDict()  # the longest unused first
 
-    def add(self, image: Image.Image) -> int:
-        """The image's row; its pixels are prepared from now on."""
+    def add(self, *images: Image.Image) -> int:
+        """The row of an image, or of several that are shown together; their pixels are prepared from now on."""
         row = len(self._images)
-        self._images.append(image)
-        self._pixels[row] = self._hands.submit(self._tower.prepare, image)
+        self._images.append(images)
+        self._pixels[row] = self._hands.submit(self._tower.prepare, *images)
         return row
+
+    def count(self, row: int) -> int:
+        """How many images a row has."""
+        return len(self._images[row])
 
     def clear(self) -> None:
         """Forgets everything and frees its memory."""
@@ -91,7 +95,7 @@ class Album:
 
     def _prepared(self, row: int) -> Pixels | ReaderError:
         if row not in self._pixels:  # seen once, forgotten since
-            self._pixels[row] = self._hands.submit(self._tower.prepare, self._images[row])
+            self._pixels[row] = self._hands.submit(self._tower.prepare, *self._images[row])
         try:
             return self._pixels[row].result()
         except (ValueError, OSError, ArithmeticError) as error:
@@ -111,14 +115,14 @@ class Album:
         left = sorted(taken, key=lambda row: taken[row][0].tiles)
         while left:
             tiles = taken[left[0]][0].tiles
-            rows = [row for row in left[: self._chunk.now] if taken[row][0].tiles == tiles]
+            rows = [row for row in left[: max(1, self._chunk.now // len(tiles))] if taken[row][0].tiles == tiles]
             spans = [taken[row][1] for row in rows]
             try:
                 prefixes = self._tower.look([taken[row][0] for row in rows], spans)
             except RuntimeError as error:
                 if not is_shortage(error):
                     raise
-                self._chunk.halve(len(rows), error)
+                self._chunk.halve(len(rows) * len(tiles), error)
                 if len(rows) > 1:
                     continue
                 self._pool.spans.give(spans[0])

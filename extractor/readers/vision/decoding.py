@@ -17,6 +17,7 @@ import torch
 
 from extractor.readers.vision.grammar import Grammars, masked
 from extractor.readers.vision.memory import Span
+from extractor.readers.vision.sampling import Draw, shaken
 from extractor.readers.vision.shortage import Allowance, is_shortage, out_of_memory
 from extractor.readers.vision.speaking import Speaker
 from extractor.readers.vision.steps import RowFeed, Steps
@@ -35,6 +36,7 @@ class Seat:
         image: Where its image lies in the image pool.
         length: Tokens of its question, those before the image included.
         fed: Tokens of its answer whose keys are in the text pool.
+        draw: How its tokens are drawn; `None` for the likeliest.
     """
 
     speaker: Speaker
@@ -43,6 +45,7 @@ class Seat:
     image: Span
     length: int
     fed: int = 0
+    draw: Draw | None = None
 
     @property
     def is_to_pick(self) -> bool:
@@ -56,6 +59,10 @@ class _Choice:
 
     seat: Seat
     guesses: tuple[int, ...] = ()
+
+    @property
+    def picks(self) -> int:
+        return 1 + len(self.guesses)
 
 
 class Decoder:
@@ -163,7 +170,7 @@ class Decoder:
             scores = torch.cat(list(logits)).float()
             count = len(scores)
             allowed = masked(scores, self._masks[:count].to(scores.device, non_blocking=True))
-            token = allowed.argmax(dim=-1)
+            token = shaken(allowed, _draws(choices)).argmax(dim=-1)
             logprob = scores.gather(1, token[:, None])[:, 0] - scores.logsumexp(dim=-1)
             self._picked[:count].copy_(token, non_blocking=True)
             self._logprobs[:count].copy_(logprob, non_blocking=True)
@@ -178,10 +185,21 @@ class Decoder:
             choice.seat.logits = None
         picks = iter(zip(self._picked.tolist(), self._logprobs.tolist(), strict=True))
         for choice in choices:
-            speaker, own = choice.seat.speaker, list(islice(picks, 1 + len(choice.guesses)))
+            speaker, own = choice.seat.speaker, list(islice(picks, choice.picks))
             for (token, logprob), guess in zip(own, (*choice.guesses, None), strict=True):
                 if choice.seat.is_to_pick:  # else the grammar has forced what comes here
                     heard(speaker, speaker.hear(token, logprob, self._grammars, self._ends))
                 if speaker.is_done or speaker.tokens[choice.seat.fed] != guess:
                     break
                 choice.seat.fed += 1
+
+
+def _draws(choices: Sequence[_Choice]) -> list[tuple[int, Draw, int]]:
+    """Which of the picks are drawn, how, and for which place of the answer; see `shaken`."""
+    draws, first = list[tuple[int, Draw, int]](), 0
+    for choice in choices:
+        if (draw := choice.seat.draw) is not None:
+            said = len(choice.seat.speaker.tokens)
+            draws += [(first + ahead, draw, said + ahead) for ahead in range(choice.picks)]
+        first += choice.picks
+    return draws

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from PIL import Image
 
 from extractor.readers.interface import ReaderError
+from extractor.readers.vision.sampling import Draw
 
 OnText = Callable[[int, str], None]
 """Called with a row and the text that was just added to its answer."""
@@ -15,19 +16,21 @@ OnText = Callable[[int, str], None]
 
 @dataclass(frozen=True)
 class Ask:
-    """One question about one image.
+    """One question about one row: an image, or several that are shown together.
 
     Attributes:
-        turns: What was said so far, the user first and last; the image belongs to the first turn.
+        turns: What was said so far, the user first and last; the images belong to the first turn.
         schema: JSON schema that the answer must fit; `None` for free text.
         max_tokens: Tokens after which the answer is cut off.
         draft: Text that the answer is likely to repeat; it makes the answer quicker, and changes nothing in it.
+        draw: How tokens are drawn; `None` takes the likeliest one each time.
     """
 
     turns: tuple[str, ...]
     schema: Mapping[str, Any] | None = None
     max_tokens: int = 1024
     draft: str = ""
+    draw: Draw | None = None
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,8 @@ class Stream:
 class Sight(Protocol):
     """Images that a model looks at, and what it keeps of them so that further questions are cheap."""
 
-    def add(self, image: Image.Image) -> int:
-        """Row number of one more image; it is looked at when it is first asked about."""
+    def add(self, *images: Image.Image) -> int:
+        """Row number of one more image, or of several that are shown together, in one turn; looked at when first asked about."""
         ...
 
     def ask(self, asks: Mapping[int, Ask], on_text: OnText | None = None) -> Mapping[int, Said | ReaderError]:

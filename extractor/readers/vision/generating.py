@@ -15,6 +15,7 @@ from extractor.readers.vision.grammar import Grammars, masked
 from extractor.readers.vision.loading import Loaded
 from extractor.readers.vision.options import VisionOptions
 from extractor.readers.vision.prompting import Prompter
+from extractor.readers.vision.sampling import shaken
 from extractor.readers.vision.shortage import Allowance, is_shortage, out_of_memory
 from extractor.readers.vision.speaking import Speaker
 
@@ -37,10 +38,10 @@ class GeneratingSight:
 
     def __init__(self, engine: GeneratingEngine, loaded: Loaded) -> None:
         self._engine, self._loaded = engine, loaded
-        self._images: list[Image.Image] = []
+        self._images: list[tuple[Image.Image, ...]] = []
 
-    def add(self, image: Image.Image) -> int:
-        self._images.append(image)
+    def add(self, *images: Image.Image) -> int:
+        self._images.append(images)
         return len(self._images) - 1
 
     def close(self) -> None:
@@ -51,7 +52,8 @@ class GeneratingSight:
         answers: dict[int, Said | ReaderError] = {}
         left, allowance, most = list(asks), self._engine.allowance, len(asks)
         while left:
-            rows = left[: min(most, allowance.now)]
+            # As many images each: what a row says must not depend on the room that its neighbours' images take.
+            rows = [row for row in left[: min(most, allowance.now)] if len(self._images[row]) == len(self._images[left[0]])]
             guide = _Guide(self._engine.grammars, {row: asks[row] for row in rows}, self._loaded.ends, on_text)
             try:
                 self._generate(guide, [asks[row] for row in rows], [self._images[row] for row in rows])
@@ -73,11 +75,11 @@ class GeneratingSight:
             left = [row for row in left if row not in answers]
         return answers
 
-    def _generate(self, guide: "_Guide", asks: Sequence[Ask], images: Sequence[Image.Image]) -> None:
+    def _generate(self, guide: "_Guide", asks: Sequence[Ask], images: Sequence[tuple[Image.Image, ...]]) -> None:
         engine, model = self._engine, self._loaded.model
         inputs = self._loaded.processor(
-            text=[engine.prompter.text(ask.turns) for ask in asks],
-            images=[[image] for image in images],
+            text=[engine.prompter.text(ask.turns, images=len(own)) for ask, own in zip(asks, images, strict=True)],
+            images=[list(own) for own in images],
             padding=True,
             add_special_tokens=False,
             return_tensors="pt",
@@ -103,6 +105,7 @@ class _Guide:
     def __init__(self, grammars: Grammars, asks: Mapping[int, Ask], ends: frozenset[int], on_text: OnText | None) -> None:
         self._grammars, self._ends, self._stream = grammars, ends, Stream(on_text)
         self._speakers = [Speaker(row, grammars.row(ask.schema), ask.max_tokens) for row, ask in asks.items()]
+        self._drawn = [(index, ask.draw) for index, ask in enumerate(asks.values()) if ask.draw is not None]
         self._masks = grammars.blank(len(asks))
         self._logprobs: list[float] = []
         self._steps = 0
@@ -113,7 +116,8 @@ class _Guide:
         if self._steps:
             self._listen(input_ids[:, -1].tolist())
         self._grammars.fill([(speaker.grammar, ()) for speaker in self._speakers], self._masks)
-        allowed = masked(scores, self._masks.to(scores.device))
+        allowed = masked(scores.float(), self._masks.to(scores.device))
+        allowed = shaken(allowed, [(index, draw, self._steps) for index, draw in self._drawn])
         for index, speaker in enumerate(self._speakers):
             token = speaker.tokens[self._steps] if len(speaker.tokens) > self._steps else min(self._ends) if speaker.is_done else None
             if token is not None:

@@ -1,4 +1,4 @@
-"""Pages become the images that a vision model is shown: the paper only, tall receipts in parts, a field enlarged. Pure."""
+"""Pages become the images that a vision model is shown: the paper only, tall receipts in parts, a part enlarged beside the whole. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -34,25 +34,26 @@ ZOOM_SIDE_PX = 1120
 
 @dataclass(frozen=True)
 class View:
-    """One image to be shown.
+    """What is shown at once.
 
     Attributes:
+        images: One; or two, a page and a part of it enlarged.
         page: Page that it is taken from, counted from 0.
         part: Its place among the parts of a page that is shown in parts.
-        box: What of the page it shows, in pixels.
+        box: What of the page it shows, in pixels; of two images the enlarged one.
     """
 
-    image: Image.Image
+    images: tuple[Image.Image, ...]
     page: int
     part: int
     box: Box
 
 
 def views_of(document: Document, look: Look) -> tuple[View, ...]:
-    """The images to show for one look at a document, in print order, at least one.
+    """What to show for one look at a document, in print order, at least one.
 
-    An ordinary look shows the paper of every page. A look with a crop shows that part of one page, enlarged. More effort raises contrast,
-    so that the model sees another image than before.
+    An ordinary look shows the paper of every page. A look with a crop shows one page, and that part of it enlarged and with more contrast:
+    the print is larger than before, and the whole page tells what it belongs to.
     """
     numbers = range(len(document.pages)) if look.page is None else (look.page,)
     views = [view for number in numbers for view in _views_of_page(document.pages[number], document.transcripts[number], number, look)]
@@ -60,11 +61,12 @@ def views_of(document: Document, look: Look) -> tuple[View, ...]:
 
 
 def _views_of_page(page: Page, transcript: Transcript, number: int, look: Look) -> list[View]:
+    paper = paper_box(transcript, page.image.size)
     if look.crop is not None:
         box = _around(look.crop, page.image.size)
-        return [View(_enlarged(_shown(page.image, box, look)), number, 0, box)]
-    paper = paper_box(transcript, page.image.size)
-    return [View(_shown(page.image, box, look), number, part, box) for part, box in enumerate(parts_of(paper))]
+        part = ImageOps.autocontrast(_cut(page.image, box).convert("L"), cutoff=1).convert("RGB")
+        return [View((_cut(page.image, paper), _enlarged(part)), number, 0, box)]
+    return [View((_cut(page.image, box),), number, part, box) for part, box in enumerate(parts_of(paper))]
 
 
 def paper_box(transcript: Transcript, size: tuple[int, int]) -> Box:
@@ -101,9 +103,8 @@ def _within(box: Box, size: tuple[int, int]) -> Box:
     return Box(left, top, right, bottom)
 
 
-def _shown(image: Image.Image, box: Box, look: Look) -> Image.Image:
-    cut = image.crop((round(box.left), round(box.top), round(box.right), round(box.bottom)))
-    return ImageOps.autocontrast(cut.convert("L"), cutoff=1).convert("RGB") if look.effort > 0 else cut
+def _cut(image: Image.Image, box: Box) -> Image.Image:
+    return image.crop((round(box.left), round(box.top), round(box.right), round(box.bottom)))
 
 
 def _enlarged(image: Image.Image) -> Image.Image:

@@ -110,17 +110,19 @@ class TextLayers:
         logits: torch.Tensor = self._head(_normed(self._text.norm, hidden))
         return logits
 
-    def show(self, prefix: torch.Tensor, states: torch.Tensor, spans: Sequence[Span]) -> torch.Tensor:
-        """What the tokens up to the image leave behind, (images, text layers, 2, tokens, heads, head size): keys, then values.
+    def show(self, prefix: torch.Tensor, states: Sequence[torch.Tensor], spans: Sequence[Span], sizes: Sequence[int]) -> torch.Tensor:
+        """What the tokens up to the last image leave behind, (rows, text layers, 2, tokens, heads, head size): keys, then values.
 
-        Each image's own keys and values are stored in its span of the image pool.
+        The keys and values of a row's images are stored in its span of the image pool, one image after the other.
 
         Args:
-            prefix: (tokens) Token ids up to the image; the last is the image token, and the only one that is taught to see the image.
-            states: (images, tokens of all tiles, size): the images' features.
-            spans: All of the same size: the tokens of the tiles in use come first in `states`.
+            prefix: (tokens) Token ids up to the images; the last are the image tokens, and the only ones that are taught to see images:
+                each its own and those before it.
+            states: By image of a row, (rows, tokens of all tiles, size): features.
+            sizes: By image of a row: tokens of the tiles in use, which come first in `states`.
         """
-        size, kept = spans[0].size, list[torch.Tensor]()
+        count, kept, all_states = len(sizes), list[torch.Tensor](), torch.cat(list(states), dim=1)
+        per_image = states[0].shape[1]
 
         def own(_: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
             kept.append(torch.stack([key, value], dim=1))
@@ -128,15 +130,22 @@ class TextLayers:
 
         def image(layer: int, query: torch.Tensor) -> torch.Tensor:
             attention = self._text.layers[layer].cross_attn
-            keys, values = _normed(attention.k_norm, self._split(attention.k_proj(states))), self._split(attention.v_proj(states))
-            for index, span in enumerate(spans):
-                self.image_pool.write(layer, span.start, keys[index, :size], values[index, :size])
+            keys = _normed(attention.k_norm, self._split(attention.k_proj(all_states)))
+            values = self._split(attention.v_proj(all_states))
             # The model was trained with a mask that hides all from the earlier tokens, which then draw from all tiles alike.
-            earlier = _attention(query[:, :-1], keys, values)
-            return torch.cat([earlier, _attention(query[:, -1:], keys[:, :size], values[:, :size])], dim=1)
+            drawn = [_attention(query[:, :-count], keys, values)]
+            used = [slice(number * per_image, number * per_image + size) for number, size in enumerate(sizes)]
+            for number in range(count):
+                seen_keys = torch.cat([keys[:, part] for part in used[: number + 1]], dim=1)
+                seen_values = torch.cat([values[:, part] for part in used[: number + 1]], dim=1)
+                place = query.shape[1] - count + number
+                drawn.append(_attention(query[:, place : place + 1], seen_keys, seen_values))
+            for index, span in enumerate(spans):
+                self.image_pool.write(layer, span.start, seen_keys[index], seen_values[index])
+            return torch.cat(drawn, dim=1)
 
         tokens = torch.arange(len(prefix), device=prefix.device)
-        is_image = (tokens == len(prefix) - 1)[:, None].to(states.dtype)
+        is_image = (tokens >= len(prefix) - count)[:, None].to(all_states.dtype)
         self._through(prefix.expand(len(spans), -1), tokens.expand(len(spans), -1), own, image, sees=is_image)
         return torch.stack(kept, dim=1)
 

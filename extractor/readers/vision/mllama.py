@@ -29,6 +29,9 @@ QUESTION_TOKENS = 1200
 IMAGE_BYTES = int(0.7 * GIB)
 """What the vision tower takes for one image while it looks at it (0.6 GiB measured)."""
 
+IMAGES_TOGETHER = 2
+"""Images of one row at most: a page, and a part of it enlarged."""
+
 SPARE_BYTES = GIB
 """Graphs, logits, the allocator's loss."""
 
@@ -68,17 +71,19 @@ def share_out(shape: Shape, dtype: torch.dtype, free_bytes: int | None, options:
     text_row = QUESTION_TOKENS + options.max_tokens
     image_row = shape.max_tiles * shape.tile_tokens
     row_bytes = text_row * Pool.token_bytes(len(shape.text_layers), heads=shape.heads, head_size=shape.head_size, dtype=dtype)
-    row_bytes += image_row * Pool.token_bytes(len(shape.image_layers), heads=shape.heads, head_size=shape.head_size, dtype=dtype)
+    image_bytes = image_row * Pool.token_bytes(len(shape.image_layers), heads=shape.heads, head_size=shape.head_size, dtype=dtype)
+    row_bytes += image_bytes
+    beside = (IMAGES_TOGETHER - 1) * image_bytes  # rows share it: those that are shown several images take turns
     rows, chunk = options.max_rows, MAX_CHUNK
     if free_bytes is not None:
         chunk = max(1, min(MAX_CHUNK, free_bytes // 8 // IMAGE_BYTES))
-        rows = min(rows, (free_bytes - SPARE_BYTES - chunk * IMAGE_BYTES) // row_bytes)
+        rows = min(rows, (free_bytes - SPARE_BYTES - chunk * IMAGE_BYTES - beside) // row_bytes)
     if rows < 1:
         raise ReaderUnavailable(
-            f"One receipt takes {(row_bytes + IMAGE_BYTES + SPARE_BYTES) / GIB:.1f} GiB of GPU memory beside the model; "
+            f"One receipt takes {(row_bytes + beside + IMAGE_BYTES + SPARE_BYTES) / GIB:.1f} GiB of GPU memory beside the model; "
             f"{(free_bytes or 0) / GIB:.1f} GiB are free. Set a smaller max_tokens or model, or close other programs on the GPU."
         )
-    return Budget(rows, chunk, 1 + rows * text_row, rows * image_row)
+    return Budget(rows, chunk, 1 + rows * text_row, (rows + IMAGES_TOGETHER - 1) * image_row)
 
 
 def free_memory(options: VisionOptions) -> int | None:

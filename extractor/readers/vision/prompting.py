@@ -1,4 +1,4 @@
-"""A conversation about an image becomes token ids, through the model's own chat template, the image first."""
+"""A conversation about images becomes token ids, through the model's own chat template, the images first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from extractor.errors import ConfigError
 
 @dataclass(frozen=True)
 class Prompt:
-    """Token ids of a conversation, cut after the image.
+    """Token ids of a conversation, cut after the images.
 
     Attributes:
-        prefix: From the start to the image token, the same for every image and question.
+        prefix: From the start to the last image token, the same for all images and questions.
         question: The rest, up to where the model begins to speak.
     """
 
@@ -20,14 +20,14 @@ class Prompt:
     question: tuple[int, ...]
 
 
-def conversation(turns: Sequence[str]) -> list[dict[str, Any]]:
-    """Messages for a chat template: user and assistant in turn, the image at the head of the first user turn.
+def conversation(turns: Sequence[str], *, images: int = 1) -> list[dict[str, Any]]:
+    """Messages for a chat template: user and assistant in turn, the images at the head of the first user turn.
 
     There is no system message: Llama 3.2 Vision's template refuses one beside an image.
     """
     messages: list[dict[str, Any]] = []
     for number, text in enumerate(turns):
-        content: list[dict[str, str]] = [{"type": "image"}] if number == 0 else []
+        content: list[dict[str, str]] = [{"type": "image"}] * images if number == 0 else []
         messages.append({"role": "assistant" if number % 2 else "user", "content": [*content, {"type": "text", "text": text}]})
     return messages
 
@@ -45,23 +45,24 @@ class Prompter:
         added = self.tokenizer.added_tokens_decoder.values()
         self._control = frozenset({token.content for token in added if token.special} | {processor.image_token})
 
-    def text(self, turns: Sequence[str]) -> str:
+    def text(self, turns: Sequence[str], *, images: int = 1) -> str:
         """The conversation as the template writes it, ready for the model to answer."""
-        messages = conversation([self._defused(turn) for turn in turns])
+        messages = conversation([self._defused(turn) for turn in turns], images=images)
         text = self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         if not isinstance(text, str):
             raise ConfigError(f"The chat template of {type(self.processor).__name__} gives no text. Use an instruction-tuned vision model.")
         return text
 
-    def prompt(self, turns: Sequence[str]) -> Prompt:
-        """The conversation as token ids, cut after its only image token."""
-        ids = list(self.tokenizer(self.text(turns), add_special_tokens=False)["input_ids"])
+    def prompt(self, turns: Sequence[str], *, images: int = 1) -> Prompt:
+        """The conversation as token ids, cut after its image tokens, which stand side by side."""
+        ids = list(self.tokenizer(self.text(turns, images=images), add_special_tokens=False)["input_ids"])
         image = self.processor.image_token_id
-        if ids.count(image) != 1:
+        end = ids.index(image) + images if image in ids else 0
+        if ids.count(image) != images or ids[end - images : end] != [image] * images:
             raise ConfigError(
-                f"The chat template wrote {ids.count(image)} image tokens instead of one. Use an instruction-tuned vision model."
+                f"The chat template wrote {ids.count(image)} image tokens, {images} side by side were wanted. "
+                "Use an instruction-tuned vision model."
             )
-        end = ids.index(image) + 1
         return Prompt(tuple(ids[:end]), tuple(ids[end:]))
 
     def _defused(self, turn: str) -> str:

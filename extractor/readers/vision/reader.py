@@ -10,7 +10,7 @@ from extractor.readers.vision.options import VisionOptions
 from extractor.readers.vision.reading import VisionReading
 from extractor.readers.vision.worker import WorkerReader
 
-LOOKS_VERSION = "1"
+LOOKS_VERSION = "2"
 """Changes whenever the same page would be shown differently."""
 
 READER_VERSION = f"{PROMPT_VERSION}.{LOOKS_VERSION}"

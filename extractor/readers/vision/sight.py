@@ -62,8 +62,8 @@ class MllamaSight:
     def __init__(self, album: Album, speech: Speech) -> None:
         self._album, self._speech = album, speech
 
-    def add(self, image: Image.Image) -> int:
-        return self._album.add(image)
+    def add(self, *images: Image.Image) -> int:
+        return self._album.add(*images)
 
     def ask(self, asks: Mapping[int, Ask], on_text: OnText | None = None) -> Mapping[int, Said | ReaderError]:
         with torch.inference_mode():
@@ -98,7 +98,7 @@ class _Round:
         self._grammars: dict[int, Future[Row]] = {}
         self._waiting: list[_Waiting] = []
         for row, ask in asks.items():
-            prompt = speech.prompter.prompt(ask.turns)
+            prompt = speech.prompter.prompt(ask.turns, images=album.count(row))
             self._waiting.append(_Waiting(row, ask, prompt.question, len(prompt.prefix)))
 
     def answers(self) -> Mapping[int, Said | ReaderError]:
@@ -160,11 +160,12 @@ class _Round:
     def _read(self, entering: Sequence[tuple[_Waiting, Span]], seen: Mapping[int, Seen]) -> list[Seat]:
         """The entering rows with their questions read, so many at a time as fit."""
         seats: list[Seat] = []
-        left = list(entering)
+        left = sorted(entering, key=lambda entry: entry[0].prefix_size)
         while left:
             longest = max(len(waiting.question) for waiting, _ in left)
             at_once = max(1, self._speech.questions.now // longest)
             rows = left[: math.ceil(len(left) / math.ceil(len(left) / at_once))]  # in equal shares, no small rest
+            rows = [entry for entry in rows if entry[0].prefix_size == left[0][0].prefix_size]  # as many images each
             try:
                 logits = self._read_some(rows, seen)
             except RuntimeError as error:
@@ -193,4 +194,4 @@ class _Round:
     def _seat(self, waiting: _Waiting, text: Span, seen: Seen, logits: torch.Tensor) -> Seat:
         self._speaking[waiting.row] = text
         speaker = Speaker(waiting.row, self._grammars.pop(waiting.row).result(), waiting.ask.max_tokens, Guesser(waiting.ask.draft))
-        return Seat(speaker, logits, text, seen.keys, waiting.prefix_size + len(waiting.question))
+        return Seat(speaker, logits, text, seen.keys, waiting.prefix_size + len(waiting.question), draw=waiting.ask.draw)
