@@ -28,12 +28,13 @@ import torch
 from bench.vision_parts import Row
 
 PHASES = {
-    "exact": ("truth", 150),
+    "exact": ("truth", 240),
     "steps": ("speed", 120),
     "prefill": ("speed", 90),
     "profile": ("speed", 60),
     "batches": ("speed", 150),
     "questions": ("speed", 150),
+    "ladder": ("truth", 150),
     "valid": ("truth", 400),
     "article": ("whole", 250),
     "small": ("whole", 60),

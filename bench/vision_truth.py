@@ -2,17 +2,20 @@
 
 import resource
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
 from bench.vision_parts import AGAIN, BATCH, Row, clock, documents, engine_in_memory, receipt_image
+from extractor.ocr.interface import Box
 from extractor.parse import parse_answer
 from extractor.questions import FIRST, answer_schema, prompt
-from extractor.readers.interface import Answer
+from extractor.readers.interface import Answer, Look
 from extractor.readers.vision.engine import Ask, Said
 from extractor.readers.vision.generating import GeneratingEngine
 from extractor.readers.vision.options import VisionOptions
 from extractor.readers.vision.reader import VisionReader
+from extractor.readers.vision.sampling import Draw
 from extractor.readers.vision.weights import GIB
 
 
@@ -23,10 +26,10 @@ def exact() -> Iterator[Row]:
     first = {row: Ask((prompt(FIRST) + "!" * row,), answer_schema(FIRST), 120) for row in range(8)}
     second = {row: Ask((prompt(AGAIN) + "?" * row,), answer_schema(AGAIN), 60) for row in range(8)}
 
-    def said(engine: object, asks: dict[int, Ask], *earlier: dict[int, Ask]) -> list[tuple[int, ...]]:
+    def said(engine: object, asks: dict[int, Ask], *earlier: dict[int, Ask], beside: int = 0) -> list[tuple[int, ...]]:
         sight = engine.open()  # type: ignore[attr-defined]
-        for picture in pictures:
-            sight.add(picture)
+        for number, picture in enumerate(pictures):
+            sight.add(picture, *(pictures[(number + other) % 8] for other in range(1, 1 + beside)))
         for before in earlier:
             sight.ask(before)
         answers = sight.ask(asks)
@@ -39,11 +42,42 @@ def exact() -> Iterator[Row]:
     alone = [said(engine, {row: ask})[0] for row, ask in first.items()]
     yield Row("batch equals single", share(own, alone), "all")
     yield Row("cached equals recomputed", share(said(engine, second, first), said(engine, second)), "all")
+    pairs, reference = said(engine, second, beside=1), said(GeneratingEngine(loaded, VisionOptions(max_rows=4)), second, beside=1)
+    yield Row("two images in one turn: graph decode equals generate", share(pairs, reference), "all")
+    drawn = {row: replace(ask, draw=Draw(row, 0.7)) for row, ask in second.items()}
+    alone = [said(engine, {row: ask})[0] for row, ask in drawn.items()]
+    yield Row("drawn answers: batch equals single", share(said(engine, drawn), alone), "all")
 
 
 def share(actual: list[tuple[int, ...]], expected: list[tuple[int, ...]]) -> str:
     equal = sum(left == right for left, right in zip(actual, expected, strict=True))
     return f"{equal} of {len(expected)} receipts, {sum(map(len, expected))} tokens"
+
+
+def ladder() -> Iterator[Row]:
+    """What each rung of asking again takes, and whether its answers fit their schema."""
+    engine, _ = engine_in_memory(max_rows=BATCH)
+    reader = VisionReader(engine, model="random", max_tokens=512)
+    crop = Box(40, 600, 500, 760)
+    rungs = {
+        "the first look at an image": Look(),
+        "the same image again": Look(effort=1),
+        "a part enlarged beside the page": Look(effort=2, page=0, crop=crop),
+        "five drawn answers about it": Look(effort=3, page=0, crop=crop, samples=5),
+    }
+    for _ in range(2):  # graphs are captured and kernels compiled in the first round
+        rows = []
+        with reader.open(documents(BATCH)) as reading:
+            for name, look in rungs.items():
+                with clock() as seconds:
+                    answers = reading.ask(dict.fromkeys(range(BATCH), replace(AGAIN, look=look)))
+                    taken = seconds()
+                said = [one for answer in answers.values() if isinstance(answer, Answer) for one in (answer, *answer.samples)]
+                faulty = BATCH * look.samples - sum(not parse_answer(one.text).issues for one in said)
+                tokens = sum(one.tokens or 0 for one in said) / max(1, len(said))
+                told = f"{taken / BATCH * 1e3:.0f} ms a receipt, {tokens:.0f} tokens an answer, {faulty} do not fit"
+                rows.append(Row(f"two fields asked for, {BATCH} side by side: {name}", told, "0 do not fit"))
+    yield from rows
 
 
 def valid() -> Iterator[Row]:
