@@ -18,21 +18,23 @@ class Trust:
     Attributes:
         alone: From here on nothing else is needed.
         backed: From here on it is believed if a second look or, for the total, arithmetic agrees; below, two looks may share a mistake.
-        proven: From here on a total is believed if a second look agrees and it closes with what was bought and with what was paid.
-        despite_items: From here on a total is believed if a second look agrees although the items give another sum: one may be lost.
+        proven: From here on a total is believed if a second look agrees and it closes twice: with what was bought and with what was paid,
+            or from the items over the subtotal to the total.
+        despite: From here on a total is believed if a second look agrees although a sum gives another amount: the items where one may be
+            lost, or the one side while it closes with the other.
     """
 
     alone: float
     backed: float
     proven: float = 1.0
-    despite_items: float = 1.0
+    despite: float = 1.0
 
 
 TRUST = {
     "merchant_name": Trust(0.9, 0.6),
     "transaction_date": Trust(0.995, 0.8),
     "currency_code": Trust(0.8, 0.8),
-    "total": Trust(0.999, 0.9, proven=0.6, despite_items=0.99),
+    "total": Trust(0.999, 0.9, proven=0.6, despite=0.99),
 }
 """Of the required fields. Chosen on labelled receipts (`receipts eval`) so that less than one accepted record in a hundred is wrong."""
 
@@ -66,12 +68,13 @@ def examine(receipt: Receipt, fields: Mapping[str, FieldEvidence], checks: Seque
     Args:
         fields: Evidence by path; of the required fields, confidence, looks and state decide.
     """
+    support = support_of(receipt, checks)
     issues = (
         *_kind_issues(receipt),
         *_missing(receipt, fields),
         *_unclear(fields),
-        *_failed(checks),
-        *_unconfirmed(receipt, fields, checks),
+        *_failed(checks, support),
+        *_unconfirmed(receipt, fields, support),
     )
     return Examination(tuple(checks), issues)
 
@@ -102,8 +105,8 @@ def _unclear(fields: Mapping[str, FieldEvidence]) -> list[Issue]:
     return [Issue("merchant_address", "unreadable", f"The address {seen.raw_text!r} was not read clearly.", blocking=False)]
 
 
-def _failed(checks: Sequence[Check]) -> list[Issue]:
-    """An issue for every check that fails; those that say something about the total block."""
+def _failed(checks: Sequence[Check], support: "Support") -> list[Issue]:
+    """An issue for every check that fails; those that say something about the total block, unless another sum outweighs them."""
     issues = []
     for check in checks:
         if check.passed:
@@ -119,12 +122,12 @@ def _failed(checks: Sequence[Check]) -> list[Issue]:
         }.get(check.name, (check.name, False))
         kind = "implausible" if check.name == "date_plausible" else "conflict"
         message = f"Check {check.name} fails: expected {check.expected}, found {check.actual}."
-        issues.append(Issue(field, kind, message, blocking=blocking))
+        issues.append(Issue(field, kind, message, blocking=blocking and not (field == "total" and support.is_outweighed)))
     return issues
 
 
-def _unconfirmed(receipt: Receipt, fields: Mapping[str, FieldEvidence], checks: Sequence[Check]) -> list[Issue]:
-    issues, support = [], support_of(receipt, checks)
+def _unconfirmed(receipt: Receipt, fields: Mapping[str, FieldEvidence], support: "Support") -> list[Issue]:
+    issues = []
     if receipt.date_ambiguous:
         candidates = " or ".join(day.isoformat() for day in receipt.date_candidates)
         message = f"The date may be {candidates}; the receipt does not say which. Set [locale] date_order, or correct it."
@@ -149,15 +152,17 @@ class Support:
     """What the sums say of a total.
 
     Attributes:
-        proofs: Independent sides on which it closes: what was bought, and what was paid; 0 to 2.
+        proofs: Independent sums that give it: what was bought, what was paid, and the items where a subtotal leads from them to it; 0 to 2.
         is_contested: True where a sum that should give the total gives another amount.
         is_denied: True where a little more than the total was paid without cash: something stands between them.
-        is_doubted: True where only the items do.
+        is_outweighed: True where one side contests it while it closes with the other: a tax, a tip or a digit of the cash may be lost.
+        is_doubted: True where only the items give another amount.
     """
 
     proofs: int
     is_contested: bool
     is_denied: bool
+    is_outweighed: bool
     is_doubted: bool
 
 
@@ -170,15 +175,21 @@ OVERPAID = Decimal("1.25")
 def support_of(receipt: Receipt, checks: Sequence[Check]) -> Support:
     """How far the checks support the receipt's total.
 
-    Items prove the total only where no subtotal stands between them; where one does, they prove that.
+    Items prove the total only where no subtotal stands between them; where one does, they prove that. A subtotal that is the total itself
+    proves less than one from which taxes or charges lead to it: one may have been taken for the other.
     """
     passed = {check.name: check.passed for check in checks}
     items = passed.get("items_sum") if receipt.subtotal is None else None
     bought, paid = [passed.get("total_sum"), items], [passed.get("cash"), passed.get("payments_sum")]
+    leads = bought[0] is True and receipt.subtotal != receipt.total
+    is_paid = True in paid and False not in paid
+    is_denied = paid[1] is False and _is_overpaid(receipt)
+    proofs = (True in bought) + (True in paid)
     return Support(
-        proofs=(True in bought) + (True in paid),
+        proofs=BOTH_SIDES if leads and passed.get("items_sum") and not is_denied else proofs,
         is_contested=False in (bought[0], *paid),
-        is_denied=paid[1] is False and _is_overpaid(receipt),
+        is_denied=is_denied,
+        is_outweighed=(bought[0] is False and is_paid) or (passed.get("cash") is False and leads),
         is_doubted=items is False and True not in paid,
     )
 
@@ -196,13 +207,15 @@ def _is_confirmed(name: str, evidence: FieldEvidence, support: Support) -> bool:
     confidence, trust = evidence.confidence or 0.0, TRUST[name]
     if name != "total":
         return confidence >= trust.alone or (evidence.looks > 1 and confidence >= trust.backed)
+    if support.is_outweighed:
+        return evidence.looks > 1 and confidence >= trust.despite
     if support.proofs == BOTH_SIDES:
         return evidence.looks > 1 and confidence >= trust.proven
     if support.proofs and not support.is_denied:
         return confidence >= trust.backed
     if support.is_contested:
         return False
-    backed = trust.despite_items if support.is_doubted else trust.backed
+    backed = trust.despite if support.is_doubted else trust.backed
     return confidence >= trust.alone or (evidence.looks > 1 and confidence >= backed)
 
 
