@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from extractor.readers.ocr.address_ends import names_town, whole
 from extractor.readers.ocr.greek import mend_greek
 from extractor.readers.ocr.header_rows import HeaderRow, is_candidate
 from extractor.readers.ocr.names import mend_words
@@ -21,13 +22,20 @@ _LEAST = 0.05
 """Probability below which no address is worth telling."""
 _DOUBTFUL = 0.5
 """Probability from which an address that already has a town goes on to a second one, and so began too early."""
+_SURELY, _UNBEGUN = 0.5, 0.4
+"""Probability of being a part from which an address begins there though no beginning was found, and what that is worth."""
+_PERHAPS = 0.02
+"""Probability of being a part from which a piece may be a street or a code that a found address lacks."""
+_STRAY, _CERTAIN = 0.05, 0.7
+"""Probability below which a piece between two of an address is a stray mark, and from which the one beyond it is certainly a part."""
 _DISTANCE = 0.95
 """Of two addresses the one nearer to the merchant's name counts: what each piece between them takes off."""
 _MOST_DIGITS, _SKIPPED, _REACH = 16, 2, 3
 _CODE = re.compile(r"^\W*(?:\d{1,6}|\d{5}\W\d{4}|\d{2,3}\W\d{2,3})\W*$")
-# A postal code with its town; five digits in a row that begins with LOT or NO are a plot.
-_TOWN = re.compile(r"\b(?:\d{5},? [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]|\d{4} [a-z]{2} [a-z]{3}|\d{3} \d{2} [^\W\d_]{3})")
-_PLOT = re.compile(r"^\W*(?:lot|no|unit|blk|pt|p\.t|ptd)\b")
+_SERVER = re.compile(r"^\W*\d{1,8} [^\W\d_]{2,}\W*$")
+_TABLE = re.compile(r"^\W*(?:tb[l1]|tab[l1]e|chk|check)\b|\bgst \d{1,2}$|^\d{1,4}/\d{1,2}$")
+_SERVED = 2
+"""How many pieces below a server's name the table or the check is printed."""
 _PLACES = frozenset({"street", "postal", "place", "region", "house"})
 _OTHER = re.compile(
     r"\b(?:manager|cashier|server|waiter|operator|inv(?:oice|olce)?\.? ?no|order no|bill no|terminal ?(?:id|no\b|[:#])|table ?(?:no|\W))"
@@ -36,10 +44,14 @@ _OTHER = re.compile(
 )
 _TAIL = re.compile(
     r"[\s,;.|/(-]*\(?\b(?:t[e3]?[l1](?:efon|ephone|no)?|ph(?:one)?|fax|fon|h/?p|mob(?:ile|il)?|hotline|contact|gst|sst|vat|reg|tin|nip|www|e-?mail"
-    r"|\bnif|\bcif|st\.?nr)\b\s?(?:no\b)?[\s.:：#()+]*\(?\+?\s?[\dw@(].*$",
+    r"|\bnif|\bcif|st\.?nr)\b\s?(?:no\b)?[\s.:：#()+]*\(?\+?\s?(?:[\dw@(]|[a-z]\W?\d{7}).*$",
     re.IGNORECASE,
 )
 _PHONE = re.compile(r"[\s,;.|/]*(?:\(\d{3}\)\s?\d{3}\s?[-. ]?\s?\d{4}|(?<!\d)\d{3}[-.]\d{3}[-.]\d{4}|(?<!\d)0\d{1,2}-\d{7,8})\W*$")
+_DAY = re.compile(
+    r"[\s,]+(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d{1,2},? \d{4}|\d{1,2}[/.]\d{1,2}[/.](?:\d{2}|\d{4}))\b.*$",
+    re.IGNORECASE,
+)
 _LABEL = re.compile(r"^\W*[^\W\d_]{3,} ?[:：]")
 _HEAD = re.compile(r"^\W*(?:add(?:ress)?|adresse|alamat|adresa|地址|店铺地址|hq add|h\.q\.?)\s?[:：.]\s*", re.IGNORECASE)
 _EDGE = re.compile(r"^[\s,;:.*_=~|-]+|[\s,;:*_=~|-]+$")
@@ -57,7 +69,7 @@ _SLIPS = (
 def clean_piece(text: str) -> str:
     """A stretch of an address alone: without its label, and without phone and tax numbers that follow on the same row."""
     piece = _HEAD.sub("", text)
-    piece = _PHONE.sub("", _TAIL.sub("", piece))
+    piece = _DAY.sub("", _PHONE.sub("", _TAIL.sub("", piece)))
     for pattern, meant in _SLIPS:
         piece = pattern.sub(meant, piece)
     return mend_greek(mend_words(" ".join(_EDGE.sub("", piece).split())))
@@ -104,7 +116,15 @@ def _chances(model: str, rows: Sequence[HeaderRow], seen: np.ndarray) -> np.ndar
 
 def usable_pieces(rows: Sequence[HeaderRow]) -> list[int]:
     """The pieces that can be part of an address."""
-    return [index for index in range(len(rows)) if is_candidate(index, len(rows)) and _is_possible(rows[index])]
+    possible = (index for index in range(len(rows)) if is_candidate(index, len(rows)) and _is_possible(rows[index]))
+    return [index for index in possible if not _names_server(rows, index)]
+
+
+def _names_server(rows: Sequence[HeaderRow], index: int) -> bool:
+    """Whether a piece is the number and first name of who served, printed above the number of the table or the check."""
+    is_code = index > 0 and 4 <= rows[index].digits <= 5 and "house" in rows[index - 1].classes
+    below = rows[index + 1 : index + 1 + _SERVED]
+    return bool(_SERVER.search(rows[index].folded)) and not is_code and any(_TABLE.search(row.folded) for row in below)
 
 
 def find_address(rows: Sequence[HeaderRow], matrix: np.ndarray, chances: np.ndarray, merchant: Sequence[HeaderRow]) -> Address | None:
@@ -124,8 +144,12 @@ def find_address(rows: Sequence[HeaderRow], matrix: np.ndarray, chances: np.ndar
     runs = [_grown(index, float(chances[index]), usable, rows, matrix) for index in starts]
     runs = [(chance, run) for chance, run in runs if chance >= _LEAST]
     if not runs:
-        return None
+        surest = max(usable, key=lambda index: _inside(matrix, index), default=None)
+        if surest is None or surest in named or _inside(matrix, surest) < _SURELY:
+            return None
+        runs = [_grown(surest, _inside(matrix, surest) * _UNBEGUN, usable, rows, matrix)]
     chance, best = max(runs, key=lambda found: (found[0] * _DISTANCE ** _distance(found[1], merchant), found[1]))
+    best = whole(best, [index for index in usable if _inside(matrix, index) >= _PERHAPS], rows, named)
     return Address(tuple(rows[index] for index in best), ", ".join(clean_piece(rows[index].text) for index in best), chance)
 
 
@@ -136,7 +160,7 @@ def _grown(
     run: tuple[int, ...] = (start,)
     best = (0.0, run)
     while len(run) < _LONGEST:
-        following = next_piece(run, usable)
+        following = _past_strays(run, usable, matrix)
         if following is None:
             break
         goes_on = float(trees(WEIGHTS, "address_next").probabilities(step_features(run, following, rows, matrix)[None])[0])
@@ -155,6 +179,20 @@ def next_piece(run: Sequence[int], usable: Sequence[int]) -> int | None:
     return following if following is not None and following - run[-1] <= 1 + _SKIPPED else None
 
 
+def _past_strays(run: Sequence[int], usable: Sequence[int], matrix: np.ndarray) -> int | None:
+    """The piece that may continue a run; where that is hardly of an address, the next one if it certainly is."""
+    following = next_piece(run, usable)
+    if following is None or _inside(matrix, following) >= _STRAY:
+        return following
+    beyond = next_piece(run, [index for index in usable if index > following])
+    return beyond if beyond is not None and _inside(matrix, beyond) >= _CERTAIN else following
+
+
+def _inside(matrix: np.ndarray, index: int) -> float:
+    """How likely a piece is a part of an address; `matrix` holds `address_features`."""
+    return float(matrix[index, -_REACH - 1])
+
+
 def step_features(run: Sequence[int], following: int, rows: Sequence[HeaderRow], matrix: np.ndarray) -> np.ndarray:
     """What tells whether an address goes on: the next piece's features, what the run holds already, and how the two stand together."""
     last, piece = rows[run[-1]], rows[following]
@@ -162,7 +200,7 @@ def step_features(run: Sequence[int], following: int, rows: Sequence[HeaderRow],
     skipped = rows[run[-1] + 1 : following]
     together = [
         float(len(run)),
-        float(any(_names_town(rows[index]) for index in run)),
+        float(any(names_town(rows[index]) for index in run)),
         float(any("street" in rows[index].classes for index in run)),
         float(any("house" in rows[index].classes for index in run)),
         float(any(row.digits for row in (rows[index] for index in run))),
@@ -183,14 +221,11 @@ def _is_town_alone(row: HeaderRow) -> bool:
     return "region" in row.classes and not row.classes & {"street", "house"}
 
 
-def _names_town(row: HeaderRow) -> bool:
-    """Whether a piece has a town with its postal code or its state."""
-    return "region" in row.classes or ("street" not in row.classes and bool(_TOWN.search(row.folded)) and not _PLOT.search(row.folded))
-
-
 def _is_possible(row: HeaderRow) -> bool:
     """Whether the piece can be part of an address at all: no web address, number of a register or shop, company, time, or till's label."""
-    is_when = bool(row.classes & {"date", "time"}) and not row.classes & {"street", "house"}
+    is_when = {"date", "time"} <= row.classes or (
+        bool(row.classes & {"date", "time"}) and not row.classes & {"street", "house"} and "postal" not in row.classes
+    )
     if not clean_piece(row.text) or row.digits > _MOST_DIGITS or "amount" in row.classes or is_when or _OTHER.search(row.folded):
         return False
     if "legal" in row.classes and not row.classes & {"street", "house", "postal"}:

@@ -1,6 +1,7 @@
 """The rows of a receipt as its header sees them: pieces of print with what their words say they are."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
@@ -12,6 +13,7 @@ from extractor.printed.countries import countries
 from extractor.printed.dates import find_dates
 from extractor.printed.months import fold
 from extractor.printed.times import find_times
+from extractor.readers.ocr.names import mend_words
 from extractor.readers.ocr.words import patterns
 
 WIDE_GAP = 2.0
@@ -24,7 +26,7 @@ _AMOUNT_END = re.compile(r"\d[.,]\s?\d{2}\s?[-a-z*]{0,2}$")
 _STATE_ZIP = re.compile(r"\b[a-z]{2}[ .,]{1,3}[\dol]{5}(?:-\d{4})?\b")
 _POSTAL = re.compile(
     r"(?<!\d)(?:\d{5}|\d{4} [a-z]{2}|\d{3} \d{2}|\d{2}-\d{3}|\d{4}-\d{3}|[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}|[a-z]\d[a-z] ?\d[a-z]\d)"
-    r"(?!\d)(?=[ ,]|$)"
+    r"(?!\d)(?=[ ,]|$)|\b(?:singapore|s'?pore|s) ?\(?\d{6}\b"
 )
 _HOUSE = re.compile(
     r"^(?:no\.? ?)?\d{1,5}[a-z]?(?:[-/&, ]+\d{1,5}[a-z]?)*[ ,]+(?:[nsew]\.? ?)?(?:[^\W\d_]{2,}|\d{1,3}(?:st|nd|rd|th)\b|[a-z]{2}\d)"
@@ -90,7 +92,8 @@ class HeaderRow:
 
 
 @lru_cache(maxsize=4096)
-def _classes_of(text: str) -> frozenset[str]:
+def _classes_of(printed: str) -> frozenset[str]:
+    text = mend_words(unicodedata.normalize("NFKC", printed))
     folded = fold(text)
     found = {name for name, pattern in patterns("rows").items() if pattern.search(folded)}
     if _names_place(folded):

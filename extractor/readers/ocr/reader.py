@@ -17,7 +17,7 @@ from extractor.readers.ocr.part import Part
 from extractor.readers.ocr.when import read_when
 from schemas.answer import DocumentType
 
-FIELD_MODELS_VERSION = "2"
+FIELD_MODELS_VERSION = "3"
 """Changes with every change of rules, tables or weights that may answer the same transcript differently."""
 
 LEGIBLE = 0.8

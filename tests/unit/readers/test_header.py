@@ -131,6 +131,10 @@ def test_labels_of_a_form_name_nobody() -> None:
         (("ul. Polna 12", "60-535 Warszawa"), "ul. Polna 12, 60-535 Warszawa"),
         (("14 rue de la Paix", "75002 Paris"), "14 rue de la Paix, 75002 Paris"),
         (("3111 W TEMPLE AUE", "POMONA, CA"), "3111 W TEMPLE AVE, POMONA, CA"),
+        (("536 West 46th Street", "New Y0rk，NY 10036"), "536 West 46th Street, New York，NY 10036"),
+        (("290 Orchard Road #B1-41", "Paragon S'pore 238859"), "290 Orchard Road #B1-41, Paragon S'pore 238859"),
+        (("1240, rue Drummond", "Montreal, Quebec", "H3G1V7", "(514)286-6171"), "1240, rue Drummond, Montreal, Quebec, H3G1V7"),
+        (("3 Tenasek Bouleuard", "#B1-173/174 Suntec City Tower 3"), "3 Tenasek Bouleuard, #B1-173/174 Suntec City Tower 3"),
     ],
 )
 def test_an_address_is_whole(rows: tuple[str, ...], address: str) -> None:
@@ -142,6 +146,28 @@ def test_a_number_below_an_address_is_not_its_end() -> None:
     """A telephone without a label that follows the address is left out."""
     found = read("Golden Lotus Grill", "280 Bleecker St.", "New York, NY 10014", "727-2879", "03/05/2018 2:05 PM")
     assert found[1] == "280 Bleecker St., New York, NY 10014"
+
+
+@pytest.mark.parametrize(
+    ("rows", "address"),
+    [
+        (("LOT 3, JALAN PELABUR 23/1,", "28", "40300 SHAH ALAM, SELANGOR"), "LOT 3, JALAN PELABUR 23/1, 40300 SHAH ALAM, SELANGOR"),
+        (("International Airport", "Atlanta, GA", "1062 Crystal", "Tbl 48/1"), "International Airport, Atlanta, GA"),
+        (("400 Derby Ave West Haven CT", "04/15/17 19:38 No.42"), "400 Derby Ave West Haven CT"),
+        (("8718 West Third Street Aug 15, 2017", "Los Angeles, CA 90048"), "8718 West Third Street, Los Angeles, CA 90048"),
+    ],
+)
+def test_an_address_is_free_of_what_stands_beside_it(rows: tuple[str, ...], address: str) -> None:
+    """Stray marks between its rows, the name of who served, and dates are left out, and what follows a stray mark is not lost."""
+    assert read("Golden Lotus", *rows, "03/05/2018 2:05 PM")[1] == address
+
+
+def test_an_address_begins_with_its_street() -> None:
+    """Neither the name of the restaurant nor a row that is said again below it stands before the street."""
+    jim = read("JIM BLOCK", "Jim Block Restaurant", "Dammtorstraße 29-32| 20354 Hamburg", "Tel.040 32 08 83 60")
+    assert jim[1] == "Dammtorstraße 29-32| 20354 Hamburg"
+    baru = read("Guardian Health Sdn Bhd", "Bandar Baru Rawang", "No 15 Jalan Bandar Rawang 10", "Bandar Baru Rawang", "Tel:03-60952052")
+    assert baru[1] == "No 15 Jalan Bandar Rawang 10, Bandar Baru Rawang"
 
 
 def test_greek_print_is_greek() -> None:
