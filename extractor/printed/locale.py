@@ -88,7 +88,7 @@ class LocaleGuess:
 # Weights are log-likelihood ratios, rounded: how much likelier the clue is on a receipt of its country than elsewhere.
 _WEIGHTS = {
     "tax_ids": 5.0, "taxes": 2.0, "legal": 2.5, "places": 3.0, "streets": 1.2, "addresses": 2.0, "postal": 3.5, "local_phone": 1.5,
-    "brands": 2.0,
+    "brands": 3.0,
 }  # fmt: skip
 _AS_PRINTED = frozenset({"addresses", "postal"})
 _MORE = 0.4  # share of its weight that a second, different clue of the same kind adds

@@ -62,6 +62,14 @@ def test_a_town_with_its_state_and_postal_code_decides(country: str, town: str) 
     assert (guess.country, guess.is_currency_decided) == (country, True)
 
 
+@pytest.mark.parametrize("rows", [["FAIRHAVEN,NJ", "(609) 555-0134"], ["IN-N-OUT BURGER", "Tea $1.20"]])
+def test_a_town_with_its_state_alone_or_a_chain_needs_little_more(rows: list[str]) -> None:
+    """A state behind a town's comma, or a chain that is at home in one country, decides with a phone number or a mark beside it."""
+    guess = weigh_locale([*rows, "Subtotal 12.00", "Tax 1.08", "Total 13.08", "Thank you"])
+    assert guess.currency == "USD"
+    assert guess.is_currency_decided
+
+
 @pytest.mark.parametrize(
     ("currency", "rows"),
     [
