@@ -38,7 +38,7 @@ PHASES = {
     "valid": ("truth", 400),
     "article": ("whole", 250),
     "small": ("whole", 60),
-    "watch": ("whole", 250),
+    "watch": ("whole", 400),
 }
 """Where each phase is, and the seconds that it may take. Each module has its own process, for Unsloth must come before transformers."""
 

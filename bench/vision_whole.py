@@ -1,6 +1,7 @@
 """The ways that users take: the loop that this project starts from, nf4 in 10 GB, and files through the whole service."""
 
 import json
+import logging
 import tempfile
 import time
 from collections import Counter
@@ -19,7 +20,10 @@ from extractor.readers.vision.loading import Loaded, load
 from extractor.readers.vision.options import VisionOptions
 from extractor.readers.vision.weights import GIB
 from extractor.running.build import build
-from extractor.settings import InboxSettings, ReaderSettings, Settings, VisionSettings, WorkSettings
+from extractor.settings import InboxSettings, ReaderSettings, Settings, VisionSettings
+
+WATCHED = 5 * BATCH
+"""Files for the whole pipeline: the first batch waits for its OCR, and the model for its start."""
 
 CAP_BYTES = 10 * GIB
 
@@ -80,8 +84,12 @@ def small() -> Iterator[Row]:
 
 
 def watch() -> Iterator[Row]:
-    """The whole way of a file: inbox, witness, the model in its own process, checks, outbox. Random values are confirmed by nothing."""
+    """The whole way of files: inbox, witness, the model in its own process, checks, outbox. Random values are confirmed by nothing."""
     on_cuda = torch.cuda.is_available()
+    batches = _Batches()
+    logger = logging.getLogger("extractor")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(batches)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         settings = Settings(
@@ -89,12 +97,11 @@ def watch() -> Iterator[Row]:
             outbox_dir=folder / "outbox",
             database=folder / "receipts.db",
             inbox=InboxSettings(settle_seconds=0),
-            reader=ReaderSettings(name="vision", processes=1),
+            reader=ReaderSettings(name="vision"),
             vision=VisionSettings(model=str(checkpoint()), device="cuda" if on_cuda else "cpu", max_tokens=TOKENS, offline=True),
-            work=WorkSettings(batch_size=BATCH, lease_seconds=3600),
         )
         prepare(settings)
-        for number in range(BATCH):
+        for number in range(WATCHED):
             receipt_image(number).save(settings.inbox_dir / f"{number}.png")
         began = time.perf_counter()
         service = build(settings)
@@ -102,16 +109,38 @@ def watch() -> Iterator[Row]:
         taken, states = time.perf_counter() - began, service.archive.ledger.counts()
         service.archive.close()
         records = [json.loads(path.read_text(encoding="utf-8")) for path in settings.outbox_dir.rglob("*.json")]
+    logger.removeHandler(batches)
     statuses = Counter(record["status"] for record in records)
     reasons = Counter(f"{reason['field']}: {reason['kind']}" for record in records for reason in record["review_reasons"])
-    seconds = sum(attempt["seconds"] for attempt in records[0]["attempts"]) if records else 0.0
     yield Row(
-        f"{BATCH} files through the whole pipeline, the model's start included",
-        f"{states[JobState.DONE]} filed in {taken:.0f} s: {_listed(statuses)}; the model took {seconds:.0f} s of one of them",
-        f"{BATCH} needs_review",
+        f"{WATCHED} files through the whole pipeline, the model's start included",
+        f"{states[JobState.DONE]} filed in {taken:.0f} s: {_listed(statuses)}",
+        f"{WATCHED} needs_review",
     )
+    yield Row(
+        "their batches: receipts, seconds that the reader waited for pages and OCR, seconds that it read",
+        "; ".join(f"{receipts}, {waited:.1f}, {read:.1f}" for receipts, waited, read in batches.seen),
+        "from the third on, no waiting",
+    )
+    full = [(receipts, waited + read) for receipts, waited, read in batches.seen[2:] if receipts == BATCH]
+    if full:
+        rate = 60 * sum(receipts for receipts, _ in full) / sum(seconds for _, seconds in full)
+        yield Row("receipts a minute, witness and checks included, from the third batch on", f"{rate:.0f}", "-", rate)
     without = sum(not record["review_reasons"] for record in records)
     yield Row("their reasons for review", f"{without} have none; {_listed(reasons, most=8)}", "0 have none")
+
+
+class _Batches(logging.Handler):
+    """Notes what the log tells of each batch: receipts, seconds of waiting, seconds of reading."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, float, float]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage() == "batch_read":
+            fields = vars(record)
+            self.seen.append((fields["receipts"], fields["prepare_seconds"], fields["read_seconds"]))
 
 
 def _listed(counts: Counter[str], *, most: int | None = None) -> str:

@@ -1,16 +1,22 @@
 """Files become records: pages, witness, reader, questions, checks. Stores nothing and moves nothing."""
 
-from collections.abc import Sequence
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from PIL import Image
 
+from extractor.children.ahead import Ahead
+from extractor.children.share import cores, divide
 from extractor.errors import ExtractorError
 from extractor.ocr.registry import build_ladder
 from extractor.ocr.witness import Witness
-from extractor.pages import Page, PageLimits, load_pages
-from extractor.readers.interface import Document, Reader
+from extractor.pages import PageLimits, load_pages
+from extractor.preparation import Known, Preparation, Prepared, PreparingServant
+from extractor.readers.interface import Reader
 from extractor.readers.ocr.reader import OcrReader
 from extractor.readers.registry import make_reader
 from extractor.reask import Outcome, Policy, read_documents
@@ -18,51 +24,109 @@ from extractor.settings import Settings
 from extractor.source import Source
 from schemas.record import Record, RecordStatus, ReviewReason
 
+logger = logging.getLogger(__name__)
+
+VISION = "vision"
+"""Name of the reader that has the GPU."""
+
+
+class Preparing(Protocol):
+    """Prepares files, here or elsewhere."""
+
+    def start(self) -> None:
+        """Returns when it is ready, or raises why it cannot work."""
+        ...
+
+    def batches(self, sources: Sequence[Source], foretold: Sequence[Source] = ()) -> Iterator[Sequence[Prepared | ExtractorError]]:
+        """What the sources became, in their order; those that are foretold may be prepared meanwhile."""
+        ...
+
 
 class Extraction:
-    """Reads batches of receipt files with one reader and one witness."""
+    """Reads batches of receipt files with one reader and one witness.
 
-    def __init__(self, reader: Reader, witness: Witness, *, limits: PageLimits, policy: Policy) -> None:
+    Args:
+        preparing: Who prepares files; by default this process does, with the witness.
+    """
+
+    def __init__(self, reader: Reader, witness: Witness, *, limits: PageLimits, policy: Policy, preparing: Preparing | None = None) -> None:
         self._reader = reader
         self._witness = witness
-        self._second_reader = None if isinstance(reader, OcrReader) else OcrReader(witness)
         self._limits = limits
         self._policy = policy
+        self._preparing = preparing or _Here(Preparation(witness, limits, None if isinstance(reader, OcrReader) else OcrReader(witness)))
+        self._foretold: tuple[Source, ...] = ()
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """The extraction that the settings ask for.
+    def from_settings(cls, settings: Settings, *, threads: int | None = None) -> Self:
+        """The extraction that the settings ask for; beside a GPU, files are prepared in processes of their own.
 
+        Args:
+            threads: CPU threads for OCR in this process; `None` for all that the settings allow.
         Raises:
             ConfigError: The reader or the OCR engine cannot work here.
         """
-        witness = Witness(build_ladder(settings.reader.ocr_engine, threads=settings.reader.threads))
-        policy = Policy(max_rungs=settings.reader.max_rungs, seconds=settings.reader.reask_seconds, preferences=settings.locale)
+        reading = settings.reader
+        witness = Witness(build_ladder(reading.ocr_engine, threads=reading.threads if threads is None else threads))
+        policy = Policy(max_rungs=reading.max_rungs, seconds=reading.reask_seconds, preferences=settings.locale)
         limits = PageLimits(**settings.limits.model_dump())
-        return cls(make_reader(settings, witness), witness, limits=limits, policy=policy)
+        reader = make_reader(settings, witness)
+        if reader.name != VISION:
+            return cls(reader, witness, limits=limits, policy=policy)
+        processes, each = divide(reading.processes, reading.threads or max(1, cores() - 1))  # one core feeds the GPU
+        ahead = Ahead[Prepared](
+            partial(PreparingServant, partial(_preparation, settings, each)),
+            processes=processes,
+            seconds=reading.receipt_seconds,
+            memory_mb=reading.memory_mb,
+            recycle_after=reading.recycle_receipts,
+        )
+        return cls(reader, witness, limits=limits, policy=policy, preparing=ahead)
 
     @property
-    def reader_name(self) -> str:
-        return self._reader.name
+    def reads_together(self) -> bool:
+        """Whether it reads a batch in one go, and there can be only one of it: it has the GPU."""
+        return self._reader.name == VISION
 
     def warm_up(self) -> None:
-        """Reads an empty page, so that the engine is loaded, and known to work, before a receipt waits for it.
+        """Makes sure that the OCR engine is loaded, and works, before a receipt waits for it.
 
         Raises:
             ReaderUnavailable: The engine cannot be loaded, or fails.
         """
-        self._witness.read(Page(Image.new("RGB", (640, 640), "white"), 0))
+        self._preparing.start()
+
+    def foretell(self, sources: Sequence[Source]) -> None:
+        """What will be read after the next batch: it may be prepared while that one is read."""
+        self._foretold = tuple(sources)
 
     def read(self, sources: Sequence[Source]) -> list[Record | ExtractorError]:
         """A record, or the reason why there is none, for every source in its order; one that fails fails alone."""
-        loaded = [self._load(source) for source in sources]
-        documents = [document for document in loaded if isinstance(document, Document)]
-        outcomes = iter(read_documents(self._reader, documents, self._policy, witness=self._second_reader) if documents else ())
-        results = [next(outcomes) if isinstance(document, Document) else document for document in loaded]
-        return [
-            result if isinstance(result, ExtractorError) else self._record(source, document, result)
-            for source, document, result in zip(sources, loaded, results, strict=True)
-        ]
+        foretold, self._foretold = self._foretold, ()
+        results: list[Record | ExtractorError] = []
+        began = time.monotonic()
+        for batch in self._preparing.batches(sources, foretold):
+            prepared = time.monotonic()
+            results += self._read(sources[len(results) : len(results) + len(batch)], batch)
+            ended = time.monotonic()
+            seconds = {"prepare_seconds": round(prepared - began, 2), "read_seconds": round(ended - prepared, 2)}
+            logger.log(logging.INFO if self.reads_together else logging.DEBUG, "batch_read", extra={"receipts": len(batch), **seconds})
+            began = ended
+        return results
+
+    def _read(self, sources: Sequence[Source], batch: Sequence[Prepared | ExtractorError]) -> list[Record | ExtractorError]:
+        ready = [made for made in batch if isinstance(made, Prepared)]
+        said = [made.witness for made in ready if made.witness is not None]
+        witness = Known(said) if said else None
+        outcomes = iter(read_documents(self._reader, [made.document for made in ready], self._policy, witness=witness) if ready else ())
+        results: list[Record | ExtractorError] = []
+        for source, made in zip(sources, batch, strict=True):
+            if isinstance(made, ExtractorError):
+                results.append(made)
+            else:
+                outcome = next(outcomes)
+                results.append(self._record(source, made, outcome) if isinstance(outcome, Outcome) else outcome)
+        return results
 
     def page_images(self, path: Path) -> list[Image.Image]:
         """The upright pages of a file that the boxes of its record refer to.
@@ -72,15 +136,8 @@ class Extraction:
         """
         return [self._witness.read(page)[0].image for page in load_pages(path, self._limits)]
 
-    def _load(self, source: Source) -> Document | ExtractorError:
-        try:
-            seen = [self._witness.read(page) for page in load_pages(source.path, self._limits)]
-        except ExtractorError as error:
-            return error
-        return Document(source.name, tuple(page for page, _ in seen), tuple(transcript for _, transcript in seen))
-
-    def _record(self, source: Source, document: Document | ExtractorError, outcome: Outcome) -> Record:
-        transcripts = document.transcripts if isinstance(document, Document) else ()
+    def _record(self, source: Source, prepared: Prepared, outcome: Outcome) -> Record:
+        transcripts = prepared.document.transcripts
         examination = outcome.examination
         return Record(
             **dict(outcome.normalised.receipt),
@@ -101,3 +158,20 @@ class Extraction:
             fields=dict(outcome.normalised.fields),
             ocr_text="\n\n".join(transcript.text for transcript in transcripts),
         )
+
+
+class _Here:
+    """Prepares files in this process, one after the other; see `Preparing`."""
+
+    def __init__(self, preparation: Preparation) -> None:
+        self._preparation = preparation
+        self.start = preparation.warm_up
+
+    def batches(self, sources: Sequence[Source], _: Sequence[Source] = ()) -> Iterator[list[Prepared | ExtractorError]]:
+        yield [self._preparation(source) for source in sources]
+
+
+def _preparation(settings: Settings, threads: int) -> Preparation:
+    """What prepares files in a child, for a reader that is not the OCR reader."""
+    witness = Witness(build_ladder(settings.reader.ocr_engine, threads=threads))
+    return Preparation(witness, PageLimits(**settings.limits.model_dump()), OcrReader(witness))

@@ -95,6 +95,7 @@ _MEND = (
 )
 """Makes due what has no reason to wait, or waits longer than any wait is: the clock went back since."""
 _TAKE_BACK = update(_JOBS).where(_HAS_LAPSED).values(_FREED | {"state": JobState.QUEUED})
+_RENEW = update(_JOBS).where(_IS_READING, _JOBS.c.worker == bindparam("by")).values(lease_until=bindparam("until"))
 _RELEASE = update(_JOBS).where(_IS_READING, _JOBS.c.worker == bindparam("by")).values(state=JobState.QUEUED, worker=None, lease_until=None)
 
 _FIRST = _JOBS.alias("first_job")
@@ -115,6 +116,11 @@ class Ledger:
         self._clock = clock
         self._work = work
         self._claims = 0
+
+    @property
+    def lease_seconds(self) -> float:
+        """Time after which the jobs of a worker that is dead are taken from it."""
+        return self._work.lease_seconds
 
     # Arrivals
 
@@ -186,6 +192,12 @@ class Ledger:
         with self._database.write() as connection:
             connection.execute(_MEND, {"now": now, "latest": now + self._work.max_backoff_seconds})
             return connection.execute(_GIVE_UP, lapsed | hopeless).rowcount + connection.execute(_TAKE_BACK, lapsed).rowcount
+
+    def renew(self, worker: str) -> int:
+        """How many of the worker's jobs have their whole lease before them again."""
+        until = self._clock.now().timestamp() + self._work.lease_seconds
+        with self._database.write() as connection:
+            return connection.execute(_RENEW, {"by": worker, "until": until}).rowcount
 
     def release(self, worker: str) -> int:
         """How many of the worker's jobs were put back into the queue, as if it had never had them."""

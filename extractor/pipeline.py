@@ -1,14 +1,16 @@
 """The order of the steps: claimed jobs become stored records, and what is decided is filed. Knows every step; no step knows another."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from extractor.db import Database
 from extractor.errors import ExtractorError, StorageError
 from extractor.job import Job, JobState
 from extractor.ledger import Ledger
 from extractor.outbox import Outbox
-from extractor.source import Extract, Source
+from extractor.source import Extract, Foretell, Source
 from extractor.steps import AtStep, Step, go_on
 from extractor.store import Store
 from extractor.telemetry import Telemetry
@@ -25,7 +27,13 @@ class Outcome:
 
 
 class Pipeline:
-    """Takes jobs as far as they go. Every step may run twice."""
+    """Takes jobs as far as they go. Every step may run twice.
+
+    Args:
+        foretell: Hears which files will be read after the next ones.
+    Attributes:
+        reads_ahead: Whether there is somebody to tell.
+    """
 
     def __init__(
         self,
@@ -35,6 +43,7 @@ class Pipeline:
         outbox: Outbox,
         extract: Extract,
         *,
+        foretell: Foretell | None = None,
         at_step: AtStep = go_on,
         telemetry: Telemetry | None = None,
     ) -> None:
@@ -43,6 +52,8 @@ class Pipeline:
         self._store = store
         self._outbox = outbox
         self._extract = extract
+        self._foretell = foretell
+        self.reads_ahead = foretell is not None
         self._at_step = at_step
         self._telemetry = telemetry or Telemetry()
 
@@ -55,6 +66,17 @@ class Pipeline:
         return [
             self._conclude(job, next(results) if isinstance(source, Source) else source) for job, source in zip(jobs, taken, strict=True)
         ]
+
+    def foretell(self, jobs: Sequence[Job]) -> None:
+        """Tells the reader what is to be read after the next jobs; what cannot be taken now is looked at again when it is its turn."""
+        if self._foretell is not None:
+            sources = []
+            for job in jobs:
+                with suppress(StorageError):
+                    if copy := self._outbox.take_copy(job):
+                        self._at_step(Step.COPIED)
+                        sources.append(_source(job, copy))
+            self._foretell(sources)
 
     def file(self, job: Job) -> Job | None:
         """The closed job, everything being in place; `None` where its file has left the inbox before.
@@ -75,7 +97,7 @@ class Pipeline:
         except StorageError as error:
             return error
         self._at_step(Step.COPIED)
-        return Source(copy, job.name, job.sha256 or "", job.receipt_id, job.received_at, job.tags)
+        return _source(job, copy)
 
     def _read(self, sources: Sequence[Source]) -> list[Record | ExtractorError]:
         with self._telemetry.stage("read", len(sources)):
@@ -119,3 +141,7 @@ class Pipeline:
         closed = self._ledger.filed(job)
         self._at_step(Step.FILED)
         return closed
+
+
+def _source(job: Job, copy: Path) -> Source:
+    return Source(copy, job.name, job.sha256 or "", job.receipt_id, job.received_at, job.tags)

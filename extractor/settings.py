@@ -53,8 +53,12 @@ class ReaderSettings(_Section):
 
     name: str = Field(default="auto", description="`auto`, `ocr` or `vision`.")
     ocr_engine: Literal["auto", "faster-paddle", "rapidocr"] = Field(default="auto", description="Who reads text.")
-    threads: int = Field(default=0, ge=0, description="CPU threads for OCR, divided among the processes; 0 for all cores.")
-    processes: int = Field(default=0, ge=0, description="Receipts read at the same time; 0 for what cores and memory allow.")
+    threads: int = Field(
+        default=0, ge=0, description="CPU threads for OCR, divided among the processes; 0 for all cores, beside a GPU for all but one."
+    )
+    processes: int = Field(
+        default=0, ge=0, description="Receipts read, or prepared for a GPU, at the same time; 0 for what cores and memory allow."
+    )
     receipt_seconds: float = Field(default=300.0, gt=0, description="Time after which reading a receipt counts as hung.")
     memory_mb: int = Field(default=4000, ge=500, description="Memory that a reading process may take (watched on Linux).")
     recycle_receipts: int = Field(default=1000, gt=0, description="Receipts after which a reading process is replaced.")
@@ -97,7 +101,9 @@ class LocaleSettings(_Section):
 class WorkSettings(_Section):
     """`[work]`: claims and retries."""
 
-    batch_size: int = Field(default=4, gt=0, description="Receipts read together.")
+    batch_size: int = Field(
+        default=4, gt=0, description="Receipts that each process is given together; for a vision model `vision.max_rows` counts."
+    )
     lease_seconds: float = Field(default=300.0, gt=0, description="Time after which a dead worker's receipt is taken over.")
     max_attempts: int = Field(default=5, gt=0, description="Attempts before a receipt fails.")
     backoff_seconds: float = Field(default=10.0, ge=0, description="Wait after the first failed attempt; doubles each time.")

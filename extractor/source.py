@@ -37,6 +37,9 @@ class Source:
 Extract = Callable[[Sequence[Source]], list[Record | ExtractorError]]
 """Reads a batch: a record, or the reason why there is none, for every source in its order."""
 
+Foretell = Callable[[Sequence[Source]], None]
+"""Hears of files that will be read after the next batch."""
+
 
 def new_receipt_id(received_at: datetime) -> str:
     """A new identifier: 10 characters of time in milliseconds, then 16 random ones, in Crockford's base 32.

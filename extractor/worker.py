@@ -4,7 +4,8 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from extractor.clock import Clock
 from extractor.errors import DatabaseDamaged, ExtractorError, ReaderDown, ReaderUnavailable, Remedy, Stopped, StorageError
@@ -26,6 +27,9 @@ READER_TROUBLE = "no reader can be started now"
 
 PROGRESS_SECONDS = 60.0
 """While there is work without end, a line in the log says so often how it goes."""
+
+RENEWALS = 3
+"""Leases are renewed so many times while they last."""
 
 SHORTEST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 5.0
@@ -92,18 +96,46 @@ class Worker:
         """
         self._ledger.release(self.name)  # what an error has left in this worker's hands
         self._told_at, self._filed = self._clock.monotonic(), 0
-        worked = self._file_due()
+        worked, ahead = self._file_due(), tuple[Job, ...]()
         while not stop.is_set():
             self._tell_progress()
             self._pulse.beat(WORKER)
-            jobs = self._claim()
-            for outcome in self._attempt(jobs) if jobs else ():
-                self._settle(outcome)
-            step = len(jobs) + self._file_due()
+            jobs = ahead or self._claim()
+            ahead = self._claim() if jobs and self._pipeline.reads_ahead else ()
+            if ahead:
+                self._pipeline.foretell(ahead)
+            with self._holding(jobs):
+                for outcome in self._attempt(jobs) if jobs else ():
+                    self._settle(outcome)
+                step = len(jobs) + self._file_due()
             if not step:
                 break
             worked += step
+        if ahead:
+            self._ledger.release(self.name)
         return worked
+
+    @contextmanager
+    def _holding(self, jobs: Sequence[Job]) -> Iterator[None]:
+        """Renews the leases while the block runs: a batch may take longer than a lease, and whoever is alive keeps what it has."""
+        over = threading.Event()
+
+        def renew() -> None:
+            while not over.wait(self._ledger.lease_seconds / RENEWALS):
+                try:
+                    self._ledger.renew(self.name)
+                except (StorageError, DatabaseDamaged) as error:
+                    logger.warning("lease_not_renewed", extra={"error": str(error)})  # the work itself meets it, too
+
+        thread = threading.Thread(target=renew, name="lease", daemon=True)
+        if jobs:
+            thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            if jobs:
+                thread.join()
 
     def _claim(self) -> tuple[Job, ...]:
         jobs = self._ledger.claim(self.name, self._batch_size)

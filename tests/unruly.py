@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -57,12 +58,29 @@ def extract(sources: Sequence[Source]) -> list[Record | ExtractorError]:
     """Records that say by `model` which process has read them."""
     for source in sources:
         logger.debug("contents", extra={"text": source.name})
+        if source.name.startswith("patient"):
+            await_foretold(source.path)
         misbehave(source.path)
     return [make_record(source, model=str(os.getpid())) for source in sources]
 
 
+def await_foretold(path: Path) -> None:
+    """Returns when another file was foretold."""
+    deadline = time.monotonic() + 30
+    while not any(path.parents[1].rglob("foretold-*")):
+        if time.monotonic() > deadline:
+            raise TimeoutError("nothing was foretold")
+        time.sleep(0.01)
+
+
 def load(*, reads_together: bool = False) -> Loaded:
-    return Loaded(extract, reads_together=reads_together)
+    return Loaded(extract, foretell if reads_together else None)
+
+
+def foretell(sources: Sequence[Source]) -> None:
+    """Notes beside each source that it was foretold."""
+    for source in sources:
+        source.path.with_name(f"foretold-{source.name}").touch()
 
 
 def load_unless(obstacle: Path) -> Loaded:
@@ -70,6 +88,49 @@ def load_unless(obstacle: Path) -> Loaded:
     if obstacle.exists():
         raise ConfigError(f"{obstacle} is in the way. Remove it.")
     return load()
+
+
+def load_sabotaged(obstacle: Path) -> Loaded:
+    """Reads batches together; the first one puts the obstacle in the way of all later children, and ends its own."""
+
+    def sabotaged(sources: Sequence[Source]) -> list[Record | ExtractorError]:
+        if not obstacle.with_name("sabotaged").exists():
+            obstacle.with_name("sabotaged").touch()
+            obstacle.touch()
+            os._exit(3)
+        return extract(sources)
+
+    load_unless(obstacle)
+    return Loaded(sabotaged, foretell)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What `UnrulyPreparer` makes of a source.
+
+    Attributes:
+        process: Which process has made it.
+    """
+
+    name: str
+    process: int
+    size_bytes: int = 10
+
+
+class UnrulyPreparer:
+    """Makes something of every source, unless its name says otherwise, and notes beside it how often."""
+
+    greeting = None
+
+    def __init__(self, obstacle: Path | None = None) -> None:
+        if obstacle is not None:
+            load_unless(obstacle)
+
+    def __call__(self, source: Source, /) -> Made:
+        misbehave(source.path)
+        with source.path.with_name(f"made-{source.name}").open("a") as file:
+            file.write("x")
+        return Made(source.name, os.getpid())
 
 
 class UnrulyCheck:

@@ -10,7 +10,7 @@ MEMORY_SHARE = 0.25
 """Part of the machine's memory that all of them together may be expected to take."""
 
 
-def divide(processes: int, threads: int, *, cores: int | None = None, memory_mb: float | None = None) -> tuple[int, int]:
+def divide(processes: int, threads: int, *, machine_cores: int | None = None, memory_mb: float | None = None) -> tuple[int, int]:
     """How many reading processes, and how many threads each of them gets.
 
     Args:
@@ -18,18 +18,17 @@ def divide(processes: int, threads: int, *, cores: int | None = None, memory_mb:
             receipt with a seventh less processor time than one process with two threads, and more of them at a time.
         threads: For all of them together; 0 for all cores.
     """
-    cores = cores or _cores()
     memory_mb = memory_mb or _memory_mb()
-    threads = threads or cores
+    threads = threads or machine_cores or cores()
     processes = processes or max(1, min(threads, int(memory_mb * MEMORY_SHARE / PROCESS_MB)))
     return processes, max(1, threads // processes)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota, _, period = _container("cpu.max").partition(" ")
-    return max(1, min(cores, int(quota) // int(period))) if quota.isdecimal() and period.isdecimal() else cores
+    return max(1, min(count, int(quota) // int(period))) if quota.isdecimal() and period.isdecimal() else count
 
 
 def _memory_mb() -> float:

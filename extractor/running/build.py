@@ -54,18 +54,19 @@ def build(
         archive.outbox.mark()  # it was made anew, and nothing is missing in it
     again = partial(build, extract=extract, check=check, clock=clock, at_step=at_step, telemetry=telemetry)
     isolated: list[IsolatedReading | IsolatedCheck] = []
-    batch = settings.work.batch_size
+    batch, foretell = settings.work.batch_size, None
     if check is None:
         isolated.append(check := IsolatedCheck.from_settings(settings))
     if extract is None:
         isolated.append(reading := IsolatedReading.from_settings(settings))
         reading.start()
         extract, batch = _signalling(reading, pulse), reading.batch_size
+        foretell = reading.foretell if reading.reads_together else None
         pulse.hung_seconds += reading.longest_seconds  # it ends children that hang by itself
     most_bytes = ENORMOUS * settings.limits.max_bytes
     inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check, telemetry, pulse), clock, most_bytes=most_bytes)
     steps = (archive.database, archive.ledger, archive.store, archive.outbox, extract)
-    pipeline = Pipeline(*steps, at_step=at_step, telemetry=telemetry)
+    pipeline = Pipeline(*steps, foretell=foretell, at_step=at_step, telemetry=telemetry)
     worker = Worker(archive.ledger, pipeline, clock, batch_size=batch, at_step=at_step, pulse=pulse, telemetry=telemetry)
     watch = Watch(inbox, archive.ledger, clock, settings.inbox, on_taken=worker.wake.set, at_step=at_step, pulse=pulse)
     return Service(archive, watch, worker, pulse=pulse, telemetry=telemetry, build_again=again, isolated=isolated)

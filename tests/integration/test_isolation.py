@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -177,6 +177,74 @@ def test_a_batch_that_is_read_together_is_read_one_by_one_after_a_crash(
     assert reading.restarts == {"crashed": 3}
     alike = reading(sources("a", "b", "c", "d"))
     assert len({process_of(result) for result in alike}) == 1
+
+
+def test_batches_of_a_reader_with_a_gpu_have_their_own_size(make_reading: MakeReading) -> None:
+    """As many receipts as the model reads side by side, however many processes another reader would have."""
+    reading = make_reading(partial(unruly.load, reads_together=True), processes=3, batch_size=4, together_size=64)
+    reading.start()
+    assert reading.batch_size == 64
+    other = make_reading(processes=3, batch_size=4, together_size=64)
+    other.start()
+    assert other.batch_size == 12
+
+
+def make_worker(archive: Archive, clock: ManualClock, reading: IsolatedReading) -> Worker:
+    """A worker of single files whose reader is foretold the next one."""
+    pipeline = Pipeline(archive.database, archive.ledger, archive.store, archive.outbox, reading, foretell=reading.foretell)
+    return Worker(archive.ledger, pipeline, clock, batch_size=1)
+
+
+def test_a_reader_with_a_gpu_is_foretold_what_comes_next(
+    archive: Archive, clock: ManualClock, queued_job: Callable[..., Job], make_reading: MakeReading
+) -> None:
+    """While it is at the first batch: here that one does not end before the second is known to the reader."""
+    for name in ("patient-1.jpg", "next.jpg", "last.jpg"):
+        queued_job(name)
+    reading = make_reading(partial(unruly.load, reads_together=True), together_size=1)
+    make_worker(archive, clock, reading).run_once(threading.Event())
+    assert {(job.state, job.attempts, job.interruptions) for job in archive.ledger.jobs()} == {(JobState.DONE, 0, 0)}
+    assert not reading.restarts
+
+
+def test_a_stop_gives_back_what_was_only_foretold(
+    archive: Archive, clock: ManualClock, queued_job: Callable[..., Job], make_reading: MakeReading
+) -> None:
+    """The batch in hand is finished, the next one is as if nobody had begun."""
+    queued_job("first.jpg")
+    queued_job("next.jpg")
+    stop = threading.Event()
+
+    def extract(sources: Sequence[Source]) -> list[Record | ExtractorError]:
+        stop.set()
+        return unruly.extract(sources)
+
+    foretold: list[Source] = []
+    pipeline = Pipeline(archive.database, archive.ledger, archive.store, archive.outbox, extract, foretell=foretold.extend)
+    Worker(archive.ledger, pipeline, clock, batch_size=1).run_once(stop)
+    assert [source.name for source in foretold] == ["next.jpg"]
+    states = {job.name: (job.state, job.attempts, job.interruptions) for job in archive.ledger.jobs()}
+    assert states == {"first.jpg": (JobState.DONE, 0, 0), "next.jpg": (JobState.QUEUED, 0, 0)}
+
+
+def test_what_is_in_flight_returns_to_the_queue_when_the_reader_dies(
+    archive: Archive, clock: ManualClock, queued_job: Callable[..., Job], make_reading: MakeReading, tmp_path: Path
+) -> None:
+    """The batch in hand and the one that was foretold, when no other process can be started: nothing counts against them."""
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        queued_job(name)
+    obstacle = tmp_path / "obstacle"
+    reading = make_reading(partial(unruly.load_sabotaged, obstacle), together_size=1)
+    worker = make_worker(archive, clock, reading)
+    with pytest.raises(ReaderDown, match="in the way"):
+        worker.run_once(threading.Event())
+    with pytest.raises(ReaderDown, match="in the way"):
+        worker.run_once(threading.Event())
+    archive.ledger.release(worker.name)
+    assert {(job.state, job.attempts, job.interruptions) for job in archive.ledger.jobs()} == {(JobState.QUEUED, 0, 0)}
+    obstacle.unlink()
+    worker.run_once(threading.Event())
+    assert {(job.state, job.attempts, job.interruptions) for job in archive.ledger.jobs()} == {(JobState.DONE, 0, 0)}
 
 
 def test_what_is_missing_is_said_at_the_start(make_reading: MakeReading, tmp_path: Path, sources: Callable[..., list[Source]]) -> None:

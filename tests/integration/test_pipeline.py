@@ -4,6 +4,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +64,28 @@ def by_name(errors: dict[str, ExtractorError | Exception]) -> Callable[[Source],
         raise error
 
     return script
+
+
+def test_whoever_works_keeps_its_jobs(archive: Archive, clock: ManualClock, queued_job: Callable[..., Job]) -> None:
+    """A batch that takes many times as long as a lease is not taken for that of a dead worker."""
+    for name in ("slow.jpg", "neighbour.jpg"):
+        queued_job(name)
+    ledger = Ledger(archive.database, clock, WorkSettings(lease_seconds=0.2))
+    taken: list[int] = []
+
+    def script(source: Source) -> None:
+        for _ in range(4 if source.name == "slow.jpg" else 0):
+            clock.advance(0.15)
+            deadline = time.monotonic() + 30
+            while (ledger.next_due() or 0) < clock.now().timestamp() + 0.2:
+                assert time.monotonic() < deadline, "the leases were not renewed"
+                time.sleep(0.01)
+            taken.append(ledger.reclaim())
+
+    pipeline = Pipeline(archive.database, ledger, archive.store, archive.outbox, ScriptedExtraction(script))
+    Worker(ledger, pipeline, clock, batch_size=4).run_once(threading.Event())
+    assert taken == [0, 0, 0, 0]
+    assert {(job.state, job.interruptions) for job in archive.ledger.jobs()} == {(JobState.DONE, 0)}
 
 
 def test_long_work_tells_how_it_goes(

@@ -22,7 +22,7 @@ from extractor.errors import BadAnswer, ExtractorError, ReaderDown, Unreadable
 )
 def test_cores_and_memory_are_divided(processes: int, threads: int, cores: int, memory_mb: float, expected: tuple[int, int]) -> None:
     """Processes and the threads of each."""
-    assert divide(processes, threads, cores=cores, memory_mb=memory_mb) == expected
+    assert divide(processes, threads, machine_cores=cores, memory_mb=memory_mb) == expected
 
 
 @pytest.mark.parametrize("error", [Unreadable("cut off"), ReaderDown("no memory"), BadAnswer("No JSON.", text="what it said")])

@@ -1,0 +1,111 @@
+"""A file becomes a document with the witness's answer: all that is done for a receipt before a reader is asked about it."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from PIL import Image
+
+from extractor.errors import ExtractorError, ReaderUnavailable
+from extractor.ocr.witness import Witness
+from extractor.pages import Page, PageLimits, load_pages
+from extractor.questions import FIRST
+from extractor.readers.interface import Answer, Document, Question, Reader, ReaderError
+from extractor.source import Source
+
+logger = logging.getLogger(__name__)
+
+NICENESS = 5
+"""Of the processes that prepare beside a GPU: the one that feeds the GPU goes before them."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A file that can be read.
+
+    Attributes:
+        witness: What the second reader says about it; `None` without one.
+    """
+
+    document: Document
+    witness: Answer | ReaderError | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """What its pages take in memory."""
+        return sum(3 * page.image.width * page.image.height for page in self.document.pages)
+
+
+class Preparation:
+    """Prepares files, one at a time.
+
+    Args:
+        second_reader: Gives the witness's answer, where another reader than it reads.
+    """
+
+    def __init__(self, witness: Witness, limits: PageLimits, second_reader: Reader | None = None) -> None:
+        self._witness, self._limits, self._second_reader = witness, limits, second_reader
+
+    def __call__(self, source: Source) -> Prepared | ExtractorError:
+        try:
+            seen = [self._witness.read(page) for page in load_pages(source.path, self._limits)]
+        except ExtractorError as error:
+            return error
+        document = Document(source.name, tuple(page for page, _ in seen), tuple(transcript for _, transcript in seen))
+        if self._second_reader is None:
+            return Prepared(document)
+        with self._second_reader.open([document]) as reading:
+            return Prepared(document, reading.ask({0: FIRST})[0])
+
+    def warm_up(self) -> None:
+        """Reads an empty page, so that the engine is loaded, and known to work, before a receipt waits for it.
+
+        Raises:
+            ReaderUnavailable: The engine cannot be loaded, or fails.
+        """
+        self._witness.read(Page(Image.new("RGB", (640, 640), "white"), 0))
+
+
+class PreparingServant:
+    """Prepares files in a child; see `Servant`."""
+
+    greeting = None
+
+    def __init__(self, make: Callable[[], Preparation]) -> None:
+        os.nice(NICENESS)
+        self._prepare = make()
+        self._prepare.warm_up()
+
+    def __call__(self, source: Source, /) -> Prepared | ExtractorError:
+        try:
+            return self._prepare(source)
+        except (MemoryError, ExtractorError):
+            raise
+        except Exception as error:
+            logger.exception("reading_crashed", extra={"files": [source.name]})
+            fact = f"{source.name} could not be read ({type(error).__name__}). The log says where; at level DEBUG also what."
+            return ReaderUnavailable(fact)
+
+
+class Known:
+    """A reader that says again what it has said about the documents before; see `Reader`."""
+
+    name, model, prompt_version = "known", "known", "known"
+
+    def __init__(self, answers: Sequence[Answer | ReaderError]) -> None:
+        self._answers = answers
+
+    def open(self, _: Sequence[Document]) -> Self:
+        return self
+
+    def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Answer | ReaderError]:
+        return {row: self._answers[row] for row in questions}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Nothing is held."""
