@@ -281,8 +281,11 @@ def _spoken(country: Country, language: str | None, words: Mapping[str, int]) ->
 
 
 def _is_code(text: str, mark: CurrencyMark) -> bool:
-    """Whether a mark is more likely something else: `SR` behind an amount is a tax code of Malaysia, `SVC` the service charge."""
-    return mark.text.upper() == "SVC" or (mark.text.upper() == "SR" and text[: mark.start].rstrip()[-1:].isdigit())
+    """Whether a mark is more likely something else: `SR` behind an amount is a tax code of Malaysia, `SVC` the service charge, `TL` in front
+    of a row the total of simple tills.
+    """
+    name, before = mark.text.upper(), text[: mark.start].rstrip()
+    return name == "SVC" or (name == "SR" and before[-1:].isdigit()) or (name == "TL" and not before)
 
 
 @dataclass(frozen=True)
@@ -298,14 +301,19 @@ class _Money:
     def of(texts: Sequence[str], mark: str | None) -> "_Money":
         """Counts of currency marks by what they can mean, and of amounts of a thousand and more with and without decimals."""
         marks: Counter[tuple[str, ...]] = Counter()
+        names: dict[bool, set[str]] = {True: set(), False: set()}
         whole = broken = 0
         for text in texts:
-            marks.update(found.candidates for found in find_marks(text) if not _is_code(text, found))
+            for found in find_marks(text):
+                is_code = _is_code(text, found)  # the same letters may be a mark elsewhere on the receipt
+                names[is_code].add(found.text.upper())
+                marks[found.candidates] += not is_code
             marks.update(filter(None, (candidates_of(heading) for heading in _IN_BRACKETS.findall(text))))
             for amount in find_amounts(text):
                 broken += amount.decimals in (1, 2)
                 whole += bool(re.search(r"\d{2}[.,]\d00\b", amount.text))
-        return _Money(marks, candidates_of(mark) if mark and mark.strip().upper() not in _CODES else (), whole, broken)
+        is_mark = mark is not None and mark.strip().upper() not in _CODES | (names[True] - names[False])
+        return _Money(+marks, candidates_of(mark) if mark and is_mark else (), whole, broken)
 
     def clues(self, currency: str) -> Iterable[tuple[float, str]]:
         total = sum(self.marks.values())

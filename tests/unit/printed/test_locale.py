@@ -152,6 +152,13 @@ def test_the_mark_at_the_total_outweighs_a_second_currency() -> None:
     assert weigh_locale(rows, mark="$").currency == "CAD"
 
 
+def test_the_total_of_a_simple_till_is_no_lira() -> None:
+    """`TL 297.00` is the label of a total; behind the amount, TL is what is paid with."""
+    till = ["SHEUNG WAN, HONG KONG", "REG 22-08-2014", "ST 270.00", "TL 297.00", "CASH 297.00"]
+    assert "TRY" not in weigh_locale(till, mark="TL").currencies
+    assert weigh_locale(["KAHVE 12,00 TL", "CAY 4,00 TL", "TOPLAM 16,00 TL"], mark="TL").currency == "TRY"
+
+
 def test_an_emv_number_is_no_tax_number() -> None:
     """Card terminals' application numbers do not look like a company's number."""
     guess = weigh_locale(["Diner", "AID: A0000000041010", "Total 12.00"])
