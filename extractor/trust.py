@@ -73,6 +73,7 @@ def examine(receipt: Receipt, fields: Mapping[str, FieldEvidence], checks: Seque
         *_kind_issues(receipt),
         *_missing(receipt, fields),
         *_unclear(fields),
+        *_turned(receipt),
         *_failed(checks, support),
         *_unconfirmed(receipt, fields, support),
     )
@@ -103,6 +104,16 @@ def _unclear(fields: Mapping[str, FieldEvidence]) -> list[Issue]:
     if seen is None or seen.confidence is None or seen.confidence >= CLEAR or seen.looks > 1:
         return []
     return [Issue("merchant_address", "unreadable", f"The address {seen.raw_text!r} was not read clearly.", blocking=False)]
+
+
+def _turned(receipt: Receipt) -> list[Issue]:
+    """An issue where the total is what was bought with the other sign: tills book payments so, and it may be one."""
+    if receipt.total is None or receipt.total >= 0:
+        return []
+    goods = sum((item.total_price for item in receipt.items if item.total_price is not None), Decimal(0))
+    if -receipt.total not in {goods, receipt.subtotal}:
+        return []
+    return [Issue("total", "conflict", f"The total {receipt.total} is what was bought, with the other sign. Look whether it is a payment.")]
 
 
 def _failed(checks: Sequence[Check], support: "Support") -> list[Issue]:

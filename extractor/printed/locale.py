@@ -281,8 +281,9 @@ def _spoken(country: Country, language: str | None, words: Mapping[str, int]) ->
 
 
 def _is_code(text: str, mark: CurrencyMark) -> bool:
-    """Whether a mark is more likely something else: `SR` behind an amount is a tax code of Malaysia, `SVC` the service charge, `TL` in front
-    of a row the total of simple tills.
+    """Whether a mark is more likely something else.
+
+    `SR` behind an amount is a tax code of Malaysia, `SVC` the service charge, `TL` at the beginning of a row the total of a simple till.
     """
     name, before = mark.text.upper(), text[: mark.start].rstrip()
     return name == "SVC" or (name == "SR" and before[-1:].isdigit()) or (name == "TL" and not before)

@@ -160,6 +160,15 @@ def test_change_that_contradicts_the_total_blocks() -> None:
     assert [(issue.field, issue.kind) for issue in examination.issues if issue.blocking][:1] == [("total", "conflict")]
 
 
+def test_a_total_with_the_other_sign_than_what_was_bought_blocks() -> None:
+    """`Card -59.00` below items of 59.00 is a payment; an exchange that ends below zero is a total."""
+    items = (Item(total_price=amount("24.00")), Item(total_price=amount("35.00")))
+    turned = examined(receipt(items=items, total="-59.00"), sure())
+    assert [(issue.field, issue.kind) for issue in turned.issues if issue.blocking] == [("total", "conflict")]
+    exchange = (Item(total_price=amount("24.00")), Item(total_price=amount("-35.00")))
+    assert examined(receipt(items=exchange, total="-11.00"), sure()).is_acceptable
+
+
 def test_an_unlikely_value_is_never_confirmed_by_agreement() -> None:
     """Two looks can make the same mistake."""
     assert not examined(receipt(total="10.00"), likely(by=0.01, looks=2)).is_acceptable
