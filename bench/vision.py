@@ -36,6 +36,7 @@ PHASES = {
     "questions": ("speed", 150),
     "ladder": ("truth", 150),
     "valid": ("truth", 400),
+    "short": ("short", 420),
     "article": ("whole", 250),
     "small": ("whole", 60),
     "watch": ("whole", 400),

@@ -233,6 +233,20 @@ def test_a_shortage_is_told_from_other_errors(error: RuntimeError, expected: boo
     assert is_shortage(error) is expected
 
 
+def test_a_shortage_in_a_capture_is_one() -> None:
+    """Ending a capture that ran out of memory may fail with an error of its own."""
+
+    def capture() -> None:
+        try:
+            raise short()
+        finally:
+            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+
+    with pytest.raises(RuntimeError, match="capture") as caught:
+        capture()
+    assert is_shortage(caught.value)
+
+
 def test_generate_answers_fewer_at_a_time(reference: Any, pictures: list[Image.Image]) -> None:
     """The way of other architectures, by halves too; the next batch begins with as few."""
     engine = GeneratingEngine(reference._loaded, VisionOptions(max_rows=3))

@@ -43,9 +43,15 @@ class Allowance:
             self.now, self._calm = min(self._most, 2 * self.now), 0
 
 
-def is_shortage(error: RuntimeError) -> bool:
-    """Whether the error says that GPU memory is too short; less of the same may succeed."""
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in TOLD_BY)
+def is_shortage(error: BaseException | None) -> bool:
+    """Whether the error says that GPU memory is too short, or came up while one that says so was handled, as at the end of a capture.
+
+    Less of the same may succeed then.
+    """
+    if not isinstance(error, RuntimeError):
+        return False
+    is_told = isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in TOLD_BY)
+    return is_told or is_shortage(error.__context__)
 
 
 def reason(error: Exception) -> str:

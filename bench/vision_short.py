@@ -1,0 +1,127 @@
+"""What happens when GPU memory runs out: other programs take it while a batch is read, and give it back."""
+
+import gc
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+
+from bench.vision_parts import AGAIN, Row, engine_in_memory, engine_of, receipt_image
+from extractor.errors import ReaderUnavailable
+from extractor.questions import FIRST, answer_schema, prompt
+from extractor.readers.interface import ReaderError
+from extractor.readers.vision.engine import Ask, Engine, Said
+from extractor.readers.vision.generating import GeneratingEngine
+from extractor.readers.vision.loading import Loaded
+from extractor.readers.vision.options import VisionOptions
+from extractor.readers.vision.weights import GIB
+
+ROWS = 32
+LEFT_GIB = (4.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.02)
+"""GPU memory that is left free when a batch begins."""
+
+Answers = list[Mapping[int, Said | ReaderError]]
+
+FIRST_ASKS = {row: Ask((prompt(FIRST) + "!" * row,), answer_schema(FIRST), 100) for row in range(ROWS)}
+SECOND_ASKS = {row: Ask((prompt(AGAIN) + "?" * row,), answer_schema(AGAIN), 50) for row in range(ROWS)}
+
+
+def short() -> Iterator[Row]:
+    """Full width, ten layers, 32 bits, so that answers can be compared token for token however few rows go at a time."""
+    engine, loaded = engine_in_memory(layers=10, dtype=torch.float32, max_rows=ROWS)
+    expected = asked(engine)
+    del engine
+    wanted = f"{ROWS} and {ROWS} equal, or to be read again; none lost"
+    for left in LEFT_GIB:
+        tidy()
+        engine = engine_of(loaded, max_rows=ROWS)
+        with counted() as shortages, filled(left):
+            found = asked(engine)
+        now = f"{engine.speech.decoder.allowance.now} rows a step, {engine.speech.questions.now} question tokens"
+        yield Row(f"{left:g} GiB left: first and second question", f"{told(found, expected)}; {listed(shortages)}; {now}", wanted)
+        yield Row("the next batch, with the memory back", told(asked(engine), expected), f"{ROWS} and {ROWS} equal")
+        del engine
+    tidy()
+    yield from generated(loaded)
+
+
+def generated(loaded: Loaded) -> Iterator[Row]:
+    """The way of other architectures."""
+    expected = asked(GeneratingEngine(loaded, VisionOptions(max_rows=ROWS)), rows=8)
+    for left in (2.0, 0.5):
+        tidy()
+        engine = GeneratingEngine(loaded, VisionOptions(max_rows=8))
+        with counted() as shortages, filled(left):
+            found = asked(engine, rows=8)
+        yield Row(f"generate, {left:g} GiB left", f"{told(found, expected)}; {listed(shortages)}", "8 and 8 equal, or to be read again")
+
+
+def asked(engine: Engine, *, rows: int = ROWS) -> Answers:
+    """Answers to the first question, and to a second one about the images that were looked at already."""
+    sight = engine.open()
+    try:
+        for number in range(rows):
+            sight.add(receipt_image(number))
+        return [sight.ask({row: asks[row] for row in range(rows)}) for asks in (FIRST_ASKS, SECOND_ASKS)]
+    finally:
+        sight.close()
+
+
+def told(found: Answers, expected: Answers) -> str:
+    """How many answers are the same, for each question; what is neither that nor an error to be read again is counted as wrong."""
+    counts = []
+    for own, right in zip(found, expected, strict=True):
+        kinds = Counter(_kind(own.get(row), said) for row, said in right.items())
+        counts.append(", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
+    return "; ".join(counts)
+
+
+def _kind(own: Said | ReaderError | None, right: Said | ReaderError) -> str:
+    if own is None:
+        return "LOST"
+    if isinstance(own, ReaderUnavailable):
+        return "to be read again"
+    return "equal" if isinstance(own, Said) and isinstance(right, Said) and own.tokens == right.tokens else "WRONG"
+
+
+@contextmanager
+def filled(left_gib: float) -> Iterator[None]:
+    """Leaves so much GPU memory free."""
+    tidy()
+    free = torch.cuda.mem_get_info()[0]
+    ballast = torch.empty(max(0, free - int(left_gib * GIB)), dtype=torch.uint8, device="cuda")
+    try:
+        yield
+    finally:
+        del ballast
+        tidy()
+
+
+@contextmanager
+def counted() -> Iterator[Counter[str]]:
+    """How many times memory was short, by what was worked on."""
+    seen = Counter[str]()
+
+    class Counting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage() == "vision_memory_short":
+                seen[vars(record)["what"]] += 1
+
+    logger, handler = logging.getLogger("extractor"), Counting()
+    logger.addHandler(handler)
+    try:
+        yield seen
+    finally:
+        logger.removeHandler(handler)
+
+
+def listed(shortages: Counter[str]) -> str:
+    return "short for " + (", ".join(f"{what} {count} times" for what, count in shortages.most_common()) or "nothing")
+
+
+def tidy() -> None:
+    """Gives what is not needed back to the driver."""
+    gc.collect()
+    torch.cuda.empty_cache()
