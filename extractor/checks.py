@@ -4,10 +4,11 @@ A receipt shows its arithmetic in several consistent ways (tax inside or on top,
 check passes if any of them closes. A check that fails flags; it never blocks filing and never drops a value.
 """
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import product
+from types import MappingProxyType
 
 from schemas.receipt import Receipt, TaxLine
 from schemas.record import Check
@@ -16,8 +17,20 @@ from schemas.values import clamped, minor_digits
 CASH_STEP = Decimal("0.05")
 """Largest common cash rounding in currencies with cents (Switzerland, Canada, Malaysia, the Netherlands)."""
 
-OLDEST_YEAR = 1990
+OLDEST = date(1990, 1, 1)
 """Thermal receipts with machine-readable dates are younger; an older date is a misread year."""
+
+TAXES_SINCE: Mapping[str, tuple[str, date]] = MappingProxyType(
+    {
+        "AE": ("vat", date(2018, 1, 1)),
+        "AU": ("gst", date(2000, 7, 1)),
+        "BH": ("vat", date(2019, 1, 1)),
+        "IN": ("gst", date(2017, 7, 1)),
+        "MY": ("gst", date(2015, 4, 1)),
+        "SA": ("vat", date(2018, 1, 1)),
+    }
+)
+"""The name by country of a tax that is younger than its receipts, and its first day. Source: the countries' tax authorities."""
 
 
 def run_checks(receipt: Receipt, *, today: date) -> tuple[Check, ...]:
@@ -155,10 +168,16 @@ def _item_products(receipt: Receipt) -> list[Check]:
 
 
 def _plausibility(receipt: Receipt, today: date) -> list[Check]:
-    if receipt.transaction_date is None:
+    day, first = receipt.transaction_date, _first_day(receipt)
+    if day is None:
         return []
-    days_ahead = (receipt.transaction_date - today).days
-    passed = days_ahead <= 1 and receipt.transaction_date.year >= OLDEST_YEAR
-    return [
-        Check(name="date_plausible", expected=f"not after {today.isoformat()}", actual=receipt.transaction_date.isoformat(), passed=passed)
-    ]
+    expected = f"not before {first.isoformat()}" if day < first else f"not after {today.isoformat()}"
+    passed = first <= day <= today + timedelta(days=1)
+    return [Check(name="date_plausible", expected=expected, actual=day.isoformat(), passed=passed)]
+
+
+def _first_day(receipt: Receipt) -> date:
+    """The first day on which such a receipt could be printed."""
+    word, since = TAXES_SINCE.get(receipt.merchant_country or "", ("", OLDEST))
+    is_printed = any(word in (line.description or "").casefold() for line in receipt.tax_lines)
+    return since if is_printed else OLDEST

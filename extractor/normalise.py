@@ -90,6 +90,7 @@ class _Work:
         values["items"] = tuple(self._item(index, row) for index, row in enumerate(self.answer.items))
         values["tax_lines"] = tuple(self._tax_line(index, row) for index, row in enumerate(self.answer.tax_lines))
         values["payments"] = tuple(self._payment(index, row) for index, row in enumerate(self.answer.payments))
+        values["total"] = _as_bought(values)
         values |= _as_handed_over(values)
         self._sum_up_taxes(values)
         values["tax_included"] = _tax_included(values)
@@ -229,6 +230,15 @@ def _likely_currency(locale: LocaleGuess) -> str:
 
 def _magnitude(amount: Decimal | None) -> Decimal | None:
     return None if amount is None else abs(amount)
+
+
+def _as_bought(values: Mapping[str, Any]) -> Decimal | None:
+    """The total, positive where goods of as much were bought: it was read beside a payment that the till books as negative."""
+    total: Decimal | None = values["total"]
+    if total is None or total >= 0:
+        return total
+    prices = [item.total_price or Decimal(0) for item in values["items"]]
+    return -total if sum(prices, Decimal(0)) == -total else total
 
 
 def _as_handed_over(values: Mapping[str, Any]) -> dict[str, Any]:

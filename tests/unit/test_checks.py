@@ -101,3 +101,12 @@ def test_quantity_times_price_is_the_line() -> None:
     )
     found = [check(f"items[{index}]", receipt(items=items, total="2.13")).passed for index in range(3)]
     assert found == [True, True, False]
+
+
+@pytest.mark.parametrize(("day", "passed"), [(date(2013, 3, 15), False), (date(2018, 3, 15), True)])
+def test_no_receipt_is_older_than_the_tax_that_it_prints(day: date, passed: bool) -> None:
+    """An 8 of the year that was read as 3 shows where Malaysia's GST was not levied yet."""
+    line = TaxLine(description="GST S@6%", amount=amount("6.78"))
+    printed = receipt(merchant_country="MY", tax_lines=(line,), transaction_date=day)
+    assert check("date_plausible", printed).passed is passed
+    assert check("date_plausible", printed.model_copy(update={"merchant_country": None})).passed

@@ -136,6 +136,12 @@ def test_payments_that_a_till_books_as_negative_are_what_was_handed_over() -> No
     assert meant(total="-50.00", **paid).receipt.payments[0].amount == Decimal("-50.00")
 
 
+@pytest.mark.parametrize(("price", "total"), [("59.00", "59.00"), ("-59.00", "-59.00")])
+def test_a_total_read_beside_a_booked_payment_is_positive_where_goods_were_bought(price: str, total: str) -> None:
+    """`Tea 59.00, Card -59.00`, the total itself unreadable; where the goods were given back, it stays negative."""
+    assert meant(items=[{"description": "Tea", "total_price": price}], total="-59.00").receipt.total == Decimal(total)
+
+
 def test_items_keep_their_parts_and_what_takes_away_is_a_discount() -> None:
     """Quantity, price and total of a line are numbers; a negative line is a discount."""
     rows = [
