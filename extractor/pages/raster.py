@@ -111,7 +111,9 @@ def _decode(source: Image.Image, limits: PageLimits) -> Image.Image:
         source.draft(None, size)  # decodes at 1/2, 1/4 or 1/8 where that is still at least `size`
     source.load()
     turn = TURNS.get(_orientation(source))
-    image = _shrunk(source, size)
+    # An image that needs no change is taken as it is: copies cost more than everything else here. Frames follow in the same object.
+    is_ready = source.mode == "RGB" and source.size == size and not source.info.get("transparency") and source.format not in PAGED
+    image = source if is_ready else _shrunk(source, size)
     return image if turn is None else image.transpose(turn)
 
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, Protocol
 
 from extractor.printed.amounts import decimal_mark, find_amounts
@@ -130,16 +130,14 @@ def weigh_locale(texts: Sequence[str], *, mark: str | None = None, preferences: 
         mark: Currency mark that stands at the total, if a reader found one: it outweighs marks elsewhere.
         preferences: Used only for what the receipt leaves open; `LocaleGuess.settled` says for what.
     """
-    raw = "\n".join(texts)
-    text = _Text(raw, fold(raw))
+    language, found = _weighed("\n".join(texts))
     dates = [printed for text in texts for printed in find_dates(text)]
     day = max((min(printed.days) for printed in dates if not printed.is_weak), default=None)
-    language, words = _language(text.folded)
     scores: dict[str, float] = {}
     reasons: dict[str, list[str]] = {}
     money = _Money.of(texts, mark)
     for country in countries().values():
-        clues = [*_clues(country, text), *_spoken(country, language, words), *money.clues(country.currency_on(day))]
+        clues = [*found[country.code], *money.clues(country.currency_on(day))]
         scores[country.code] = sum(weight for weight, _ in clues)
         reasons[country.code] = [what for weight, what in sorted(clues, reverse=True) if weight > 0]
     chances = _softmax(scores)
@@ -232,6 +230,14 @@ class _Text:
         """Year systems without which a printed date would have no meaning."""
         dates = [printed for row in self.raw.split("\n") for printed in find_dates(row)]
         return frozenset(printed.readings[0].years for printed in dates if len({reading.years for reading in printed.readings}) == 1)
+
+
+@lru_cache(maxsize=16)
+def _weighed(raw: str) -> tuple[str | None, Mapping[str, tuple[tuple[float, str], ...]]]:
+    """The language of all the text, and each country's clues in it; kept for a while, since a receipt is judged several times."""
+    text = _Text(raw, fold(raw))
+    language, words = _language(text.folded)
+    return language, {code: (*_clues(country, text), *_spoken(country, language, words)) for code, country in countries().items()}
 
 
 def _clues(country: Country, text: _Text) -> Iterable[tuple[float, str]]:

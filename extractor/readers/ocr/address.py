@@ -141,14 +141,20 @@ def find_address(rows: Sequence[HeaderRow], matrix: np.ndarray, chances: np.ndar
     usable, named = usable_pieces(rows), {row.index for row in merchant}
     starts = [index for index in usable if chances[index] >= (_NAMED if index in named else _LIKELY)]
     starts = sorted(starts, key=lambda index: -chances[index])[:_STARTS]
-    runs = [_grown(index, float(chances[index]), usable, rows, matrix) for index in starts]
-    runs = [(chance, run) for chance, run in runs if chance >= _LEAST]
+    runs: list[tuple[float, float, tuple[int, ...]]] = []
+    for index in starts:
+        # No run is likelier than its beginning.
+        if runs and chances[index] < max(runs)[0]:
+            break
+        chance, run = _grown(index, float(chances[index]), usable, rows, matrix)
+        if chance >= _LEAST:
+            runs.append((chance * _DISTANCE ** _distance(run, merchant), chance, run))
     if not runs:
         surest = max(usable, key=lambda index: _inside(matrix, index), default=None)
         if surest is None or surest in named or _inside(matrix, surest) < _SURELY:
             return None
-        runs = [_grown(surest, _inside(matrix, surest) * _UNBEGUN, usable, rows, matrix)]
-    chance, best = max(runs, key=lambda found: (found[0] * _DISTANCE ** _distance(found[1], merchant), found[1]))
+        runs = [(0.0, *_grown(surest, _inside(matrix, surest) * _UNBEGUN, usable, rows, matrix))]
+    _, chance, best = max(runs)
     best = whole(best, [index for index in usable if _inside(matrix, index) >= _PERHAPS], rows, named)
     return Address(tuple(rows[index] for index in best), ", ".join(clean_piece(rows[index].text) for index in best), chance)
 

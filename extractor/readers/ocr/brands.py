@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cache
+from functools import cache, lru_cache
 
 from extractor.readers.ocr.header_rows import HeaderRow, squash
 from extractor.readers.ocr.words import lists
@@ -37,19 +37,27 @@ def find_brand(rows: Sequence[HeaderRow]) -> BrandMark | None:
 
 
 def _marks(row: HeaderRow, below: HeaderRow | None) -> list[BrandMark]:
-    """The chains that a row gives away: those that it spells, and only where there are none those that it may mean misread."""
+    """The chains that a row gives away."""
     if row.classes & {"street", "house"}:
         return []
-    both = row.squashed + (below.squashed if below is not None and len(below.squashed) < 3 * _SLOGAN else "")
+    following = below.squashed if below is not None and len(below.squashed) < 3 * _SLOGAN else ""
+    is_web = "web" in row.classes
+    return [BrandMark(name, row, is_printed and not is_web) for name, is_printed in _chains_in(row.squashed, following, row.letters)]
+
+
+@lru_cache(maxsize=4096)
+def _chains_in(squashed: str, following: str, letters: int) -> tuple[tuple[str, bool], ...]:
+    """The chains that a row spells, and only where there are none those that it may mean misread; each with whether it is their name."""
+    both = squashed + following
     spelled, misread = [], []
     for name, own, aliases in _chains():
-        is_alias = any(alias in row.squashed or both == alias for alias in aliases)
-        is_name = row.squashed == own or (own in row.squashed and row.letters < _MUCH * len(own) and (len(own) >= _LONG or is_alias))
+        is_alias = any(alias in squashed or both == alias for alias in aliases)
+        is_name = squashed == own or (own in squashed and letters < _MUCH * len(own) and (len(own) >= _LONG or is_alias))
         if is_name or is_alias:
-            spelled.append(BrandMark(name, row, is_printed=is_name and "web" not in row.classes))
-        elif _is_misread(own, row.squashed) or any(_is_slogan(alias, row.squashed) for alias in aliases):
-            misread.append(BrandMark(name, row, is_printed=_is_misread(own, row.squashed)))
-    return spelled or misread
+            spelled.append((name, is_name))
+        elif not spelled and ((is_slip := _is_misread(own, squashed)) or any(_is_slogan(alias, squashed) for alias in aliases)):
+            misread.append((name, is_slip))
+    return tuple(spelled or misread)
 
 
 @cache

@@ -3,11 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from extractor.readers.ocr.header_rows import HeaderRow, is_place_alone
+from extractor.printed.months import fold
+from extractor.readers.ocr.header_rows import HeaderRow, classes_of, is_place_alone, squash
 from extractor.readers.ocr.hosts import hosts_of
 from extractor.readers.ocr.names import clean_name, could_name
 from extractor.readers.ocr.words import patterns
@@ -21,6 +23,8 @@ _FAR = 8
 _OWN, _SHAPE, _PLACE = len(KINDS) + 24, 6, 24
 WIDTH: Final = 4 * (_OWN + _SHAPE) + _PLACE
 """How many numbers a piece has."""
+_PRINT, _SURE = len(KINDS), len(KINDS) + 5
+"""Where among what a text says stand whether it is print, and how surely it was read."""
 _LEADS_ON = re.compile(r"\b(?:to|at|at the|to the|visiting|bei|im|a)\W*$")
 _STORE_NUMBER = re.compile(r"\b(?:store|shop|branch|filiale|fil|unit|outlet|cafe)\b.{0,4}\d|#\s?\d{2,}")
 _CODE = re.compile(
@@ -51,47 +55,52 @@ def features(rows: Sequence[HeaderRow]) -> np.ndarray:
 
 
 def _own(row: HeaderRow) -> list[float]:
-    """What its words and characters say."""
-    text = clean_name(row.text) or row.text
+    """What its words and characters say, whether it is print, and how surely it was read."""
+    said = _said(row.text)
+    return [*said[:_PRINT], float(row.is_print), *said[_PRINT:_SURE], row.line.confidence, *said[_SURE:]]
+
+
+@lru_cache(maxsize=4096)
+def _said(printed: str) -> tuple[float, ...]:
+    """What the words and characters of a piece say; kept, since most pieces are the same at every look at a receipt."""
+    text, folded, classes, squashed = clean_name(printed) or printed, fold(printed), classes_of(printed), squash(printed)
     length = max(1, len(text.replace(" ", "")))
     digits = sum(character.isdigit() for character in text)
     letters = sum(character.isalpha() for character in text)
-    return [
-        *(float(kind in row.classes) for kind in KINDS),
-        float(row.is_print),
+    return (
+        *(float(kind in classes) for kind in KINDS),
         np.log1p(letters),
         digits / length,
         sum(character.isupper() for character in text) / max(1, letters),
         1 - (letters + digits) / length,
         float(len(text.split())),
-        row.line.confidence,
         sum(character > "\u2e80" for character in text) / length,
-        float(bool(_MALAYSIAN.search(row.folded))),
-        float(could_name(row.folded)),
-        len(set(row.squashed)) / max(1, min(20, len(row.squashed))),
-        float(bool(_LEADS_ON.search(row.folded))),
-        float(bool(_STORE_NUMBER.search(row.folded))),
-        1 - len(text) / len(row.text),
-        float(is_place_alone(row.folded)),
-        *_figures(row),
-    ]
+        float(bool(_MALAYSIAN.search(folded))),
+        float(could_name(folded)),
+        len(set(squashed)) / max(1, min(20, len(squashed))),
+        float(bool(_LEADS_ON.search(folded))),
+        float(bool(_STORE_NUMBER.search(folded))),
+        1 - len(text) / len(printed),
+        float(is_place_alone(folded)),
+        *_figures(printed, folded),
+    )
 
 
-def _figures(row: HeaderRow) -> list[float]:
+def _figures(printed: str, folded: str) -> tuple[float, ...]:
     """How numbers stand in it, which tells streets and towns from other rows also where their words are misread."""
-    tokens = row.folded.split() or [""]
-    runs = [len(run) for run in re.findall(r"[\doil]*\d[\doil]*", row.folded)]
-    return [
+    tokens = folded.split() or [""]
+    runs = [len(run) for run in re.findall(r"[\doil]*\d[\doil]*", folded)]
+    return (
         float(tokens[0][:1].isdigit()),
         float(tokens[-1][-1:].isdigit()),
         float(max(runs, default=0)),
         float(len(runs)),
         float(sum(run in {4, 5, 6} for run in runs)),
-        float(bool(_CODE.search(row.text))),
-        float(bool(_NEAR_STREET.search(row.folded))),
-        float(row.text.count(",")),
-        float(row.text.rstrip()[-1:] in {",", "，"}),
-    ]
+        float(bool(_CODE.search(printed))),
+        float(bool(_NEAR_STREET.search(folded))),
+        float(printed.count(",")),
+        float(printed.rstrip()[-1:] in {",", "，"}),
+    )
 
 
 def _shape(rows: Sequence[HeaderRow]) -> np.ndarray:

@@ -83,16 +83,17 @@ class HeaderRow:
     @cached_property
     def classes(self) -> frozenset[str]:
         """Which lists of `rows` in `header_words.toml` its words belong to, and `place`, `postal`, `region`, `house` and so on."""
-        return _classes_of(self.text)
+        return classes_of(self.text)
 
-    @property
+    @cached_property
     def is_print(self) -> bool:
         """Whether it looks like words that a till printed: at least three letters, read with some confidence."""
         return self.letters >= 3 and self.line.confidence >= 0.5 and self.letters + self.digits >= 0.6 * len(self.text.replace(" ", ""))
 
 
 @lru_cache(maxsize=4096)
-def _classes_of(printed: str) -> frozenset[str]:
+def classes_of(printed: str) -> frozenset[str]:
+    """Which kinds of words a text has (see `HeaderRow.classes`)."""
     text = mend_words(unicodedata.normalize("NFKC", printed))
     folded = fold(text)
     found = {name for name, pattern in patterns("rows").items() if pattern.search(folded)}
