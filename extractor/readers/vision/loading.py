@@ -95,10 +95,10 @@ def _free(options: VisionOptions, device: str) -> int | None:
 def _device(options: VisionOptions) -> str:
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
         raise ConfigError("The vision reader needs torch and transformers. Install them with: pip install 'receipt-extractor[vision]'")
-    import torch  # noqa: PLC0415 - seconds to import, and optional
-
     if options.device == "cpu":
         return "cpu"
+    import torch  # noqa: PLC0415 - seconds to import, and optional
+
     if not torch.cuda.is_available():
         raise ConfigError(
             "The vision reader needs an NVIDIA GPU, and torch sees none. Check the driver with nvidia-smi, and that torch is a CUDA build, "
