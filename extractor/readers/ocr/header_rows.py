@@ -14,6 +14,7 @@ from extractor.printed.dates import find_dates
 from extractor.printed.months import fold
 from extractor.printed.times import find_times
 from extractor.readers.ocr.names import mend_words
+from extractor.readers.ocr.spans import confidence_of
 from extractor.readers.ocr.words import patterns
 
 WIDE_GAP = 2.0
@@ -86,9 +87,14 @@ class HeaderRow:
         return classes_of(self.text)
 
     @cached_property
+    def confidence(self) -> float:
+        """The lowest OCR confidence of its own fragments."""
+        return confidence_of(self.line, self.start, self.end)
+
+    @cached_property
     def is_print(self) -> bool:
         """Whether it looks like words that a till printed: at least three letters, read with some confidence."""
-        return self.letters >= 3 and self.line.confidence >= 0.5 and self.letters + self.digits >= 0.6 * len(self.text.replace(" ", ""))
+        return self.letters >= 3 and self.confidence >= 0.5 and self.letters + self.digits >= 0.6 * len(self.text.replace(" ", ""))
 
 
 @lru_cache(maxsize=4096)
@@ -147,6 +153,15 @@ def is_place_alone(folded: str) -> bool:
             return False
         at += taken
     return bool(words)
+
+
+_BRANCH = re.compile(r"\s*#\s?\d{1,5}\s*$")
+
+
+def is_branch(text: str) -> bool:
+    """Whether a text is a town with its state and the number of a branch: `OMAHA, NE #1012`."""
+    town, count = _BRANCH.subn("", text)
+    return count > 0 and _region().fullmatch(town.strip()) is not None
 
 
 def header_rows(transcripts: Sequence[Transcript]) -> tuple[HeaderRow, ...]:

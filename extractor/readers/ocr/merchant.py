@@ -11,9 +11,9 @@ import numpy as np
 
 from extractor.printed.months import fold
 from extractor.readers.ocr.brands import BrandMark, find_brand
-from extractor.readers.ocr.header_rows import HeaderRow, is_candidate, is_place_alone, squash
+from extractor.readers.ocr.header_rows import HeaderRow, is_branch, is_candidate, is_place_alone, squash
 from extractor.readers.ocr.hosts import find_host, hosts_of
-from extractor.readers.ocr.names import clean_name, could_name
+from extractor.readers.ocr.names import clean_name, could_name, is_note, is_slip_of
 from extractor.readers.ocr.trees import trees
 
 WEIGHTS: Final = "header.json"
@@ -23,6 +23,7 @@ _TRADES = r"restaurants?|restoran|cafe|bistro|bar|grill|kitchen|pizzeria|pub|sup
 _TRADE_ROW = re.compile(rf"^\W*(?:the\s)?(?:{_TRADES})\b(?:\s?(?:&|and|n)\s?(?:{_TRADES}))?(?:\s(?:limited|ltd))?\W*$")
 _TRADE_WORD = re.compile(rf"\b(?:{_TRADES})\b")
 _STAFF = re.compile(r"\b(?:manager|cashier|server|served by|waiter|operator|employee|kellner|bediener|serveur|vendeur)\b")
+_STAFF_FIRST = ("manager", "cashier", "server", "waiter", "operator", "employee")
 _LEGAL_WORDS = re.compile(
     r"\b(?:sdn|bhd|berhad|d\W?o\W?o|s\W?r\W?o|co|company|ltd|limited|llc|inc|corp|plc|pte|pvt|pty|gmbh|kg|ag|srl|sl|sa|sas|m|kl)\b|\([a-z]{1,4}\)"
 )
@@ -85,7 +86,11 @@ def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | N
         matrix: Their features, from `merchant_features`.
     """
     is_unspaced = _is_unspaced(rows)
-    kept = [index for index, row in enumerate(rows) if is_candidate(index, len(rows)) and _is_possible(row, is_unspaced=is_unspaced)]
+    kept = [
+        index
+        for index, (row, below) in enumerate(zip(rows, (*rows[1:], None), strict=True))
+        if is_candidate(index, len(rows)) and _is_possible(row, below, is_unspaced=is_unspaced)
+    ]
     chances = dict(zip(kept, trees(WEIGHTS, "merchant").probabilities(matrix[kept]), strict=True)) if kept else {}
     best = max(kept, key=lambda index: chances[index], default=None)
     brand = find_brand(rows[:_HEAD])
@@ -172,21 +177,31 @@ def _is_its_logo(row: HeaderRow, brand: BrandMark) -> bool:
     return not brand.is_printed and any(SequenceMatcher(None, row.squashed, name, autojunk=False).ratio() >= _LOGO for name in names)
 
 
-def _is_possible(row: HeaderRow, *, is_unspaced: bool) -> bool:
-    """Whether the piece can be a name at all: words of somebody, no amount, no street, in the receipt's script."""
+def _is_possible(row: HeaderRow, below: HeaderRow | None, *, is_unspaced: bool) -> bool:
+    """Whether the piece can be a name at all: words of somebody, no amount, no street, in the receipt's script.
+
+    A place alone is one only above its trade: `Milano`, `Restaurant`.
+    """
     name = clean_name(row.text)
     if sum(character.isalpha() for character in name) < 2 or not could_name(row.folded) or not row.is_print or _is_form_alone(name):
         return False
     if row.classes & {"amount", "date", "time"} or ("web" in row.classes and "legal" not in row.classes):
         return False
-    if _STAFF.search(row.folded) or _PRICE.search(row.text) or not could_name(_STORE.sub(" ", row.folded)):
+    if is_note(row.text.strip()) or _names_staff(row.folded) or _PRICE.search(row.text) or not could_name(_STORE.sub(" ", row.folded)):
         return False
-    if is_place_alone(row.folded):
+    is_above_trade = below is not None and bool(_TRADE_ROW.search(below.folded))
+    if (is_place_alone(row.folded) and not is_above_trade) or is_branch(row.text):
         return False
     if {"house", "street"} <= row.classes and row.text.lstrip()[:1].isdigit():
         return False
     unspaced = sum(character > "\u2e80" for character in row.text)
     return unspaced * 3 < len(row.text) or is_unspaced
+
+
+def _names_staff(folded: str) -> bool:
+    """Whether a text names who served, also where the first word is misread."""
+    first = re.match(r"\W*([^\W_]+)", folded)
+    return bool(_STAFF.search(folded)) or (first is not None and any(is_slip_of(first[1], known) for known in _STAFF_FIRST))
 
 
 def _is_form_alone(name: str) -> bool:

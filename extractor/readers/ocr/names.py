@@ -18,17 +18,23 @@ _GREETING = re.compile(
     r"\s+(?:the\s+)?",
     re.IGNORECASE,
 )
+_PHONE = re.compile(
+    r"[\s,;]+(?:\(?(?:tele?(?:phone|fono|fon)?|phone|ph|fax)\b[.:]?[\s\d()+./-]{6,}|\(?0?\d{3,5}\)?[ -]\d{3}[ -]?\d{3,4})$", re.IGNORECASE
+)
+_BEHIND_FORM = re.compile(r"(?<=SDN BHD)\W+\d[\d\W]*$")
 _EDGE = re.compile(r"^[^\w(（\"'“«]+|[^\w.)）!?\"'”»%+&]+$")
 
 # Legal forms as OCR slips print them, by the form that is meant.
 _LEGAL_SLIPS = (
-    (re.compile(r"\b[S5][DO0][NH]\.? ?[BE8][HI]?[DO0]\b\.?"), "SDN BHD"),
+    (re.compile(r"\b[S5][DO0BE][NH]\.? ?[BE83][HI]?[DO0]\b\.?"), "SDN BHD"),
     (re.compile(r"\b[S5]/[B8D9]$"), "S/B"),
     (re.compile(r"\bC0\."), "CO."),
     (re.compile(r"\s?d\.\s?0\.\s?0\b\.?", re.IGNORECASE), " d.o.o."),
     (re.compile(r"\bs\W{0,3}r\W{0,2}0\b\.?", re.IGNORECASE), "s.r.o."),
 )
 _SLIPPED_WORD = re.compile(r"(?<![\w])(?=\w*[^\W\d_]\w*[^\W\d_]\w*[^\W\d_])(?=\w*[0158])[^\W_]{4,}(?![\w])")
+_LEADING_NOUGHT = re.compile(r"\b0(?=['’][A-Z]|[a-z]{2,}\b)")
+"""`0'Briens`, `0ld`."""
 _NUMBERED = frozenset("level lvl hotel terminal mall hall portal canal".split())
 """Words on l that numbers follow: `Level1` stays, `Mal1` does not."""
 _UPPER, _LOWER = str.maketrans("0158", "OISB"), str.maketrans("0158", "olsb")
@@ -39,7 +45,7 @@ def mend_words(text: str) -> str:
 
     Only in words of at least three letters with one or two such digits that do not stand as a number at the end.
     """
-    return _SLIPPED_WORD.sub(lambda match: _mended(match.group()), text)
+    return _LEADING_NOUGHT.sub("O", _SLIPPED_WORD.sub(lambda match: _mended(match.group()), text))
 
 
 def _mended(word: str) -> str:
@@ -64,16 +70,27 @@ def _first_part(text: str) -> str:
 def clean_name(text: str) -> str:
     """The name alone: without greetings, registration numbers and rules around it, legal forms put right."""
     name = _first_part(_GREETING.sub("", text))
-    name = _NUMBER.sub("", _NOTE.sub("", name)) or name
+    name = _PHONE.sub("", _NUMBER.sub("", _NOTE.sub("", name)) or name) or name
     for _ in range(2):
         name = _EDGE.sub("", name.strip())
     for pattern, form in _LEGAL_SLIPS:
         if form not in name.replace(".", ""):
             name = pattern.sub(form, name)
+    name = _BEHIND_FORM.sub("", name)
     return mend_greek(mend_words(" ".join(name.split())))
 
 
 _AS_LETTER = str.maketrans("013458", "oieasb")
+
+
+def is_note(text: str) -> bool:
+    """Whether a text is a registration and nothing else: `(Company No. 113825-W)`."""
+    return not _NOTE.sub("", text).strip()
+
+
+def is_slip_of(word: str, known: str) -> bool:
+    """Whether a folded word is another one, or differs from it by a single character in six or more."""
+    return word == known or (len(word) >= 6 and len(known) >= 6 and abs(len(word) - len(known)) <= 1 and _is_near(word, known))
 
 
 @lru_cache(maxsize=4096)
@@ -87,9 +104,7 @@ def could_name(text: str) -> bool:
 @cache
 def _is_slip(word: str) -> bool:
     """Whether a word of six letters or more differs from one of those words by a single character."""
-    return len(word) >= 6 and any(
-        abs(len(word) - len(known)) <= 1 and len(known) >= 6 and _is_near(word, known) for known in words("names", "nobody")
-    )
+    return len(word) >= 6 and any(is_slip_of(word, known) for known in words("names", "nobody"))
 
 
 def _is_near(one: str, other: str) -> bool:

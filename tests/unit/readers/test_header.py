@@ -1,7 +1,10 @@
 """Merchant and address from the head of a receipt, in the ways of different countries."""
 
+from dataclasses import replace
+
 import pytest
 
+from extractor.ocr.interface import Line
 from extractor.readers.ocr.greek import mend_greek
 from extractor.readers.ocr.header import read_header
 from extractor.readers.ocr.header_rows import header_rows
@@ -208,3 +211,24 @@ def test_a_name_without_a_rival_is_surer_than_the_same_name_beside_another() -> 
     assert rivalled is not None
     assert rivalled < alone
     assert alone >= TRUST["merchant_name"].backed
+
+
+@pytest.mark.parametrize("noise", ["(Company No. 113825-W)", "Cashjer [P.NISANTHI]", "OMAHA, NE #1012"])
+def test_registrations_waiters_and_branches_name_nobody(noise: str) -> None:
+    """Neither a company's number alone, nor who served, also misread, nor the town of a branch is the merchant."""
+    assert read(noise, "PYT", "14 QUAY STREET", "05/03/2018 14:05", *FOOT)[0] == "PYT"
+
+
+def test_a_place_above_its_trade_is_a_name() -> None:
+    """A town alone names nobody; above `Restaurant` it is what the restaurant is called."""
+    below = ("14 QUAY STREET", "BRISTOL BS1 4DJ", "05/03/2018 14:05", *FOOT)
+    assert read("Milano", *below)[0] != "Milano"
+    assert read("Milano", "Restaurant", *below)[0] in {"Milano", "Milano Restaurant"}
+
+
+def test_a_stain_beside_a_name_does_not_take_it_away() -> None:
+    """How well a name was read counts by itself, not by what stands far off in the same row."""
+    whole = transcript([(20, "x%"), (300, "HARBOUR FISH LTD")], "14 QUAY STREET", "BRISTOL BS1 4DJ", "05/03/2018 14:05", *FOOT)
+    stain, name = whole.lines[0].fragments
+    stained = replace(whole, lines=(Line((replace(stain, confidence=0.2), name)), *whole.lines[1:]))
+    assert read_header([stained]).values["merchant_name"] == "HARBOUR FISH LTD"

@@ -19,6 +19,10 @@ from tests.transcripts import transcript
         ("KONOBA plusd.0.0. 01B 83938812619", "KONOBA plus d.o.o."),
         ("Corner Shop #103", "Corner Shop #103"),
         ("STORE 1320", "STORE 1320"),
+        ("SHELL HILLWAY 01382 555110", "SHELL HILLWAY"),
+        ("Lindner#159-0 Phone 608-555-4560", "Lindner#159-0"),
+        ("Phone House 12", "Phone House 12"),
+        ("LINDNER CASH & CARRY SBN 3HD 28-05", "LINDNER CASH & CARRY SDN BHD"),
     ],
 )
 def test_names_stand_alone(text: str, name: str) -> None:
@@ -26,7 +30,10 @@ def test_names_stand_alone(text: str, name: str) -> None:
     assert clean_name(text) == name
 
 
-@pytest.mark.parametrize(("text", "mended"), [("Luna Gril1 0xnard", "Luna Grill Oxnard"), ("SEAF00D", "SEAFOOD"), ("R1VER", "RIVER")])
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [("Luna Gril1 0xnard", "Luna Grill Oxnard"), ("SEAF00D", "SEAFOOD"), ("R1VER", "RIVER"), ("0ld 0'Brien", "Old O'Brien")],
+)
 def test_digits_in_words_become_letters(text: str, mended: str) -> None:
     """Digits that OCR read for letters inside a word are turned back."""
     assert mend_words(text) == mended
