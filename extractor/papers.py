@@ -1,0 +1,109 @@
+"""Several receipts beside one another on one page: where each of them lies. Pure.
+
+One receipt is never taken for several. Between two lies a gap that no print crosses, from the top of the page to its bottom; and what lies
+on either side is a receipt of its own, with its own merchant, date and total. Columns of one receipt have not all of these, and a card slip
+or a copy beside its receipt is of the same day.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from extractor.ocr.interface import Box, Fragment, Transcript
+from extractor.ocr.layout import to_lines
+from extractor.poll import agree
+from extractor.readers.ocr.reader import read_fields
+from schemas.answer import DocumentType
+
+MIN_LINES = 6
+"""Rows that a receipt of its own has at least."""
+
+MIN_GAP = 1.5
+"""Width of the gap between receipts, in heights of print, at least."""
+
+MAX_SLOPES = 0.2
+"""How far a gap may lean to the left or right, in pixels across for each pixel down: papers do not lie straight."""
+
+OWN = ("merchant_name", "transaction_date", "total")
+"""What each receipt has for itself."""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One of several receipts on a page.
+
+    Attributes:
+        box: Where its print is, in pixels of the page.
+        transcript: Its own print, with boxes and size of the page.
+        said: What it says of merchant, date, time and total, as read.
+    """
+
+    box: Box
+    transcript: Transcript
+    said: Mapping[str, str]
+
+
+def papers_of(transcript: Transcript) -> tuple[Paper, ...]:
+    """The receipts on a page, from left to right: two or more; none where there is one, or where there is any doubt."""
+    parts = _parts(list(transcript.fragments))
+    if len(parts) < 2:
+        return ()
+    papers = [paper for part in parts if (paper := _paper(part, transcript)) is not None]
+    is_each_one = len(papers) == len(parts) and all(_are_two(one, other) for one, other in combinations(papers, 2))
+    return tuple(papers) if is_each_one else ()
+
+
+def _parts(fragments: list[Fragment]) -> list[list[Fragment]]:
+    """The fragments between gaps, from left to right."""
+    cut = _cut(fragments)
+    if cut is None:
+        return [fragments]
+    return [part for side in cut for part in _parts(side)]
+
+
+def _cut(fragments: list[Fragment]) -> tuple[list[Fragment], list[Fragment]] | None:
+    """The fragments left and right of the widest gap; `None` where no gap is wide enough or a side is too small for a receipt."""
+    if len(fragments) < 2 * MIN_LINES:
+        return None
+    boxes = np.array([fragment.box for fragment in fragments], dtype=float)
+    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    middles = (boxes[:, 1] + boxes[:, 3]) / 2
+    best: tuple[float, np.ndarray] | None = None
+    for slope in np.linspace(-MAX_SLOPES, MAX_SLOPES, 41):
+        shift = slope * (middles - middles.mean())
+        left, right = boxes[:, 0] - shift, boxes[:, 2] - shift
+        order = np.argsort(left)
+        reach = np.maximum.accumulate(right[order])
+        gaps = left[order][1:] - reach[:-1]
+        for place in np.flatnonzero(gaps >= MIN_GAP * height):
+            is_left = np.zeros(len(fragments), dtype=bool)
+            is_left[order[: place + 1]] = True
+            if min(is_left.sum(), (~is_left).sum()) >= MIN_LINES and (best is None or gaps[place] > best[0]):
+                best = float(gaps[place]), is_left
+    if best is None:
+        return None
+    left_side = [fragment for fragment, is_left in zip(fragments, best[1], strict=True) if is_left]
+    right_side = [fragment for fragment, is_left in zip(fragments, best[1], strict=True) if not is_left]
+    return left_side, right_side
+
+
+def _paper(fragments: Sequence[Fragment], page: Transcript) -> Paper | None:
+    """The receipt that these fragments are; `None` where they are none, or only a part of one."""
+    transcript = Transcript(to_lines(fragments), page.width, page.height, page.engine)
+    if len(transcript.lines) < MIN_LINES:
+        return None
+    values = read_fields((transcript,)).values
+    if values.get("document_type") in {DocumentType.NOT_A_RECEIPT, DocumentType.CARD_SLIP} or not all(values.get(name) for name in OWN):
+        return None
+    said = {name: values[name] for name in (*OWN, "transaction_time") if values.get(name)}
+    return Paper(Box.around([fragment.box for fragment in fragments]), transcript, said)
+
+
+def _are_two(one: Paper, other: Paper) -> bool:
+    """Whether two papers are no receipt and its slip or copy: of other days, or other in all that they say."""
+    if not agree("transaction_date", one.said["transaction_date"], other.said["transaction_date"]):
+        return True
+    names = ("merchant_name", "total", "transaction_time")
+    return all(name in one.said and name in other.said and not agree(name, one.said[name], other.said[name]) for name in names)
