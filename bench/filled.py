@@ -74,9 +74,9 @@ def _first(archive: Archive) -> Record:
     record = record.model_copy(update={"transaction_date": FIRST_DAY.date()})
     with archive.database.write() as connection:
         record = archive.store.save(connection, record)
-        ledger.stored(connection, job, archive.outbox.place_for_record(job, record))
+        ledger.stored(connection, job, archive.outbox.place_for_records(job, [record]))
     [job] = ledger.to_file(1)
-    archive.outbox.file_record(job, record)
+    archive.outbox.file_records(job, [record])
     assert ledger.filed(job).state is JobState.DONE  # noqa: S101 -- as above
     return record
 

@@ -32,23 +32,22 @@ from PIL import Image
 from bench.filled import settings_in
 from bench.overhead import rich_record
 from extractor.archive import Archive, open_archive
-from extractor.errors import ExtractorError, ReaderUnavailable
+from extractor.errors import ReaderUnavailable
 from extractor.inbox import Check
 from extractor.job import JobState
 from extractor.running.build import build
 from extractor.settings import InboxSettings, Settings, WorkSettings
-from extractor.source import Source
+from extractor.source import Extracted, Source
 from extractor.verify import Verifier
-from schemas.record import Record
 
 SEED = 20261124
 PATIENCE_SECONDS = 180.0
 """Without any progress for so long, a run has failed."""
 
 
-def read(sources: Sequence[Source]) -> list[Record | ExtractorError]:
+def read(sources: Sequence[Source]) -> list[Extracted]:
     """Rich records, without looking at the files; every 50th file needs a second try."""
-    return [_stumbled(source) or rich_record(source) for source in sources]
+    return [_stumbled(source) or (rich_record(source),) for source in sources]
 
 
 _tried: set[str] = set()

@@ -17,10 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 
-from extractor.errors import ExtractorError
 from extractor.running.build import build
 from extractor.settings import InboxSettings, Settings, WorkSettings
-from extractor.source import Source
+from extractor.source import Extracted, Source
 from extractor.testing import make_record
 from schemas.receipt import Item
 from schemas.record import Check, Record
@@ -64,9 +63,9 @@ def run(folder: Path, receipts: int, size_bytes: int) -> tuple[list[float], floa
     )  # fmt: skip
     reading = Stopwatch()
 
-    def extract(sources: Sequence[Source]) -> list[Record | ExtractorError]:
+    def extract(sources: Sequence[Source]) -> list[Extracted]:
         with reading:
-            return [rich_record(source) for source in sources]
+            return [(rich_record(source),) for source in sources]
 
     service = build(settings, extract=extract, check=lambda _: None)
     times, processor, batch = [], 0.0, settings.work.batch_size

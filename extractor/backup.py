@@ -24,6 +24,7 @@ from extractor.ledger import Ledger
 from extractor.outbox import Filed, Outbox
 from extractor.settings import WorkSettings
 from extractor.snapshot import snapshot
+from extractor.store import Store
 
 DATABASE, OUTBOX, MANIFEST = "receipts.db", "outbox/", "manifest.jsonl"
 JOBS_AT_ONCE = 500
@@ -123,8 +124,8 @@ def _write(hidden: Path, copy: Path, outbox: Outbox, *, with_files: bool, on_pro
     with tarfile.open(hidden, "w", format=tarfile.PAX_FORMAT) as tar, tempfile.TemporaryFile(dir=hidden.parent) as lines:
         _list(lines, _add(tar, DATABASE, copy))
         listed = 0
-        for number, total, job in _closed_jobs(copy):
-            for filed in outbox.files_of(job):
+        for number, total, job, records in _closed_jobs(copy):
+            for filed in outbox.files_of(job, records):
                 try:
                     entry = _entry(outbox.root / filed.place, filed, tar if with_files else None)
                 except OSError as error:
@@ -143,17 +144,18 @@ def _write(hidden: Path, copy: Path, outbox: Outbox, *, with_files: bool, on_pro
     return Report(listed, tuple(problems))
 
 
-def _closed_jobs(copy: Path) -> Iterator[tuple[int, int, Job]]:
-    """Every job of the copied database whose files are in the outbox, with its number and how many there may be."""
+def _closed_jobs(copy: Path) -> Iterator[tuple[int, int, Job, int]]:
+    """Every job of the copied database whose files are in the outbox: its number, how many there may be, and how many records it has."""
     database = Database(copy)  # the one in the tar file is not touched by this
     try:
-        ledger, number, after = Ledger(database, SystemClock(), WorkSettings()), 0, ("", 0)
+        ledger, store, number, after = Ledger(database, SystemClock(), WorkSettings()), Store(database), 0, ("", 0)
         total = sum(ledger.counts().values())
         while jobs := ledger.places(after=after, limit=JOBS_AT_ONCE):
+            records = store.counts_by_file([job.sha256 or "" for job in jobs])
             for job in jobs:
                 number += 1
                 if job.filed_at is not None:
-                    yield number, total, job
+                    yield number, total, job, max(1, records.get(job.sha256 or "", 0))
             after = (jobs[-1].filed_as or "", jobs[-1].id)
     finally:
         database.close()

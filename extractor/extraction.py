@@ -15,13 +15,13 @@ from extractor.errors import ExtractorError
 from extractor.ocr.registry import build_ladder
 from extractor.ocr.witness import Witness
 from extractor.pages import PageLimits, load_pages
-from extractor.preparation import Known, Preparation, Prepared, PreparingServant
+from extractor.preparation import Known, Part, Preparation, Prepared, PreparingServant
 from extractor.readers.interface import Reader
 from extractor.readers.ocr.reader import OcrReader
 from extractor.readers.registry import make_reader
 from extractor.reask import Outcome, Policy, read_documents
 from extractor.settings import Settings
-from extractor.source import Source
+from extractor.source import Extracted, Source, part_id
 from schemas.record import Record, RecordStatus, ReviewReason
 
 logger = logging.getLogger(__name__)
@@ -100,10 +100,13 @@ class Extraction:
         """What will be read after the next batch: it may be prepared while that one is read."""
         self._foretold = tuple(sources)
 
-    def read(self, sources: Sequence[Source]) -> list[Record | ExtractorError]:
-        """A record, or the reason why there is none, for every source in its order; one that fails fails alone."""
+    def read(self, sources: Sequence[Source]) -> list[Extracted]:
+        """The records of every source in its order, one for each receipt that it shows, or the reason why there is none.
+
+        A source that fails fails alone; one that shows several receipts has a record of each of them, or none.
+        """
         foretold, self._foretold = self._foretold, ()
-        results: list[Record | ExtractorError] = []
+        results: list[Extracted] = []
         began = time.monotonic()
         for batch in self._preparing.batches(sources, foretold):
             prepared = time.monotonic()
@@ -114,19 +117,23 @@ class Extraction:
             began = ended
         return results
 
-    def _read(self, sources: Sequence[Source], batch: Sequence[Prepared | ExtractorError]) -> list[Record | ExtractorError]:
-        ready = [made for made in batch if isinstance(made, Prepared)]
-        said = [made.witness for made in ready if made.witness is not None]
+    def _read(self, sources: Sequence[Source], batch: Sequence[Prepared | ExtractorError]) -> list[Extracted]:
+        ready = [part for made in batch if isinstance(made, Prepared) for part in made.parts]
+        said = [part.witness for part in ready if part.witness is not None]
         witness = Known(said) if said else None
-        outcomes = iter(read_documents(self._reader, [made.document for made in ready], self._policy, witness=witness) if ready else ())
-        results: list[Record | ExtractorError] = []
-        for source, made in zip(sources, batch, strict=True):
-            if isinstance(made, ExtractorError):
-                results.append(made)
-            else:
-                outcome = next(outcomes)
-                results.append(self._record(source, made, outcome) if isinstance(outcome, Outcome) else outcome)
-        return results
+        outcomes = iter(read_documents(self._reader, [part.document for part in ready], self._policy, witness=witness) if ready else ())
+        return [
+            made if isinstance(made, ExtractorError) else self._records(source, [(part, next(outcomes)) for part in made.parts])
+            for source, made in zip(sources, batch, strict=True)
+        ]
+
+    def _records(self, source: Source, read: Sequence[tuple[Part, Outcome | ExtractorError]]) -> Extracted:
+        records = []
+        for part, outcome in read:
+            if isinstance(outcome, ExtractorError):
+                return outcome
+            records.append(self._record(source, part, outcome))
+        return tuple(records)
 
     def page_images(self, path: Path) -> list[Image.Image]:
         """The upright pages of a file that the boxes of its record refer to.
@@ -136,12 +143,12 @@ class Extraction:
         """
         return [self._witness.read(page)[0].image for page in load_pages(path, self._limits)]
 
-    def _record(self, source: Source, prepared: Prepared, outcome: Outcome) -> Record:
-        transcripts = prepared.document.transcripts
+    def _record(self, source: Source, part: Part, outcome: Outcome) -> Record:
         examination = outcome.examination
         return Record(
             **dict(outcome.normalised.receipt),
-            receipt_id=source.receipt_id,
+            receipt_id=source.receipt_id if part.region is None else part_id(source.receipt_id, part.region.number),
+            region=part.region,
             source_sha256=source.sha256,
             original_filename=source.name,
             tags=source.tags,
@@ -156,7 +163,7 @@ class Extraction:
             attempts=outcome.attempts,
             checks=examination.checks,
             fields=dict(outcome.normalised.fields),
-            ocr_text="\n\n".join(transcript.text for transcript in transcripts),
+            ocr_text="\n\n".join(transcript.text for transcript in part.document.transcripts),
         )
 
 

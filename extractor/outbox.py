@@ -12,7 +12,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,11 +51,13 @@ class Filed:
         place: Relative to the outbox.
         sha256: Of its bytes; `None` for JSON files.
         may_be_gone: Whether people were told that they may delete it.
+        number: Of a record's JSON: which of the file's receipts it is about, from 1.
     """
 
     place: str
     sha256: str | None
     may_be_gone: bool = False
+    number: int = 1
 
 
 class Outbox:
@@ -155,14 +157,15 @@ class Outbox:
 
     # Where things go
 
-    def place_for_record(self, job: Job, record: Record) -> str:
-        """Where the original of this record goes, relative to the outbox; its JSON lies beside it."""
-        day = record.transaction_date or record.received_at
+    def place_for_records(self, job: Job, records: Sequence[Record]) -> str:
+        """Where the original of these records goes, relative to the outbox; the JSON of each lies beside it."""
+        day = records[0].transaction_date or records[0].received_at
         suffix = safe_suffix(job.name)
         suffix = ".original" if suffix is None or suffix.lower() == ".json" else suffix  # .json is the record's
         stem = f"{day.year:04d}/{day.month:02d}/{safe_stem(job.name)}"
         place = f"{stem}-{job.receipt_id[-SHORT_ID_LENGTH:]}{suffix}"
-        is_free = not any(os.path.lexists(path) for path in (self.root / place, self.record_path(place)))
+        paths = [self.root / place, *(self.record_path(place, number) for number in range(1, len(records) + 1))]
+        is_free = not any(os.path.lexists(path) for path in paths)
         return place if is_free else f"{stem}-{job.receipt_id}{suffix}"
 
     def place_for_other(self, job: Job) -> str:
@@ -183,28 +186,34 @@ class Outbox:
         with storage_errors(place):
             return os.path.lexists(place) and not holds(place, job.sha256 or "")
 
-    def record_path(self, filed_as: str) -> Path:
-        """The JSON file of the record whose original is filed there."""
-        return (self.root / filed_as).with_suffix(".json")
+    def record_path(self, filed_as: str, number: int = 1) -> Path:
+        """The JSON file of the record whose original is filed there; of several receipts in it, of the one with this number."""
+        first = (self.root / filed_as).with_suffix(".json")
+        return first if number == 1 else first.with_name(f"{first.stem}-{number}.json")
 
     def notice_path(self, filed_as: str) -> Path:
         """The JSON file that says why a file lies in `failed/` or `duplicates/`."""
         kind = "duplicate" if filed_as.startswith(f"{DUPLICATES}/") else "error"
         return self.root / f"{filed_as}.{kind}.json"
 
-    def files_of(self, job: Job) -> tuple[Filed, ...]:
-        """The files that a closed job has in the outbox: the original, and the JSON beside it."""
+    def files_of(self, job: Job, records: int = 1) -> tuple[Filed, ...]:
+        """The files that a closed job has in the outbox: the original, and the JSON beside it, or one for each of its records."""
         if job.filed_as is None or job.state is JobState.WITHDRAWN:
             return ()
         is_record, may_be_gone = job.state in {JobState.STORED, JobState.DONE}, job.state is JobState.DUPLICATE
-        beside = self.record_path(job.filed_as) if is_record else self.notice_path(job.filed_as)
         original = (Filed(job.filed_as, job.sha256, may_be_gone),) if job.sha256 else ()  # what was refused stays in the inbox
-        return (*original, Filed(beside.relative_to(self.root).as_posix(), None, may_be_gone))
+        if not is_record:
+            return (*original, Filed(self._relative(self.notice_path(job.filed_as)), None, may_be_gone))
+        beside = (Filed(self._relative(self.record_path(job.filed_as, number)), None, number=number) for number in range(1, records + 1))
+        return (*original, *beside)
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
 
     # Filing
 
-    def file_record(self, job: Job, record: Record) -> None:
-        """Puts original and record in their places, then takes the file out of the inbox.
+    def file_records(self, job: Job, records: Sequence[Record]) -> None:
+        """Puts the original and each of its records in their places, then takes the file out of the inbox.
 
         Raises:
             StorageError: Something cannot be written or is not there; nothing is lost, run it again.
@@ -213,11 +222,12 @@ class Outbox:
         original = self._planned(job)
         with storage_errors(original):
             make_folder(original.parent)
-            if not holds(original, record.source_sha256):
+            if not holds(original, records[0].source_sha256):
                 self._put(job, original)
                 self._at_step(Step.ORIGINAL_PLACED)
-            write_whole(self.record_path(job.filed_as or ""), record_json(record))
-            self._at_step(Step.RECORD_WRITTEN)
+            for number, record in enumerate(records, 1):
+                write_whole(self.record_path(job.filed_as or "", number), record_json(record))
+                self._at_step(Step.RECORD_WRITTEN)
             self._leaving.remove(job)
         self.drop_copy(job)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from PIL import Image
 
 from extractor.ocr.interface import Box, Fragment, Transcript
 from extractor.ocr.layout import to_lines
@@ -45,6 +46,10 @@ class Paper:
     said: Mapping[str, str]
 
 
+MARGIN_LINES = 2.0
+"""Paper kept around a receipt's print, in heights of print, where the gap is wide enough."""
+
+
 def papers_of(transcript: Transcript) -> tuple[Paper, ...]:
     """The receipts on a page, from left to right: two or more; none where there is one, or where there is any doubt."""
     parts = _parts(list(transcript.fragments))
@@ -53,6 +58,28 @@ def papers_of(transcript: Transcript) -> tuple[Paper, ...]:
     papers = [paper for part in parts if (paper := _paper(part, transcript)) is not None]
     is_each_one = len(papers) == len(parts) and all(_are_two(one, other) for one, other in combinations(papers, 2))
     return tuple(papers) if is_each_one else ()
+
+
+def cut_out(image: Image.Image, papers: Sequence[Paper]) -> list[tuple[Image.Image, Box]]:
+    """Each paper's part of the page, and where it is; print of the others in it, since papers do not lie straight, is painted over.
+
+    Args:
+        image: The page that the papers are on.
+        papers: From left to right.
+    """
+    parts = []
+    for number, paper in enumerate(papers):
+        margin = MARGIN_LINES * float(np.median([fragment.box.height for fragment in paper.transcript.fragments]))
+        left, top = max(0, round(paper.box.left - margin)), max(0, round(paper.box.top - margin))
+        right, bottom = min(image.width, round(paper.box.right + margin)), min(image.height, round(paper.box.bottom + margin))
+        part = image.crop((left, top, right, bottom))
+        colour = tuple(int(value) for value in np.median(np.asarray(part).reshape(-1, 3), axis=0))
+        for other in (*papers[:number], *papers[number + 1 :]):
+            for box in (fragment.box for fragment in other.transcript.fragments):
+                if box.left < right and box.right > left and box.top < bottom and box.bottom > top:
+                    part.paste(colour, (round(box.left) - left, round(box.top) - top, round(box.right) - left, round(box.bottom) - top))
+        parts.append((part, Box(left, top, right, bottom)))
+    return parts
 
 
 def _parts(fragments: list[Fragment]) -> list[list[Fragment]]:

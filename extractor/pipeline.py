@@ -10,7 +10,7 @@ from extractor.errors import ExtractorError, StorageError
 from extractor.job import Job, JobState
 from extractor.ledger import Ledger
 from extractor.outbox import Outbox
-from extractor.source import Extract, Foretell, Source
+from extractor.source import Extract, Extracted, Foretell, Source, part_id
 from extractor.steps import AtStep, Step, go_on
 from extractor.store import Store
 from extractor.telemetry import Telemetry
@@ -19,10 +19,10 @@ from schemas.record import Record
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt at a job ended: with a record, with an error, or with neither where the file has left the inbox."""
+    """How an attempt at a job ended: with records, with an error, or with neither where the file has left the inbox."""
 
     job: Job
-    record: Record | None = None
+    records: tuple[Record, ...] = ()
     error: ExtractorError | None = None
 
 
@@ -99,31 +99,33 @@ class Pipeline:
         self._at_step(Step.COPIED)
         return _source(job, copy)
 
-    def _read(self, sources: Sequence[Source]) -> list[Record | ExtractorError]:
+    def _read(self, sources: Sequence[Source]) -> list[Extracted]:
         with self._telemetry.stage("read", len(sources)):
             return self._extract(sources)
 
-    def _conclude(self, job: Job, result: Record | ExtractorError | None) -> Outcome:
-        if not isinstance(result, Record):
+    def _conclude(self, job: Job, result: Extracted | None) -> Outcome:
+        if not isinstance(result, tuple):
             return Outcome(job, error=result)
         try:
-            return Outcome(job, record=self._store_record(job, result))
+            return Outcome(job, records=self._store_records(job, result))
         except StorageError as error:
             return Outcome(job, error=error)
 
-    def _store_record(self, job: Job, record: Record) -> Record:
-        """Saves the record and marks its job in one transaction: both or neither."""
+    def _store_records(self, job: Job, records: Sequence[Record]) -> tuple[Record, ...]:
+        """Saves the records of a file and marks its job in one transaction: all or nothing."""
         with self._telemetry.stage("store"), self._database.write(durable=True) as connection:  # its file leaves the inbox soon
-            saved = self._store.save(connection, record)
-            self._ledger.stored(connection, job, self._outbox.place_for_record(job, saved))
+            saved = tuple(self._store.save(connection, record) for record in records)
+            self._ledger.stored(connection, job, self._outbox.place_for_records(job, saved))
         self._at_step(Step.STORED)
         return saved
 
     def _file_record(self, job: Job) -> Job:
-        record = self._store.get(job.receipt_id)
-        if record is None:
+        count = max(1, self._store.counts_by_file([job.sha256 or ""]).get(job.sha256 or "", 0))
+        found = [self._store.get(part_id(job.receipt_id, number)) for number in range(1, count + 1)]
+        records = [record for record in found if record is not None]
+        if len(records) < count:
             raise StorageError(f"{job.name} is marked as stored, but the database has no record of it. Restore the database from a backup.")
-        self._outbox.file_record(job, record)
+        self._outbox.file_records(job, records)
         return self._close(job)
 
     def _file_other(self, job: Job) -> Job | None:

@@ -3,18 +3,22 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 from PIL import Image
 
 from extractor.errors import ExtractorError, ReaderUnavailable
+from extractor.normalise import fractions
+from extractor.ocr.interface import Transcript
 from extractor.ocr.witness import Witness
 from extractor.pages import Page, PageLimits, load_pages
+from extractor.papers import Paper, cut_out, papers_of
 from extractor.questions import FIRST
 from extractor.readers.interface import Answer, Document, Question, Reader, ReaderError
 from extractor.source import Source
+from schemas.record import Region
 
 logger = logging.getLogger(__name__)
 
@@ -23,20 +27,29 @@ NICENESS = 5
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A file that can be read.
+class Part:
+    """One receipt of a file.
 
     Attributes:
+        region: Where in the file it is, if the file shows several.
         witness: What the second reader says about it; `None` without one.
     """
 
     document: Document
+    region: Region | None = None
     witness: Answer | ReaderError | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A file that can be read: its receipts, mostly one."""
+
+    parts: tuple[Part, ...]
 
     @property
     def size_bytes(self) -> int:
         """What its pages take in memory."""
-        return sum(3 * page.image.width * page.image.height for page in self.document.pages)
+        return sum(3 * page.image.width * page.image.height for part in self.parts for page in part.document.pages)
 
 
 class Preparation:
@@ -51,14 +64,30 @@ class Preparation:
 
     def __call__(self, source: Source) -> Prepared | ExtractorError:
         try:
-            seen = [self._witness.read(page) for page in load_pages(source.path, self._limits)]
+            parts = self._parts(source)
         except ExtractorError as error:
             return error
-        document = Document(source.name, tuple(page for page, _ in seen), tuple(transcript for _, transcript in seen))
         if self._second_reader is None:
-            return Prepared(document)
-        with self._second_reader.open([document]) as reading:
-            return Prepared(document, reading.ask({0: FIRST})[0])
+            return Prepared(parts)
+        with self._second_reader.open([part.document for part in parts]) as reading:
+            said = reading.ask(dict.fromkeys(range(len(parts)), FIRST))
+        return Prepared(tuple(replace(part, witness=said[row]) for row, part in enumerate(parts)))
+
+    def _parts(self, source: Source) -> tuple[Part, ...]:
+        seen = [self._witness.read(page) for page in load_pages(source.path, self._limits)]
+        if len(seen) == 1 and (papers := papers_of(seen[0][1])):
+            return self._apart(source, *seen[0], papers)
+        return (Part(Document(source.name, tuple(page for page, _ in seen), tuple(transcript for _, transcript in seen))),)
+
+    def _apart(self, source: Source, page: Page, whole: Transcript, papers: Sequence[Paper]) -> tuple[Part, ...]:
+        """The receipts on a page, each as a document of its own, looked at anew: each may lie askew in its own way."""
+        logger.info("several_receipts", extra={"file": source.name, "receipts": len(papers)})
+        parts = []
+        for number, (image, box) in enumerate(cut_out(page.image, papers), 1):
+            own, transcript = self._witness.read(Page(image, page.number))
+            region = Region(number=number, count=len(papers), page=page.number, box=fractions(box, whole))
+            parts.append(Part(Document(source.name, (own,), (transcript,)), region))
+        return tuple(parts)
 
     def warm_up(self) -> None:
         """Reads an empty page, so that the engine is loaded, and known to work, before a receipt waits for it.

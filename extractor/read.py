@@ -13,7 +13,7 @@ from extractor.children.reading import IsolatedReading
 from extractor.errors import ExtractorError, InputError
 from extractor.files import digest, printable
 from extractor.settings import Settings, load_settings
-from extractor.source import Extract, Source, new_receipt_id
+from extractor.source import Extract, Extracted, Source, new_receipt_id
 from schemas.record import Record
 
 
@@ -24,7 +24,7 @@ def read_receipts(
     on_error: Callable[[Path, ExtractorError], None] | None = None,
     extract: Extract | None = None,
 ) -> Iterator[Record]:
-    """One checked record a receipt file, in the order given; nothing is stored and no file is changed.
+    """One checked record a receipt, in the order of the files given; nothing is stored and no file is changed.
 
     Files are read batch by batch, so that a million of them need no more memory than a few.
 
@@ -38,18 +38,16 @@ def read_receipts(
         ExtractorError: A file cannot be read and there is no `on_error`, or a setting is wrong.
     """
     for path, result in read_files(map(Path, paths), load_settings() if settings is None else settings, extract=extract):
-        if isinstance(result, Record):
-            yield result
+        if isinstance(result, tuple):
+            yield from result
         elif on_error is None:
             raise result
         else:
             on_error(path, result)
 
 
-def read_files(
-    paths: Iterable[Path], settings: Settings, *, extract: Extract | None = None
-) -> Iterator[tuple[Path, Record | ExtractorError]]:
-    """Each path with its record, or with the reason why it has none, in the order given; the arguments are those of `read_receipts`."""
+def read_files(paths: Iterable[Path], settings: Settings, *, extract: Extract | None = None) -> Iterator[tuple[Path, Extracted]]:
+    """Each path with its records, or with the reason why it has none, in the order given; the arguments are those of `read_receipts`."""
     paths = iter(paths)
     first = list(itertools.islice(paths, 2))
     waiting: deque[tuple[Path, InputError | None]] = deque()
@@ -69,9 +67,7 @@ def read_files(
 
 
 @contextmanager
-def _reading(
-    settings: Settings, extract: Extract | None, *, for_one: bool
-) -> Iterator[Callable[[Iterable[Source]], Iterator[Record | ExtractorError]]]:
+def _reading(settings: Settings, extract: Extract | None, *, for_one: bool) -> Iterator[Callable[[Iterable[Source]], Iterator[Extracted]]]:
     """Who reads: `extract` batch by batch, else what the settings ask for, in processes of its own that end with the block."""
     if extract is not None:
         yield partial(_in_batches, extract, settings.work.batch_size)
@@ -84,7 +80,7 @@ def _reading(
         reading.close()
 
 
-def _in_batches(extract: Extract, size: int, sources: Iterable[Source]) -> Iterator[Record | ExtractorError]:
+def _in_batches(extract: Extract, size: int, sources: Iterable[Source]) -> Iterator[Extracted]:
     remaining = iter(sources)
     while batch := list(itertools.islice(remaining, size)):
         yield from extract(batch)

@@ -34,8 +34,11 @@ class Source:
     tags: tuple[str, ...] = ()
 
 
-Extract = Callable[[Sequence[Source]], list[Record | ExtractorError]]
-"""Reads a batch: a record, or the reason why there is none, for every source in its order."""
+Extracted = tuple[Record, ...] | ExtractorError
+"""What a file gave: a record for each receipt that it shows, in order, or the reason why there is none."""
+
+Extract = Callable[[Sequence[Source]], list[Extracted]]
+"""Reads a batch: what each source gave, in their order."""
 
 Foretell = Callable[[Sequence[Source]], None]
 """Hears of files that will be read after the next batch."""
@@ -48,3 +51,11 @@ def new_receipt_id(received_at: datetime) -> str:
     """
     number = int(received_at.timestamp() * 1000) << 80 | secrets.randbits(80)
     return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def part_id(receipt_id: str, number: int) -> str:
+    """The identifier of one of several receipts in a file: the file's own for the first, and those that follow it for the others."""
+    value = number - 1
+    for place, character in enumerate(reversed(receipt_id)):
+        value += _CROCKFORD.index(character) << 5 * place
+    return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))

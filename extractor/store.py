@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Insert, Select, bindparam, col
 from extractor import tables
 from extractor.db import Database
 from extractor.files import printable
-from extractor.tables import Base, JobRow, ReceiptRow
+from extractor.tables import LIVING, Base, JobRow, ReceiptRow
 from schemas.receipt import amounts_of
 from schemas.record import Record, RecordStatus
 from schemas.values import minor_digits, to_minor
@@ -93,9 +93,18 @@ class Store:
         with self._database.read() as connection:
             return {row.receipt_id: row.record_json for row in connection.execute(found)}
 
+    def counts_by_file(self, sha256s: Collection[str]) -> dict[str, int]:
+        """How many records there are of each of these files, by the hash of their bytes; those without any are left out."""
+        found = select(ReceiptRow.source_sha256, func.count()).where(ReceiptRow.source_sha256.in_(sha256s))
+        with self._database.read() as connection:
+            rows = connection.execute(found.group_by(ReceiptRow.source_sha256)).all()
+        return {row.source_sha256: row[1] for row in rows}
+
     def without_file(self) -> tuple[str, ...]:
         """Identifiers of records that no file's job belongs to, which only damage can bring about."""
-        orphans = select(ReceiptRow.receipt_id).where(~exists().where(JobRow.receipt_id == ReceiptRow.receipt_id))
+        own = exists().where(JobRow.receipt_id == ReceiptRow.receipt_id)
+        of_same_file = exists().where(JobRow.sha256 == ReceiptRow.source_sha256, text(LIVING), JobRow.sha256.is_not(None))
+        orphans = select(ReceiptRow.receipt_id).where(~own, ~of_same_file)
         with self._database.read() as connection:
             return tuple(connection.scalars(orphans))
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from extractor.errors import ExtractorError
 from extractor.readers.interface import Answer, Document, Question, ReaderError
-from extractor.source import Source, new_receipt_id
+from extractor.source import Extracted, Source, new_receipt_id
 from schemas.record import Record, RecordStatus
 
 
@@ -90,20 +89,21 @@ class ScriptedExtraction:
     """The pipeline's `Extract`: a plain accepted record for every file, unless the script says otherwise.
 
     Attributes:
-        script: Called with each source; a record, an error, or `None` for the plain record. What it raises is raised.
+        script: Called with each source; a record or several, an error, or `None` for the plain record. What it raises is raised.
         read: Every source that came in, with the SHA-256 of the bytes that lay there.
     """
 
-    script: Callable[[Source], Record | ExtractorError | None] = lambda _: None
+    script: Callable[[Source], Record | Extracted | None] = lambda _: None
     read: list[tuple[Source, str]] = field(default_factory=list)
 
-    def __call__(self, sources: Sequence[Source]) -> list[Record | ExtractorError]:
+    def __call__(self, sources: Sequence[Source]) -> list[Extracted]:
         """One result a source, in order."""
         return [self._result(source) for source in sources]
 
-    def _result(self, source: Source) -> Record | ExtractorError:
+    def _result(self, source: Source) -> Extracted:
         self.read.append((source, hashlib.sha256(source.path.read_bytes()).hexdigest()))
-        return self.script(source) or make_record(source)
+        result = self.script(source) or make_record(source)
+        return (result,) if isinstance(result, Record) else result
 
 
 def make_source(name: str = "lunch.jpg", *, path: Path | None = None, received_at: datetime | None = None) -> Source:

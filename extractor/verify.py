@@ -7,8 +7,9 @@ One folder of the outbox is held in memory at a time.
 import itertools
 import json
 import os
+import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,7 @@ from extractor.files import digest, is_regular, printable
 from extractor.job import Job, JobState
 from extractor.ledger import Ledger
 from extractor.outbox import DUPLICATES, WORK, Filed, Outbox
+from extractor.source import part_id
 from extractor.store import Store
 
 JOBS_AT_ONCE = 200
@@ -26,6 +28,9 @@ PAUSE_SECONDS = 0.2
 STALE_SECONDS = 3600.0
 """A copy into the inbox that has not grown for so long was cut off."""
 LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+
+_OF_SEVERAL = re.compile(r"-\d+\.$")
+"""Ends the name of a record's JSON, where it is about one of several receipts in a file; the suffix is cut off."""
 
 _SET_ASIDE, _PART, _HIDDEN_END = ".receipts-", ".part", ".tmp"
 
@@ -56,6 +61,10 @@ class Finding:
     what: What
     fact: str
     way_out: str
+
+
+Known = tuple[str | None, ...]
+"""What the database has of a job's records: JSON text by number, `None` where it has none."""
 
 
 class Verifier:
@@ -119,10 +128,10 @@ class Verifier:
         names = _names(self._outbox.root / folder)
         suspects = []
         for batch in _batches(jobs):
-            records = self._store.json_of([job.receipt_id for job in batch if job.state is JobState.DONE])
+            known = self._known(batch)
             for job in batch:
-                names -= {PurePosixPath(filed.place).name for filed in self._outbox.files_of(job)}
-                if job.filed_at is not None and any(self._look(job, records.get(job.receipt_id))):
+                names -= {PurePosixPath(filed.place).name for filed in self._outbox.files_of(job, len(known[job.id]))}
+                if job.filed_at is not None and any(self._look(job, known[job.id])):
                     suspects.append(job)
                 self._on_progress()
         if suspects or names:
@@ -136,14 +145,23 @@ class Verifier:
         job = self._ledger.job(suspect.receipt_id)
         if job is None or job.filed_at is None:
             return  # it is on its way
-        found = list(self._look(job, self._store.json_of([job.receipt_id]).get(job.receipt_id)))
+        found = list(self._look(job, self._known([job])[job.id]))
         if self._ledger.job(job.receipt_id) == job:
             yield from found
 
-    def _look(self, job: Job, record_json: str | None) -> Iterator[Finding]:
+    def _known(self, jobs: Sequence[Job]) -> dict[int, Known]:
+        """What the database has of each job's records, by the job's number."""
+        read = [job for job in jobs if job.state in {JobState.STORED, JobState.DONE}]
+        counts = self._store.counts_by_file([job.sha256 or "" for job in read])
+        numbers = {job.id: range(1, 1 + max(1, counts.get(job.sha256 or "", 0))) for job in read}
+        ids = {job.id: [part_id(job.receipt_id, number) for number in numbers.get(job.id, ())] for job in jobs}
+        records = self._store.json_of([receipt_id for own in ids.values() for receipt_id in own])
+        return {job.id: tuple(records.get(receipt_id) for receipt_id in ids[job.id]) or (None,) for job in jobs}
+
+    def _look(self, job: Job, known: Known) -> Iterator[Finding]:
         """What does not fit with a closed job."""
-        for filed in self._outbox.files_of(job):
-            path = self._outbox.root / filed.place
+        for filed in self._outbox.files_of(job, len(known)):
+            path, record_json = self._outbox.root / filed.place, known[filed.number - 1]
             if job.state is JobState.DONE and filed.sha256 is None and record_json is None:
                 yield Finding(path, What.NO_RECORD, "the database has no record of it", "Restore the database from a backup.")
             elif not os.path.lexists(path):
@@ -175,13 +193,15 @@ class Verifier:
         """The jobs to which a file at this place belongs now."""
         first = place.removesuffix(".error.json").removesuffix(".duplicate.json")
         first = first.removesuffix("json") if first == place and place.endswith(".json") else first
-        try:
-            jobs = self._ledger.places(after=(first, 0), before=first + "\U0010ffff", limit=JOBS_AT_ONCE)
-        except UnicodeEncodeError:  # the name is not UTF-8: no place of ours
-            return
-        for job in jobs:
-            if place in {filed.place for filed in self._outbox.files_of(job)}:
-                yield job
+        for start in dict.fromkeys((first, _OF_SEVERAL.sub(".", first))):
+            try:
+                jobs = self._ledger.places(after=(start, 0), before=start + "\U0010ffff", limit=JOBS_AT_ONCE)
+            except UnicodeEncodeError:  # the name is not UTF-8: no place of ours
+                return
+            known = self._known(jobs)
+            for job in jobs:
+                if place in {filed.place for filed in self._outbox.files_of(job, len(known[job.id]))}:
+                    yield job
 
     # What a crash may have left behind
 
@@ -247,7 +267,8 @@ def _way_back(job: Job, filed: Filed) -> str:
     if filed.sha256 is not None:
         return "Put the file back from a backup or from where it came from."
     if job.state is JobState.DONE:
-        return f"Write it anew: receipts show {job.receipt_id} --format jsonl > {printable(PurePosixPath(filed.place).name)}"
+        own = part_id(job.receipt_id, filed.number)
+        return f"Write it anew: receipts show {own} --format jsonl > {printable(PurePosixPath(filed.place).name)}"
     return "Nothing is lost; `receipts list --files` says the same." if DUPLICATES in filed.place else _RETRY.format(job.receipt_id)
 
 

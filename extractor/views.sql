@@ -37,7 +37,8 @@ SELECT
     r.category, r.is_refund, r.locale, r.tags, r.duplicate_of,
     r.original_filename, j.filed_as AS file, r.source_sha256, r.received_at,
     r.reader, r.model
-FROM receipts AS r LEFT JOIN jobs AS j ON j.receipt_id = r.receipt_id;
+FROM receipts AS r LEFT JOIN jobs AS j -- of several receipts in one file only the first has the job's identifier
+    ON j.sha256 = r.source_sha256 AND j.state in ('queued', 'reading', 'stored', 'done') AND j.sha256 is not null;
 
 CREATE VIEW v_items AS
 SELECT

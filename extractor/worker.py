@@ -159,10 +159,11 @@ class Worker:
     def _settle(self, outcome: Outcome) -> None:
         job, error = outcome.job, outcome.error
         fields = {"receipt_id": job.receipt_id, "file": job.name}
-        if outcome.record is not None:
-            self._telemetry.stored(outcome.record)
+        if outcome.records:
             self._pulse.trouble(WORKER)
-            logger.info("receipt_stored", extra=fields | {"status": outcome.record.status.value})
+            for record in outcome.records:
+                self._telemetry.stored(record)
+                logger.info("receipt_stored", extra=fields | {"receipt_id": record.receipt_id, "status": record.status.value})
         elif error is None:
             logger.info("file_withdrawn", extra=fields)
         elif isinstance(error, Stopped):

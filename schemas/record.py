@@ -53,6 +53,15 @@ class Attempt(Frozen):
     samples: int = Field(default=1, ge=1, description="Answers drawn, for a vote.")
 
 
+class Region(Frozen):
+    """Where one of several receipts in a file is."""
+
+    number: int = Field(ge=1, description="Which of them, from left to right, from 1.")
+    count: int = Field(ge=2, description="How many the file shows; each has a record of its own.")
+    page: int = Field(ge=0, description="Page of the file, counted from 0.")
+    box: FractionBox = Field(description="Left, top, right, bottom as fractions of that upright page.")
+
+
 class Record(Receipt):
     """One receipt as filed: the outbox file, and what the database returns."""
 
@@ -60,6 +69,10 @@ class Record(Receipt):
     source_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the file's raw bytes.")
     original_filename: str
     tags: tuple[str, ...] = Field(default=(), description="Names of the inbox subfolders that the file lay in.")
+    region: Region | None = Field(
+        default=None,
+        description="Where in the file the receipt is, if the file shows several; boxes of fields are then fractions of this part.",
+    )
     received_at: datetime
     status: RecordStatus
     review_reasons: tuple[ReviewReason, ...] = ()

@@ -13,11 +13,10 @@ from pathlib import Path
 
 from extractor.children.checking import Checking
 from extractor.children.reading import IsolatedReading, Loaded
-from extractor.errors import ConfigError, ExtractorError, InputError
+from extractor.errors import ConfigError, InputError
 from extractor.pages import PageLimits
-from extractor.source import Source
+from extractor.source import Extracted, Source
 from extractor.testing import make_record, make_source
-from schemas.record import Record
 
 logger = logging.getLogger("extractor.unruly")
 
@@ -54,14 +53,14 @@ def misbehave(path: Path) -> None:
             pass
 
 
-def extract(sources: Sequence[Source]) -> list[Record | ExtractorError]:
+def extract(sources: Sequence[Source]) -> list[Extracted]:
     """Records that say by `model` which process has read them."""
     for source in sources:
         logger.debug("contents", extra={"text": source.name})
         if source.name.startswith("patient"):
             await_foretold(source.path)
         misbehave(source.path)
-    return [make_record(source, model=str(os.getpid())) for source in sources]
+    return [(make_record(source, model=str(os.getpid())),) for source in sources]
 
 
 def await_foretold(path: Path) -> None:
@@ -93,7 +92,7 @@ def load_unless(obstacle: Path) -> Loaded:
 def load_sabotaged(obstacle: Path) -> Loaded:
     """Reads batches together; the first one puts the obstacle in the way of all later children, and ends its own."""
 
-    def sabotaged(sources: Sequence[Source]) -> list[Record | ExtractorError]:
+    def sabotaged(sources: Sequence[Source]) -> list[Extracted]:
         if not obstacle.with_name("sabotaged").exists():
             obstacle.with_name("sabotaged").touch()
             obstacle.touch()

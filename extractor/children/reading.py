@@ -12,12 +12,9 @@ from extractor.children.share import divide
 from extractor.errors import ConfigError, ExtractorError, ReaderDown, ReaderUnavailable
 from extractor.readers.vision.worker import START_SECONDS as MODEL_SECONDS
 from extractor.settings import MOST_RUNGS, Settings
-from extractor.source import Extract, Source
-from schemas.record import Record
+from extractor.source import Extract, Extracted, Source
 
 logger = logging.getLogger(__name__)
-
-Result = Record | ExtractorError
 
 
 class Batch(NamedTuple):
@@ -68,7 +65,7 @@ class _Reading:
         self._extract, self._foretell = load()
         self.greeting = None if self._foretell is None else 1
 
-    def __call__(self, batch: Batch, /) -> list[Result]:
+    def __call__(self, batch: Batch, /) -> list[Extracted]:
         """One result a source; nothing that reading one of them raises harms the others."""
         sources = batch.sources
         if self._foretell is not None:
@@ -182,10 +179,10 @@ class IsolatedReading:
         """What will be read next, after the sources of the next call; it may be prepared while those are read."""
         self._foretold = tuple(sources)
 
-    def __call__(self, sources: Sequence[Source]) -> list[Result]:
+    def __call__(self, sources: Sequence[Source]) -> list[Extracted]:
         return list(self.read_each(sources))
 
-    def read_each(self, sources: Iterable[Source]) -> Iterator[Result]:
+    def read_each(self, sources: Iterable[Source]) -> Iterator[Extracted]:
         """A record, or the reason why there is none, for every source in its order; few are taken ahead of the result that is due.
 
         Raises:
@@ -220,7 +217,7 @@ class IsolatedReading:
         """Ends the children."""
         self._pool.close()
 
-    def _one_by_one(self, sources: Iterable[Source]) -> Iterator[Result]:
+    def _one_by_one(self, sources: Iterable[Source]) -> Iterator[Extracted]:
         for results in self._pool.run(Batch([source]) for source in sources):
             match results:
                 case Killer(task=Batch(sources=[source])):

@@ -39,15 +39,14 @@ def evaluate(
     from extractor.evaluation import Score, load_truth
     from extractor.extraction import Extraction
     from extractor.read import read_files
-    from schemas.record import Record
 
     settings = context.obj.settings(reader={"name": reader} if reader else None)
     truths = load_truth(truth)
     score, records = Score(), {}
     results = read_files([folder / one.image for one in truths], settings)
     for one, (_, result) in zip(truths, track(results, len(truths), is_shown=sys.stderr.isatty()), strict=True):
-        if isinstance(result, Record):
-            records[one.image] = result
+        if isinstance(result, tuple):
+            records[one.image] = result[0]  # a label is about one receipt
         else:
             tell(result)
         score.add(one, records.get(one.image))

@@ -123,14 +123,13 @@ def _read_rows(files: list[Path], settings: "Settings", failures: "list[Extracto
     from extractor.cli.tables import track
     from extractor.log import configure
     from extractor.read import read_files
-    from schemas.record import Record
 
     configure(settings.log.model_copy(update={"level": "WARNING"}))
     # A bar and results that appear at the same time on one screen would tear each other apart; a table appears at the end.
     is_shown = sys.stderr.isatty() and (output is Format.TABLE or not sys.stdout.isatty())
     for path, result in track(read_files(files, settings), len(files), is_shown=is_shown):
-        if isinstance(result, Record):
-            yield {"image": str(path)}, result
+        if isinstance(result, tuple):
+            yield from (({"image": str(path)}, record) for record in result)
         else:
             failures.append(result)
             tell(result)

@@ -99,10 +99,15 @@ def record_table(rows: Iterable[Row]) -> Table:
             _value(record.merchant_name),
             _value(record.total),
             _value(record.currency_code),
-            safe(extra.get("image", record.original_filename)),
+            safe(extra.get("image", record.original_filename)) + _part_of(record),
             record.receipt_id,
         )
     return table
+
+
+def _part_of(record: Record) -> str:
+    """Which receipt of its file a record is, where the file shows several."""
+    return f" ({record.region.number} of {record.region.count})" if record.region else ""
 
 
 def review_table(records: Iterable[Record]) -> Table:
@@ -112,7 +117,7 @@ def review_table(records: Iterable[Record]) -> Table:
         table.add_column(name, overflow="fold")
     for record in records:
         for reason in record.review_reasons:
-            table.add_row(safe(record.original_filename), safe(reason.field), safe(reason.message))
+            table.add_row(safe(record.original_filename) + _part_of(record), safe(reason.field), safe(reason.message))
     return table
 
 
@@ -163,7 +168,9 @@ def _since(seconds: float | None) -> str:
 def record_page(record: Record) -> Group:
     """Everything about one record: values with the text they were read from, items, taxes, payments, checks and reasons for review."""
     parts: list[RenderableType] = [
-        Text.assemble((record.status.value, _STYLES[record.status]), f"  {record.receipt_id}  {safe(record.original_filename)}")
+        Text.assemble(
+            (record.status.value, _STYLES[record.status]), f"  {record.receipt_id}  {safe(record.original_filename)}{_part_of(record)}"
+        )
     ]
     parts += [Text(f"  look at {safe(reason.field)}: {safe(reason.message)}", style="yellow") for reason in record.review_reasons]
     if record.duplicate_of:

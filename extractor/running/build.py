@@ -8,7 +8,6 @@ from extractor.archive import open_archive
 from extractor.children.checking import IsolatedCheck
 from extractor.children.reading import IsolatedReading
 from extractor.clock import Clock, SystemClock
-from extractor.errors import ExtractorError
 from extractor.inbox import Check, Inbox
 from extractor.job import JobState
 from extractor.pipeline import Pipeline
@@ -16,11 +15,10 @@ from extractor.pulse import Pulse
 from extractor.running.service import Service
 from extractor.running.watch import WATCH, Watch
 from extractor.settings import Settings
-from extractor.source import Extract, Source
+from extractor.source import Extract, Extracted, Source
 from extractor.steps import AtStep, go_on
 from extractor.telemetry import Telemetry
 from extractor.worker import WORKER, Worker
-from schemas.record import Record
 
 ENORMOUS = 100
 """Files of so many times the allowed size are left in the inbox: filing one would mean to read it several times over."""
@@ -82,8 +80,8 @@ def _timed(check: Check, telemetry: Telemetry, pulse: Pulse) -> Check:
 
 
 def _signalling(reading: IsolatedReading, pulse: Pulse) -> Extract:
-    def read(sources: Sequence[Source]) -> list[Record | ExtractorError]:
-        results: list[Record | ExtractorError] = []
+    def read(sources: Sequence[Source]) -> list[Extracted]:
+        results: list[Extracted] = []
         for result in reading.read_each(sources):
             pulse.beat(WORKER)
             results.append(result)

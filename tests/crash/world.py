@@ -15,19 +15,19 @@ from typing import Literal
 
 from extractor.archive import Archive, open_archive
 from extractor.clock import SystemClock
-from extractor.errors import Encrypted, ExtractorError, ReaderUnavailable, StorageError, Unreadable
+from extractor.errors import Encrypted, ReaderUnavailable, StorageError, Unreadable
 from extractor.job import Job, JobState
 from extractor.running.build import build
 from extractor.settings import InboxSettings, Settings, WorkSettings
-from extractor.source import Source
+from extractor.source import Extracted, Source, part_id
 from extractor.steps import Step
-from extractor.testing import ScriptedExtraction
+from extractor.testing import ScriptedExtraction, make_record
 from schemas.record import Record
 
 END = b"the end"
 """Of every complete file."""
 
-KINDS = ("good", "good", "good", "good", "bad", "flaky", "curable", "damaged", "odd")
+KINDS = ("good", "good", "good", "pair", "bad", "flaky", "curable", "damaged", "odd")
 """What the first word of a file says about reading it; see `Script` and `check`."""
 
 
@@ -67,11 +67,12 @@ def check(path: Path) -> None:
 
 @dataclass
 class Script:
-    """How reading goes, by the file's first word: bad always fails, curable once, flaky is away twice, odd is a bug once."""
+    """How reading goes, by the file's first word: a pair has two records, bad always fails, curable once, flaky is away twice, odd is a
+    bug once."""
 
     seen: Counter[str] = field(default_factory=Counter)
 
-    def __call__(self, source: Source) -> Record | ExtractorError | None:
+    def __call__(self, source: Source) -> Record | Extracted | None:
         self.seen[source.sha256] += 1
         kind, is_first = source.path.read_bytes().split()[0], self.seen[source.sha256] == 1
         if kind == b"bad" or (kind == b"curable" and is_first):
@@ -80,6 +81,8 @@ class Script:
             return ReaderUnavailable("The reader is away. It is asked again.")
         if kind == b"odd" and is_first:
             raise ZeroDivisionError
+        if kind == b"pair":
+            return tuple(make_record(source, receipt_id=part_id(source.receipt_id, number)) for number in (1, 2))
         return None
 
 
@@ -249,13 +252,25 @@ def _wrong_files(archive: Archive) -> Iterator[str]:
         elif job.state in {JobState.DONE, JobState.FAILED, JobState.DUPLICATE} and job.filed_as:
             place = outbox.root / job.filed_as
             beside = outbox.record_path(job.filed_as) if job.state is JobState.DONE else outbox.notice_path(job.filed_as)
+            others = [outbox.record_path(job.filed_as, number) for number in range(2, 1 + _records_of(place))] if _is_done(job) else []
             if job.state is JobState.FAILED and any(one.sha256 == job.sha256 for one in jobs if one.id != job.id) and not _has(place, job):
                 continue  # it was on its way back when the power went: the inbox has taken it as a new file, and has a row for that
             is_half_way_back = job.state is JobState.FAILED and not beside.exists()  # its notice goes first
             yield from _wrong_pair(archive, job, place, None if is_half_way_back else beside)
-            expected |= {place} if is_half_way_back else {place, beside}
+            for number, other in enumerate(others, 2):
+                yield from _wrong_record(archive, job, other, number)
+            expected |= {place} if is_half_way_back else {place, beside, *others}
     yield from (f"{path} is left" for path in sorted(_files(outbox.root) - expected))
     yield from (f"{path} is left" for path in sorted(_files(outbox.inbox_dir)) if path.suffix != ".part")  # a user was killed
+
+
+def _is_done(job: Job) -> bool:
+    return job.state is JobState.DONE
+
+
+def _records_of(original: Path) -> int:
+    """How many receipts a filed file shows; see `Script`."""
+    return 2 if original.exists() and original.read_bytes().startswith(b"pair") else 1
 
 
 def _has(place: Path, job: Job) -> bool:
@@ -269,11 +284,19 @@ def _wrong_pair(archive: Archive, job: Job, place: Path, beside: Path | None) ->
         yield f"{place} does not hold the bytes of {job.name}, {job.state}"
     if beside is None:
         return
+    if _is_done(job):
+        yield from _wrong_record(archive, job, beside, 1)
+        return
     try:
-        told = beside.read_bytes()
-        if job.state is not JobState.DONE and json.loads(told)["receipt_id"] != job.receipt_id:
+        if json.loads(beside.read_bytes())["receipt_id"] != job.receipt_id:
             yield f"{beside} is about another file than {job.receipt_id}"
-        if job.state is JobState.DONE and Record.model_validate_json(told) != archive.store.get(job.receipt_id):
+    except (OSError, ValueError) as error:
+        yield f"{beside}: {error}"
+
+
+def _wrong_record(archive: Archive, job: Job, beside: Path, number: int) -> Iterator[str]:
+    try:
+        if Record.model_validate_json(beside.read_bytes()) != archive.store.get(part_id(job.receipt_id, number)):
             yield f"{beside} is not as in the database"
     except (OSError, ValueError) as error:
         yield f"{beside}: {error}"
@@ -289,7 +312,12 @@ def _wrong_counts(archive: Archive, deeds: Sequence[Deed]) -> Iterator[str]:
     yield from (f"{sha256} is filed twice" for sha256, count in done.items() if count > 1)
     yield from (f"{sha256} was put {put[sha256]} times and is there {there[sha256]} times" for sha256 in put if there[sha256] > put[sha256])
     records = Counter(record.receipt_id for record in archive.store.list())
-    if records != Counter(job.receipt_id for job in archive.ledger.jobs(JobState.DONE)):
+    expected = Counter(
+        part_id(job.receipt_id, number)
+        for job in archive.ledger.jobs(JobState.DONE)
+        for number in range(1, 1 + _records_of(archive.outbox.root / (job.filed_as or "")))
+    )
+    if records != expected:
         yield "records and jobs that are done are not the same"
 
 

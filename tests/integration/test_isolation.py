@@ -18,12 +18,12 @@ import pytest
 from extractor.archive import Archive
 from extractor.children.checking import IsolatedCheck
 from extractor.children.reading import IsolatedReading
-from extractor.errors import ConfigError, Deadly, ExtractorError, InputError, ReaderDown, ReaderUnavailable, Stopped
+from extractor.errors import ConfigError, Deadly, InputError, ReaderDown, ReaderUnavailable, Stopped
 from extractor.job import Job, JobState
 from extractor.pipeline import Pipeline
 from extractor.running.build import build
 from extractor.settings import Settings
-from extractor.source import Source
+from extractor.source import Extracted, Source
 from extractor.testing import ManualClock, ScriptedExtraction, make_source
 from extractor.worker import Worker
 from schemas.record import Record
@@ -61,9 +61,13 @@ def eventually(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
-def process_of(result: Record | ExtractorError) -> int:
-    assert isinstance(result, Record), result
-    return int(result.model or 0)
+def record_of(result: Extracted) -> Record:
+    assert isinstance(result, tuple), result
+    return result[0]
+
+
+def process_of(result: Extracted) -> int:
+    return int(record_of(result).model or 0)
 
 
 def has_ended(process: int) -> bool:
@@ -91,8 +95,7 @@ def test_what_ends_its_process_fails_alone(make_reading: MakeReading, sources: C
             assert str(result).count(stories[name]) == 2
             assert name in str(result)
         else:
-            assert isinstance(result, Record)
-            assert result.original_filename == name
+            assert record_of(result).original_filename == name
     assert reading.restarts == {"crashed": 6, "memory": 2}
 
 
@@ -100,7 +103,7 @@ def test_a_file_that_was_only_unlucky_is_read(make_reading: MakeReading, sources
     """One lost process is no verdict."""
     reading = make_reading()
     [result] = reading(sources("unlucky"))
-    assert isinstance(result, Record)
+    assert isinstance(result, tuple)
     assert reading.restarts == {"crashed": 1}
 
 
@@ -110,7 +113,7 @@ def test_a_hang_is_ended(make_reading: MakeReading, sources: Callable[..., list[
     hung, good = reading(sources("hang", "good"))
     assert isinstance(hung, Deadly)
     assert str(hung).count("no answer in 1 s") == 2
-    assert isinstance(good, Record)
+    assert isinstance(good, tuple)
     assert reading.restarts == {"hung": 2}
 
 
@@ -121,7 +124,7 @@ def test_memory_is_limited(make_reading: MakeReading, sources: Callable[..., lis
     greedy, good = reading(sources("eat", "good"))
     assert isinstance(greedy, Deadly)
     assert str(greedy).count("more than 500 MB of memory") == 2
-    assert isinstance(good, Record)
+    assert isinstance(good, tuple)
     assert reading.restarts == {"memory": 2}
 
 
@@ -170,10 +173,10 @@ def test_a_batch_that_is_read_together_is_read_one_by_one_after_a_crash(
     """A reader with a GPU reads batches in one child; the loss of it counts against no file until each is read alone."""
     reading = make_reading(partial(unruly.load, reads_together=True), processes=3)
     good, crash, other = reading(sources("good", "exit", "other"))
-    assert isinstance(good, Record)
+    assert isinstance(good, tuple)
     assert isinstance(crash, Deadly)
     assert str(crash).count("exit code 3") == 2
-    assert isinstance(other, Record)
+    assert isinstance(other, tuple)
     assert reading.restarts == {"crashed": 3}
     alike = reading(sources("a", "b", "c", "d"))
     assert len({process_of(result) for result in alike}) == 1
@@ -215,7 +218,7 @@ def test_a_stop_gives_back_what_was_only_foretold(
     queued_job("next.jpg")
     stop = threading.Event()
 
-    def extract(sources: Sequence[Source]) -> list[Record | ExtractorError]:
+    def extract(sources: Sequence[Source]) -> list[Extracted]:
         stop.set()
         return unruly.extract(sources)
 
@@ -256,7 +259,7 @@ def test_what_is_missing_is_said_at_the_start(make_reading: MakeReading, tmp_pat
     with pytest.raises(ReaderDown, match="in the way"):
         reading(sources("lunch"))
     (tmp_path / "obstacle").unlink()
-    assert isinstance(reading(sources("lunch"))[0], Record)
+    assert isinstance(reading(sources("lunch"))[0], tuple)
 
 
 def test_a_poisonous_file_among_good_ones_goes_to_failed(

@@ -35,7 +35,7 @@ def stored_job(archive: Archive, leased_job: Callable[..., Job]) -> Callable[...
         record = make_record(source, transaction_date=date(2024, 2, 29))
         with archive.database.write() as connection:
             archive.store.save(connection, record)
-            archive.ledger.stored(connection, job, archive.outbox.place_for_record(job, record))
+            archive.ledger.stored(connection, job, archive.outbox.place_for_records(job, [record]))
         return next(one for one in archive.ledger.to_file(100) if one.id == job.id), record
 
     return make
@@ -60,7 +60,7 @@ def visible(folder: Path) -> list[str]:
 def test_a_record_and_its_original_lie_side_by_side(outbox: Outbox, stored_job: Callable[..., tuple[Job, Record]]) -> None:
     """By year and month of the transaction; the inbox is empty afterwards, and nothing temporary is left."""
     job, record = stored_job("travel/lunch.jpg", b"bytes")
-    outbox.file_record(job, record)
+    outbox.file_records(job, [record])
     stem = f"2024/02/lunch-{job.receipt_id[-8:]}"
     assert visible(outbox.root) == [f"{stem}.jpg", f"{stem}.json"]
     assert (outbox.root / f"{stem}.jpg").read_bytes() == b"bytes"
@@ -71,9 +71,9 @@ def test_a_record_and_its_original_lie_side_by_side(outbox: Outbox, stored_job: 
 def test_filing_twice_is_filing_once(outbox: Outbox, stored_job: Callable[..., tuple[Job, Record]]) -> None:
     """A crash before `done` is followed by the same steps again."""
     job, record = stored_job()
-    outbox.file_record(job, record)
+    outbox.file_records(job, [record])
     before = visible(outbox.root)
-    outbox.file_record(job, record)
+    outbox.file_records(job, [record])
     assert visible(outbox.root) == before
 
 
@@ -94,7 +94,7 @@ def test_filing_goes_on_after_a_crash_at_any_step(outbox: Outbox, stored_job: Ca
         write_whole(outbox.record_path(job.filed_as or ""), b"{}")
     if last == "aside":
         (outbox.inbox_dir / "lunch.jpg").rename(outbox.inbox_dir / f".receipts-{job.receipt_id}")
-    outbox.file_record(job, record)
+    outbox.file_records(job, [record])
     assert visible(outbox.root) == sorted(
         [str(original.relative_to(outbox.root)), str(original.relative_to(outbox.root).with_suffix(".json"))]
     )
@@ -108,7 +108,7 @@ def test_a_spoilt_copy_is_made_anew(outbox: Outbox, stored_job: Callable[..., tu
     copy = outbox.take_copy(job)
     assert copy is not None
     copy.write_bytes(b"the who")
-    outbox.file_record(job, record)
+    outbox.file_records(job, [record])
     assert (outbox.root / (job.filed_as or "")).read_bytes() == b"the whole receipt"
 
 
@@ -117,7 +117,7 @@ def test_a_file_that_took_the_name_during_work_stays(outbox: Outbox, stored_job:
     job, record = stored_job("lunch.jpg", b"first")
     outbox.take_copy(job)
     (outbox.inbox_dir / "lunch.jpg").write_bytes(b"second")
-    outbox.file_record(job, record)
+    outbox.file_records(job, [record])
     assert (outbox.root / (job.filed_as or "")).read_bytes() == b"first"
     assert visible(outbox.inbox_dir) == ["lunch.jpg"]
     assert (outbox.inbox_dir / "lunch.jpg").read_bytes() == b"second"
@@ -253,7 +253,7 @@ HOSTILE = (
 def test_hostile_names_are_filed_safely(outbox: Outbox, stored_job: Callable[..., tuple[Job, Record]], name: str) -> None:
     """The names in the outbox are safe everywhere; the JSON keeps the name as it was, as far as Unicode can say it."""
     job, record = stored_job(name, b"bytes")
-    outbox.file_record(job, record)
+    outbox.file_records(job, [record])
     json_name, original_name = sorted(visible(outbox.root), key=lambda one: not one.endswith(".json"))
     assert json_name.isprintable()
     assert original_name.isprintable()
@@ -342,9 +342,9 @@ def test_a_full_disk_is_a_storage_error_and_nothing_is_lost(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(StorageError, match="Free some space"):
-            outbox.file_record(job, record)
+            outbox.file_records(job, [record])
     assert (outbox.inbox_dir / "lunch.jpg").read_bytes() == b"bytes"
-    outbox.file_record(job, record)
+    outbox.file_records(job, [record])
     assert visible(outbox.inbox_dir) == []
 
 
@@ -408,7 +408,7 @@ def test_a_stored_receipt_whose_file_is_gone_says_what_to_do(outbox: Outbox, sto
     job, record = stored_job("lunch.jpg", b"bytes")
     (outbox.inbox_dir / "lunch.jpg").unlink()
     with pytest.raises(StorageError, match="put the same file in the inbox"):
-        outbox.file_record(job, record)
+        outbox.file_records(job, [record])
     (outbox.inbox_dir / "lunch.jpg").write_bytes(b"bytes")
-    outbox.file_record(job, record)
+    outbox.file_records(job, [record])
     assert (outbox.root / (job.filed_as or "")).read_bytes() == b"bytes"

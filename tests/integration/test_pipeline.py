@@ -5,11 +5,12 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, text
 
 from extractor.archive import Archive
 from extractor.db import Database
@@ -20,11 +21,11 @@ from extractor.ledger import Ledger
 from extractor.outbox import Outbox
 from extractor.pipeline import Pipeline
 from extractor.settings import WorkSettings
-from extractor.source import Source
+from extractor.source import Source, part_id
 from extractor.store import Store
 from extractor.testing import ManualClock, ScriptedExtraction, make_record
 from extractor.worker import Worker
-from schemas.record import Record, RecordStatus
+from schemas.record import Record, RecordStatus, Region
 
 
 @pytest.fixture
@@ -121,6 +122,61 @@ def test_files_become_records(archive: Archive, worker: Worker, extraction: Scri
         filed = archive.outbox.record_path(job.filed_as or "").read_bytes()
         assert Record.model_validate_json(filed) == archive.store.get(job.receipt_id)
     assert inbox_files(archive) == []
+
+
+def several(source: Source) -> tuple[Record, ...]:
+    """Three receipts in one file."""
+    regions = [Region(number=number, count=3, page=0, box=(number / 3 - 1 / 3, 0, number / 3, 1)) for number in (1, 2, 3)]
+    return tuple(make_record(source, receipt_id=part_id(source.receipt_id, one.number), region=one) for one in regions)
+
+
+def test_a_file_with_several_receipts_has_a_record_of_each(
+    archive: Archive, worker: Worker, extraction: ScriptedExtraction, queued_job: Callable[..., Job]
+) -> None:
+    """One original, one job, three records in the database and in JSON; dropped again, it is a duplicate, and nothing is there twice."""
+    extraction.script = several
+    job = queued_job("table.jpg", b"three")
+    work(worker)
+    [done] = archive.ledger.jobs()
+    ids = [part_id(job.receipt_id, number) for number in (1, 2, 3)]
+    assert ids == sorted(ids)
+    assert ids[0] == job.receipt_id
+    assert sorted(record.receipt_id for record in archive.store.list()) == ids
+    paths = [archive.outbox.record_path(done.filed_as or "", number) for number in (1, 2, 3)]
+    assert [Record.model_validate_json(path.read_bytes()) for path in paths] == [archive.store.get(one) for one in ids]
+    assert {path.name for path in paths[0].parent.iterdir()} == {Path(done.filed_as or "").name, *(path.name for path in paths)}
+    with archive.database.read() as connection:
+        assert connection.scalars(text("SELECT DISTINCT file FROM v_receipts")).all() == [done.filed_as]
+    queued_job("again.jpg", b"three")
+    work(worker)
+    assert states(archive) == {"table.jpg": JobState.DONE, "again.jpg": JobState.DUPLICATE}
+    assert len(list(archive.store.list())) == 3
+
+
+def test_several_receipts_that_cannot_all_be_saved_are_all_read_again(
+    archive: Archive, extraction: ScriptedExtraction, clock: ManualClock, queued_job: Callable[..., Job]
+) -> None:
+    """All records of a file are there, or none."""
+
+    class FullStore(Store):
+        left = 2
+
+        def save(self, connection: Connection, record: Record) -> Record:
+            self.left -= 1
+            if self.left == 0:
+                raise StorageError("The disk is full. Free some space.")
+            return super().save(connection, record)
+
+    extraction.script = several
+    archive = replace(archive, store=FullStore(archive.database), ledger=Ledger(archive.database, clock, WorkSettings(backoff_seconds=10)))
+    worker = make_worker(archive, extraction, clock)
+    queued_job("table.jpg", b"three")
+    work(worker)
+    assert list(archive.store.list()) == []
+    clock.advance(60)
+    work(worker)
+    assert states(archive) == {"table.jpg": JobState.DONE}
+    assert len(list(archive.store.list())) == 3
 
 
 @pytest.mark.parametrize(
@@ -250,10 +306,10 @@ def test_a_disk_that_fills_up_after_the_record_is_saved(
     class FullOutbox(Outbox):
         is_full = True
 
-        def file_record(self, job: Job, record: Record) -> None:
+        def file_records(self, job: Job, records: Sequence[Record]) -> None:
             if self.is_full:
                 raise StorageError("No space left on device. Free some space.")
-            super().file_record(job, record)
+            super().file_records(job, records)
 
     outbox = FullOutbox(archive.outbox.root, archive.outbox.inbox_dir)
     archive = replace(archive, ledger=Ledger(archive.database, clock, WorkSettings(backoff_seconds=10)), outbox=outbox)
@@ -342,10 +398,10 @@ def test_a_crash_while_filing_delays_one_receipt_only(
     class OddOutbox(Outbox):
         is_odd = True
 
-        def file_record(self, job: Job, record: Record) -> None:
+        def file_records(self, job: Job, records: Sequence[Record]) -> None:
             if self.is_odd and job.name == "odd.jpg":
                 raise ZeroDivisionError
-            super().file_record(job, record)
+            super().file_records(job, records)
 
     outbox = OddOutbox(archive.outbox.root, archive.outbox.inbox_dir)
     archive = replace(archive, ledger=Ledger(archive.database, clock, WorkSettings(backoff_seconds=10)), outbox=outbox)

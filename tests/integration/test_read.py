@@ -9,9 +9,8 @@ import pytest
 from extractor import read_receipts
 from extractor.errors import ExtractorError, InputError, Unreadable
 from extractor.settings import Settings
-from extractor.source import Source
+from extractor.source import Extracted, Source
 from extractor.testing import make_record
-from schemas.record import Record
 
 
 class Extract:
@@ -20,9 +19,9 @@ class Extract:
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
 
-    def __call__(self, sources: Sequence[Source]) -> list[Record | ExtractorError]:
+    def __call__(self, sources: Sequence[Source]) -> list[Extracted]:
         self.batches.append([source.name for source in sources])
-        return [Unreadable(f"{source.name} is damaged.") if source.name.startswith("bad") else make_record(source) for source in sources]
+        return [Unreadable(f"{source.name} is damaged.") if source.name.startswith("bad") else (make_record(source),) for source in sources]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from extractor.archive import Archive, open_archive
 from extractor.errors import StorageError
@@ -21,8 +22,15 @@ from tests.schemas import read
 
 @pytest.fixture
 def filed(settings: Settings, drop: Callable[..., Path]) -> Iterator[Archive]:
-    """Two receipts, a duplicate, a failed file, and a link that was refused, all dealt with."""
-    for name, data in {"cafe.jpg": b"coffee", "trip/ramen.png": b"ramen", "zz copy.png": b"ramen", "locked.pdf": b"locked"}.items():
+    """Two receipts, a photo of two more, a duplicate, a failed file, and a link that was refused, all dealt with."""
+    files = {
+        "cafe.jpg": b"coffee",
+        "trip/ramen.png": b"ramen",
+        "zz copy.png": b"ramen",
+        "locked.pdf": b"locked",
+        "table.jpg": b"two receipts",
+    }
+    for name, data in files.items():
         drop(name, data)
     (settings.inbox_dir / "link.jpg").symlink_to("nowhere")
     build(settings, extract=ScriptedExtraction(read), check=lambda _: None).run_once()
@@ -70,6 +78,24 @@ def test_a_folder_that_is_gone_is_found_file_by_file(filed: Archive) -> None:
         path.unlink()
     (filed.settings.outbox_dir / "failed").rmdir()
     assert sorted(found(filed)) == sorted((What.MISSING, path) for path in paths)
+
+
+def test_each_record_of_a_file_with_several_receipts_is_looked_at(filed: Archive) -> None:
+    """The second JSON is missed, compared, and told of with its own record; a record that is lost leaves a file that nobody knows."""
+    second = filed.outbox.record_path(job_of(filed, "table.jpg").filed_as or "", 2)
+    whole = second.read_bytes()
+    second.unlink()
+    [finding] = verify(filed)
+    assert (finding.what, finding.path) == (What.MISSING, second)
+    receipt_id = json.loads(whole)["receipt_id"]
+    assert receipt_id in finding.way_out
+    second.write_bytes(whole.replace(b'"number": 2', b'"number": 1'))
+    assert found(filed) == [(What.CHANGED, second)]
+    second.write_bytes(whole)
+    assert found(filed) == []
+    with filed.database.write() as connection:
+        connection.execute(text("DELETE FROM receipts WHERE receipt_id = :id"), {"id": receipt_id})
+    assert found(filed) == [(What.UNKNOWN, second)]
 
 
 def test_changed_files_are_found(filed: Archive) -> None:
@@ -248,4 +274,4 @@ def test_what_is_filed_between_two_looks_is_no_finding(filed: Archive, settings:
             build(settings, extract=ScriptedExtraction(), check=lambda _: None).run_once()
 
     assert verify(filed, pause=meanwhile) == []
-    assert len(list(filed.store.list())) == 4
+    assert len(list(filed.store.list())) == 6

@@ -12,14 +12,14 @@ from decimal import Decimal
 from pathlib import Path
 
 from extractor.db import HEAD
-from extractor.errors import Encrypted, ExtractorError
+from extractor.errors import Encrypted
 from extractor.job import Arrival
 from extractor.running.build import build
 from extractor.settings import InboxSettings, Settings
-from extractor.source import Source
+from extractor.source import Extracted, Source, part_id
 from extractor.testing import ManualClock, ScriptedExtraction, make_record
 from schemas.receipt import Item, ItemKind, Payment, TaxLine
-from schemas.record import Attempt, Check, Record, RecordStatus, ReviewReason
+from schemas.record import Attempt, Check, Record, RecordStatus, Region, ReviewReason
 from schemas.values import FieldEvidence, Origin
 
 FOLDER = Path(__file__).parent
@@ -82,8 +82,11 @@ def make(folder: Path) -> Path:
     return settings.database
 
 
-def read(source: Source) -> Record | ExtractorError:
+def read(source: Source) -> Record | Extracted:
     """What the scripted reader makes of each file."""
+    if source.name == "table.jpg":
+        regions = (Region(number=number, count=2, page=0, box=((number - 1) / 2, 0, number / 2, 1)) for number in (1, 2))
+        return tuple(make_record(source, receipt_id=part_id(source.receipt_id, one.number), region=one) for one in regions)
     if source.name == "locked.pdf":
         return Encrypted("locked.pdf is encrypted. Remove the password and drop it again.")
     if "ramen" in source.name:
