@@ -21,6 +21,9 @@ from schemas.answer import DocumentType
 MIN_LINES = 6
 """Rows that a receipt of its own has at least."""
 
+MOST_PAPERS = 6
+"""Receipts on a page at most: a page with more columns is a table."""
+
 MIN_GAP = 1.5
 """Width of the gap between receipts, in heights of print, at least."""
 
@@ -83,11 +86,17 @@ def cut_out(image: Image.Image, papers: Sequence[Paper]) -> list[tuple[Image.Ima
 
 
 def _parts(fragments: list[Fragment]) -> list[list[Fragment]]:
-    """The fragments between gaps, from left to right."""
-    cut = _cut(fragments)
-    if cut is None:
-        return [fragments]
-    return [part for side in cut for part in _parts(side)]
+    """The fragments between gaps, from left to right; all together where there are more gaps than people lay receipts side by side."""
+    parts, place = [fragments], 0
+    while place < len(parts):
+        cut = _cut(parts[place])
+        if cut is None:
+            place += 1
+        elif len(parts) == MOST_PAPERS:
+            return [fragments]
+        else:
+            parts[place : place + 1] = cut
+    return parts
 
 
 def _cut(fragments: list[Fragment]) -> tuple[list[Fragment], list[Fragment]] | None:

@@ -74,6 +74,14 @@ def test_a_folded_receipt_is_one() -> None:
     assert papers_of(Transcript(to_lines(torn), 2000, 2000, "test")) == ()
 
 
+def test_a_page_of_many_columns_is_a_table() -> None:
+    """However many there are, nothing is cut."""
+    cells = [
+        Fragment("x", Box(60.0 * column, 20.0 * row, 60.0 * column + 10, 20.0 * row + 10), 0.9) for column in range(20) for row in range(7)
+    ]
+    assert papers_of(Transcript(to_lines(cells), 1300, 200, "test")) == ()
+
+
 def test_a_page_without_print_has_no_receipts() -> None:
     assert papers_of(Transcript((), 100, 100, "test")) == ()
 
