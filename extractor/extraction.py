@@ -29,6 +29,10 @@ logger = logging.getLogger(__name__)
 VISION = "vision"
 """Name of the reader that has the GPU."""
 
+READY_PART = 5
+"""Such a part of the memory that a reading process may take is for pages that lie ready; it holds as many in a batch, and once more on the
+way to the model."""
+
 
 class Preparing(Protocol):
     """Prepares files, here or elsewhere."""
@@ -80,6 +84,7 @@ class Extraction:
             seconds=reading.receipt_seconds,
             memory_mb=reading.memory_mb,
             recycle_after=reading.recycle_receipts,
+            ready_bytes=reading.memory_mb * 1_000_000 // READY_PART,
         )
         return cls(reader, witness, limits=limits, policy=policy, preparing=ahead)
 

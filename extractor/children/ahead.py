@@ -14,8 +14,7 @@ from extractor.errors import ExtractorError, Stopped
 from extractor.source import Source
 
 READY_BYTES = 800_000_000
-"""Pages that lie ready at most, and that a batch has at most: 100 photos of 1000 x 2500 pixels, or 22 of 12 megapixels. A process holds
-them three times over: ready, in a batch, and on the way to the model."""
+"""A hundred pages of 1000 x 2500 pixels, or 22 photos of 12 megapixels."""
 
 
 class Sized(Protocol):
@@ -37,7 +36,7 @@ class Ahead(Generic[Made]):
         seconds: Time that a file may take.
         memory_mb: Memory that a child may take.
         recycle_after: Files after which a child is replaced.
-        ready_bytes: What lies ready at most.
+        ready_bytes: What lies ready at most, and what a batch has at most.
     """
 
     def __init__(
