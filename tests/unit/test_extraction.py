@@ -10,10 +10,10 @@ from extractor.extraction import Extraction
 from extractor.ocr.interface import Transcript
 from extractor.ocr.witness import Witness
 from extractor.pages import Page, PageLimits
-from extractor.preparation import Prepared
+from extractor.preparation import Part, Prepared
 from extractor.readers.interface import Answer, Document
 from extractor.reask import Policy
-from extractor.source import Source
+from extractor.source import Extracted, Source
 from extractor.testing import ScriptedReader, make_source
 from schemas.record import Record
 
@@ -45,7 +45,15 @@ class Elsewhere:
 
 def prepared(name: str) -> Prepared:
     page, transcript = Page(Image.new("RGB", (8, 8))), Transcript((), 8, 8, "none")
-    return Prepared(Document(name, (page,), (transcript,)), Answer(json.dumps({"merchant_name": f"Shop {name}"})))
+    return Prepared((Part(Document(name, (page,), (transcript,)), witness=Answer(json.dumps({"merchant_name": f"Shop {name}"}))),))
+
+
+def only(result: Extracted) -> Record | ExtractorError:
+    """The one record of a file, or its error."""
+    if isinstance(result, ExtractorError):
+        return result
+    [record] = result
+    return record
 
 
 def test_records_come_in_the_order_of_their_sources() -> None:
@@ -59,14 +67,14 @@ def test_records_come_in_the_order_of_their_sources() -> None:
     sources, later = [make_source(name) for name in names], [make_source("later")]
     extraction.foretell(later)
     results = extraction.read(sources)
-    assert [result.merchant_name if isinstance(result, Record) else str(result) for result in results] == [
+    assert [result.merchant_name if isinstance(result, Record) else str(result) for result in map(only, results)] == [
         "Shop a",
         "broken is cut off.",
         "Shop b",
         "Shop c",
         "Shop d",
     ]
-    assert {result.fields["merchant_name"].looks for result in results if isinstance(result, Record)} == {2}
+    assert {result.fields["merchant_name"].looks for result in map(only, results) if isinstance(result, Record)} == {2}
     assert reader.opened == [("a",), ("b", "c"), ("d",)]
     extraction.read(sources[:1])
     assert preparing.foretold == [tuple(later), ()]
