@@ -218,6 +218,8 @@ def test_a_model_that_is_asked_twice_about_the_same_image_has_looked_once() -> N
     assert outcome.normalised.fields["total"].looks == 2
     repeated, _ = model(said(0.9, transaction_date="32.13.2025"), said(0.9), max_rungs=1)
     assert "transaction_date" in repeated.attempts[1].changed
+    same, _ = model(said(0.9, transaction_date="25.12.2030"), partly(0.9, transaction_date="25.12.2030"), max_rungs=1)
+    assert (same.attempts[1].changed, same.normalised.fields["transaction_date"].looks) == (("transaction_date",), 1)
     again_and_again, _ = model(said(0.9, merchant_name=None), partly(0.9, merchant_name="Teehaus Nord"), partly(), max_rungs=2)
     assert again_and_again.normalised.fields["merchant_name"].looks == 1
 
