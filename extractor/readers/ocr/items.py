@@ -1,6 +1,5 @@
 """The line items: which rows sell something, what it is called, how many, and what it cost."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -8,31 +7,30 @@ from statistics import median
 from typing import Final
 
 from extractor.ocr.interface import Box
-from extractor.printed import currencies
 from extractor.printed.amounts import DecimalMark
 from extractor.printed.keywords import Role
 from extractor.readers.ocr.closing import Choice, choose_items
-from extractor.readers.ocr.descriptions import QUANTITY, WEIGHT, describe, letters, says_something
+from extractor.readers.ocr.descriptions import QUANTITY, WEIGHT, describe, says_something
 from extractor.readers.ocr.loose import loose_price
-from extractor.readers.ocr.rows import GAP, Entry, Row, Rows
+from extractor.readers.ocr.rows import Entry, Row, Rows
 from extractor.readers.ocr.slots import FoundItem, Money, Slot, make_slot, unsigned
 from extractor.readers.ocr.sums import SUMMED
+from extractor.readers.ocr.titles import (
+    before_price,
+    goes_on,
+    is_factor_row,
+    is_heading,
+    is_name,
+    is_nameless,
+    names_above,
+    names_stand_below,
+    title_of,
+    without_sizes,
+)
 
 _ENDS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.CASH, Role.CHANGE})
 _NEVER: Final = frozenset({Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.GRAND})
-_COLUMNS: Final = frozenset({Role.COUNT, Role.UNIT, Role.TOTAL, Role.TAX})
-"""What the columns of items are called, besides words that name nothing else."""
-_FACTS: Final = re.compile(r"[*=_#-]{3}|[:：#№]\s*\d|\d[./-]\d{1,2}[./-]\d|\d[:：]\d\d|www\.|@\w")
-"""Rules of stars, numbers with a name, dates, times and addresses of the net: what no item is called."""
-_BETWEEN: Final = re.compile(
-    rf"[\W\dxX]*(?:{'|'.join(currencies.CODES)}|[^\W\d]{{2,3}}\.?|(?:[^\W\d]{{1,3}}\.?)?/\w+)?[\W\dxX]*", re.IGNORECASE
-)
-"""What may stand between a unit price and the price."""
-_BARCODE: Final = 8
-"""Digits of the shortest barcode."""
 _NEAR: Final = Decimal("0.02")
-_REACH: Final = 3
-"""Rows between a name and its price at most."""
 _LATE: Final = 2
 """Priced rows after which no heading of columns follows."""
 _SUM_REACH: Final = 4
@@ -49,9 +47,14 @@ class _Pending:
     """What rows without a price said of the next item."""
 
     names: list[Row] = field(default_factory=list)
+    doubtful: Row | None = None
     quantity: str | None = None
     unit: str | None = None
     unit_price: Entry | None = None
+
+    def right_above(self, row: Row) -> list[Row]:
+        """The doubtful name, where it stands on the row above."""
+        return [self.doubtful] if self.doubtful is not None and row.index - self.doubtful.index == 1 else []
 
 
 def find_items(rows: Rows, known: Sequence[Entry], others: Iterable[Decimal] = (), taken: Collection[int] = ()) -> tuple[FoundItem, ...]:
@@ -104,7 +107,7 @@ class _Search:
 def _region(rows: Rows, first: int, end: int) -> Sequence[Row]:
     """The rows from below the heading of the columns down to a sum."""
     late = [row.index for row in rows if row.last is not None and row.index >= first][_LATE : _LATE + 1]
-    headings = [row.index for row in rows.rows[: min([end, *late])] if _is_heading(row)]
+    headings = [row.index for row in rows.rows[: min([end, *late])] if is_heading(row)]
     start = headings[0] if headings else -1
     for heading in headings[1:]:
         if any(row.entries for row in rows.rows[start:heading]):
@@ -121,31 +124,24 @@ def _is_sum(entry: Entry) -> bool:
     return bool(entry.roles & {Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.NET}) and not entry.roles & {Role.TAX, Role.COUNT, Role.CHANGE}
 
 
-def _is_heading(row: Row) -> bool:
-    if row.entries:
-        return False
-    cells = len(row.text.split(GAP))
-    is_named = Role.HEADING in row.roles and len(row.roles) + cells > 2
-    has_columns = cells > 2 and bool(row.roles & _COLUMNS) and not any(character.isdigit() for character in row.text)
-    return is_named or has_columns
-
-
 def _collect(region: Sequence[Row], mark: DecimalMark | None, targets: Iterable[Decimal]) -> list[Slot]:
     prices = [row.last for row in region if row.last is not None]
     if not prices:
         return []
     edge = _price_column(prices)
-    names_below = _names_stand_below(region, edge)
+    region = [without_sizes(row, edge) for row in region] if mark is not None else region
+    names_below = names_stand_below(region, edge)
     money = Money.of(prices, mark, max(targets, default=Decimal(0)))
     right = median(price.box.right for price in prices)
     slots: list[Slot] = []
     pending = _Pending()
     for place, line in enumerate(region):
-        row = line if mark is None or money.places > 2 or line.last is not None else _with_loose_price(line, right, mark, money.most)
+        is_read = mark is None or money.places > 2 or (line.last is not None and line.last.box.right >= edge)
+        row = line if is_read else _with_loose_price(line, right, mark, money.most)
         price = row.last
         if price is None:
             _note_text(row, pending)
-        elif _is_factor_row(row, edge):
+        elif is_factor_row(row, edge):
             _note_factor(row, pending, slots)
         elif price.box.right >= edge and Role.GRAND not in price.roles:
             below = region[place + 1 : place + 2] if names_below else []
@@ -158,7 +154,7 @@ def _collect(region: Sequence[Row], mark: DecimalMark | None, targets: Iterable[
 
 def _with_loose_price(row: Row, right: float, mark: DecimalMark, most: Decimal) -> Row:
     price = loose_price(row, right, mark, most)
-    return row if price is None else replace(row, entries=(price,))
+    return row if price is None else replace(row, entries=(*row.entries, price))
 
 
 def _with_one_sign(slots: Sequence[Slot]) -> list[Slot]:
@@ -175,48 +171,16 @@ def _price_column(prices: Sequence[Entry]) -> float:
     return usual - 1.5 * max(entry.box.width for entry in prices)
 
 
-def _names_stand_below(region: Sequence[Row], edge: float) -> bool:
-    """True where prices without a name are followed by names rather than preceded by them."""
-    above = below = before_first = 0
-    for place, row in enumerate(region):
-        before_first += row.last is None and not any(other.entries for other in region[:place])
-        if row.last is None or row.last.box.right < edge or _is_factor_row(row, edge) or not _is_nameless(row):
-            continue
-        above += place > 0 and _is_name(region[place - 1])
-        below += place + 1 < len(region) and _is_name(region[place + 1])
-    return below > above or (below == above > 0 and before_first > 3)
-
-
-def _is_nameless(row: Row) -> bool:
-    """True where a row's own text is nothing, or a barcode and a short name for the till."""
-    own = describe(_before_price(row))
-    is_for_till = own.code is not None and len(own.code) >= _BARCODE and len(own.name.split()) <= 2 and any(c.isdigit() for c in own.name)
-    return is_for_till or not says_something(own.name)
-
-
-def _is_name(row: Row) -> bool:
-    is_named = not row.entries and says_something(row.text) and not row.roles & {Role.NOISE, Role.HEADING}
-    return is_named and not _FACTS.search(row.text) and not _is_heading(row)
-
-
 def _note_text(row: Row, pending: _Pending) -> None:
     match = QUANTITY.search(row.text) or WEIGHT.search(row.text)
     if match and not says_something(row.text[: match.start()] + " " + row.text[match.end() :]):
         pending.quantity, pending.unit = match["quantity"], match["unit"]
-    elif _is_name(row):
+    elif is_name(row):
         pending.names.append(row)
-    elif _is_heading(row):
+    elif is_heading(row):
         pending.names.clear()
-
-
-def _is_factor_row(row: Row, edge: float) -> bool:
-    """True for `2 x 1,99` and `0,846 kg x 2,49 EUR/kg`: a factor and a unit price alone, whose product stands on another row."""
-    match = QUANTITY.search(row.text) or WEIGHT.search(row.text)
-    if match is None or len(row.entries) != 1 or says_something(row.label):
-        return False
-    price = row.entries[0]
-    is_glued = "\t" not in row.text[match.end("quantity") : price.printed.start]
-    return price.printed.start >= match.end() - 1 and (price.box.right < edge or is_glued)
+    elif is_name(replace(row, roles=frozenset())):
+        pending.doubtful = row  # `Phone Case`: perhaps a name that holds a word of headers
 
 
 def _note_factor(row: Row, pending: _Pending, slots: list[Slot]) -> None:
@@ -234,19 +198,19 @@ def _note_factor(row: Row, pending: _Pending, slots: list[Slot]) -> None:
 
 
 def _item(row: Row, price: Entry, pending: _Pending, below: Sequence[Row]) -> FoundItem | None:
-    own = describe(_before_price(row))
+    own = describe(before_price(row))
     boxes = [row.box]
     name, code = own.name, own.code
-    if not says_something(name) or (below and _is_nameless(row)):
-        named = [other for other in below if _is_name(other)] or _names_above(row, pending)
+    if not says_something(name) or (below and is_nameless(row)):
+        named = [other for other in below if is_name(other)] or names_above(row, pending.names) or pending.right_above(row)
         if named:
-            titled = _title(named)
+            titled = title_of(named)
             other = describe(titled.text)
             name, code = other.name or name, code or other.code
             boxes.append(titled.box)
         elif not says_something(own.name + " x") and not own.code and not own.name:
             return None
-    elif (above := _names_above(row, pending)) and _goes_on(above[-1].text, name):
+    elif (above := names_above(row, pending.names)) and goes_on(above[-1].text, name):
         name = f"{describe(above[-1].text).name} {name}"
         boxes.append(above[-1].box)
     units = [entry for entry in row.entries if entry is not price]
@@ -260,53 +224,3 @@ def _item(row: Row, price: Entry, pending: _Pending, below: Sequence[Row]) -> Fo
         unit_price=units[-1] if units else pending.unit_price,
         product_code=code,
     )
-
-
-def _names_above(row: Row, pending: _Pending) -> list[Row]:
-    """The rows of text right above a price, the topmost first; a name may be followed by a row of codes."""
-    near = [other for other in pending.names if row.index - other.index <= _REACH and other.page == row.page]
-    run: list[Row] = []
-    for other in reversed(near):
-        if run and run[-1].index - other.index > 1:
-            break
-        run.append(other)
-    return run[::-1]
-
-
-def _goes_on(above: str, name: str) -> bool:
-    """True where a name begins on the row above: there a bracket opens that closes here, or a word is broken off."""
-    opened, closed = (sum(text.count(bracket) for bracket in pair) for text, pair in ((above, "(（"), (name, ")）")))
-    is_open = opened > sum(map(above.count, ")）")) and closed > sum(map(name.count, "(（"))
-    return is_open or bool(re.search(r"[^\W\d]{2}-$", above))
-
-
-def _title(rows: Sequence[Row]) -> Row:
-    """The row of a run that names the item: the last one in words, since departments stand above names and codes below them."""
-    worded = [row for row in rows if letters(row.text) > sum(character.isdigit() for character in row.text)]
-    return worded[-1] if worded else rows[0]
-
-
-def _before_price(row: Row) -> str:
-    """The row's text left of its amounts, or between them where nothing is left of them."""
-    price = row.entries[-1]
-    units = [entry for entry in row.entries if entry is not price and _is_unit_price(row, entry, price)]
-    cut = row.text[: (units or [price])[-1].printed.start]
-    if says_something(cut):
-        return cut
-    text = row.text
-    for entry in reversed(row.entries):
-        text = text[: entry.printed.start] + "\t" + text[entry.printed.end :]
-    return text
-
-
-def _is_unit_price(row: Row, entry: Entry, price: Entry) -> bool:
-    """False for an amount that is part of a name, as in `Cola 0,33 l  2,90`."""
-    after = row.text[entry.printed.end : row.entries[entry.index - row.entries[0].index + 1].printed.start]
-    if not _BETWEEN.fullmatch(after):
-        return False
-    before = row.text[: entry.printed.start]
-    if before.rstrip(" ").endswith(("\t", "x", "X", "×", "*", "@")):
-        return True
-    count = describe(before).quantity
-    factor = Decimal(count.replace(",", ".")) if count else None
-    return bool(entry.value) and (price.value == factor * entry.value if factor else price.value % entry.value == 0)
