@@ -101,6 +101,6 @@ def describe(text: str) -> Description:
 def _tidy(name: str) -> str:
     """The name without trailing currency signs, factors and tax letters that stand apart."""
     name = _TAX_LETTER.sub("", name)
-    name = re.sub(r"[\s\t]+\d{1,3}[.,]\d{3}[\s\t]*$", "", name)
+    name = re.sub(r"[\s\t]+\d{1,3}[.,]\d{3,5}[\s\t]*$", "", name)
     name = re.sub(rf"[\s\t]+(?:{_TIMES}|[|$€£¥])[\s\t]*$", "", name)
     return " ".join(name.split()).strip(" $€£¥:=|*").strip()

@@ -57,6 +57,7 @@ _IN_NEVER: Final = 3.0
 _IN_DOUBTFUL: Final = 1.5
 _OUT_ODD: Final = 1.0
 _SIGN: Final = 1.0
+_PRODUCT: Final = 1.5
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,9 @@ def make_slot(item: FoundItem, money: Money) -> Slot:
     is_odd = value < 0 or not printed.is_money_like or printed.decimals > money.places or bool(mark and not printed.decimals)
     if is_odd or re.search(r"\d{5}", item.description):
         return Slot(item, ((None, _OUT_ODD),), is_doubtful=True)
+    product = _product(item)
+    if product is not None and product > 0 and mark is not None:
+        return Slot(item, ((with_price(item, f"{product:.2f}".replace(".", mark), mark), _PRODUCT),))
     return Slot(item)
 
 
@@ -112,10 +116,15 @@ def _labelled(item: FoundItem, mark: DecimalMark | None) -> Slot | None:
 
 def _is_product(item: FoundItem) -> bool:
     """True where the row itself prints a quantity and a unit price that make the price."""
-    if item.quantity is None or item.unit_price is None or item.unit_price.row != item.total.row or item.total.value <= 0:
-        return False
-    product = Decimal(item.quantity.replace(",", ".")) * item.unit_price.value
-    return abs(product - item.total.value) <= _NEAR
+    product = _product(item)
+    return product is not None and item.total.value > 0 and abs(product - item.total.value) <= _NEAR
+
+
+def _product(item: FoundItem) -> Decimal | None:
+    """What quantity and unit price make, where the row itself prints both."""
+    if item.quantity is None or item.unit_price is None or item.unit_price.row != item.total.row:
+        return None
+    return Decimal(item.quantity.replace(",", ".")) * item.unit_price.value
 
 
 def _with_sane_price(item: FoundItem, money: Money) -> FoundItem:
@@ -126,6 +135,8 @@ def _with_sane_price(item: FoundItem, money: Money) -> FoundItem:
     if printed.decimals == _THREE > money.places and mark in printed.text:
         return with_price(item, printed.text[:-1], mark)
     digits = printed.text
+    if printed.decimals == _THREE and mark not in digits and item.total.value > money.most > 0:
+        return with_price(item, re.sub(r"[.,](?=\d{3}$)", mark, digits)[:-1], mark)  # `3.288` for `3,28 B`
     if printed.decimals == 0 and digits.isdigit() and len(digits) > 2 and item.total.value > money.most > 0:
         return with_price(item, f"{digits[:-2]}{mark}{digits[-2:]}", mark)
     return item
