@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from extractor.readers.ocr.descriptions import says_something
 from extractor.readers.ocr.slots import FoundItem, Slot, total_of
 
 DROP: Final = 4.0
@@ -123,7 +124,7 @@ def _without(slots: Sequence[Slot], places: Iterable[int], cost: float) -> _Chan
 
 
 def _groups(slots: Sequence[Slot]) -> Iterator[list[int]]:
-    """Rows that are items together or not at all: those with the same name, discounts, doubtful ones."""
+    """Rows that are items together or not at all: those with the same name, discounts, doubtful ones, those with a code alone."""
     named: dict[str, list[int]] = {}
     for place, slot in enumerate(slots):
         if slot.usual is not None:
@@ -131,4 +132,5 @@ def _groups(slots: Sequence[Slot]) -> Iterator[list[int]]:
     yield from (places for places in named.values() if len(places) >= _REPEATED)
     negative = [place for place, slot in enumerate(slots) if slot.usual is not None and slot.usual.total.value < 0]
     doubtful = [place for place, slot in enumerate(slots) if slot.usual is not None and slot.is_doubtful]
-    yield from (places for places in (negative, doubtful) if len(places) > 1)
+    nameless = [place for place, slot in enumerate(slots) if slot.usual is not None and not says_something(slot.usual.description)]
+    yield from (places for places in (negative, doubtful, nameless) if len(places) > 1)

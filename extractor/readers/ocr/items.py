@@ -132,7 +132,7 @@ def _collect(region: Sequence[Row], mark: DecimalMark | None, targets: Iterable[
     region = [without_sizes(row, edge) for row in region] if mark is not None else region
     names_below = names_stand_below(region, edge)
     money = Money.of(prices, mark, max(targets, default=Decimal(0)))
-    right = median(price.box.right for price in prices)
+    right = median(price.box.right for price in prices if price.box.right >= edge)
     slots: list[Slot] = []
     pending = _Pending()
     for place, line in enumerate(region):
@@ -145,8 +145,7 @@ def _collect(region: Sequence[Row], mark: DecimalMark | None, targets: Iterable[
             _note_factor(row, pending, slots)
         elif price.box.right >= edge and Role.GRAND not in price.roles:
             below = region[place + 1 : place + 2] if names_below else []
-            if item := _item(row, price, pending, below):
-                slots.append(make_slot(item, money))
+            slots.append(make_slot(_item(row, price, pending, below), money))
             if not price.roles & _NEVER:
                 pending = _Pending()
     return _with_one_sign(slots)
@@ -197,7 +196,7 @@ def _note_factor(row: Row, pending: _Pending, slots: list[Slot]) -> None:
         pending.quantity, pending.unit, pending.unit_price = match["quantity"], match["unit"], row.entries[0]
 
 
-def _item(row: Row, price: Entry, pending: _Pending, below: Sequence[Row]) -> FoundItem | None:
+def _item(row: Row, price: Entry, pending: _Pending, below: Sequence[Row]) -> FoundItem:
     own = describe(before_price(row))
     boxes = [row.box]
     name, code = own.name, own.code
@@ -208,8 +207,6 @@ def _item(row: Row, price: Entry, pending: _Pending, below: Sequence[Row]) -> Fo
             other = describe(titled.text)
             name, code = other.name or name, code or other.code
             boxes.append(titled.box)
-        elif not says_something(own.name + " x") and not own.code and not own.name:
-            return None
     elif (above := names_above(row, pending.names)) and goes_on(above[-1].text, name):
         name = f"{describe(above[-1].text).name} {name}"
         boxes.append(above[-1].box)

@@ -43,11 +43,15 @@ class Slot:
     @property
     def is_likely(self) -> bool:
         """True where it is an item or may be one by its label."""
-        return self.usual is not None or any(item is not None and cost <= _IN_NEVER for item, cost in self.others)
+        return self.usual is not None or any(
+            item is not None and item.description and not item.total.roles & _CHARGES and cost <= _IN_NEVER for item, cost in self.others
+        )
 
 
 _SUMS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.NET})
 _NEVER: Final = frozenset({Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.SERVICE, Role.TIP, Role.ROUNDING})
+_CHARGES: Final = frozenset({Role.TAX, Role.SERVICE, Role.ROUNDING, Role.CHANGE})
+"""Labels of rows that are never counted for being many: with them, the items add up to every total."""
 _DOUBTFUL: Final = frozenset({Role.NOISE, Role.COUNT, Role.CASH, Role.CARD})
 """Labels of rows that are items only where the sum needs them, since names of wares hold such words; from hardly ever to often."""
 _THREE: Final = 3
@@ -55,6 +59,7 @@ _NEAR: Final = Decimal("0.02")
 _IN_SUMS: Final = 3.5
 _IN_NEVER: Final = 3.0
 _IN_DOUBTFUL: Final = 1.5
+_IN_NAMELESS: Final = 1.5
 _OUT_ODD: Final = 1.0
 _SIGN: Final = 1.0
 _PRODUCT: Final = 1.5
@@ -86,6 +91,8 @@ def make_slot(item: FoundItem, money: Money) -> Slot:
     item = _with_sane_price(item, money)
     if _is_product(item):
         return Slot(item)
+    if not item.description:
+        return Slot(None, ((item, _IN_NAMELESS),) if 0 < item.total.value < money.most else (), is_doubtful=True)
     labelled = _labelled(item, mark)
     if labelled is not None:
         return labelled

@@ -173,3 +173,9 @@ def test_round_trip(value: Decimal, marks: tuple[str, str], currency: str) -> No
     printed = f"{abs(value):,.2f}".replace(",", "_").replace(".", decimal).replace("_", thousands)
     sign = "-" if value < 0 else ""
     assert parse_amount(f"{sign}{currency}{printed}", decimal) == value  # type: ignore[arg-type]
+
+
+def test_a_discount_behind_another_amount_is_no_date() -> None:
+    """`00 -7.99` in `12.00 -7.99` has the shape of a date, and is the end of one amount and all of the next."""
+    for text in ("Discount $12.00\t-7.99", "Discount 12.00 -7.99"):
+        assert [amount.text for amount in find_amounts(text)] == ["12.00", "-7.99"]

@@ -37,10 +37,18 @@ def test_the_cheapest_reading_that_closes_is_taken() -> None:
 
 
 def test_a_row_that_is_usually_none_is_counted_where_the_sum_needs_it() -> None:
-    """Its price was believed at its cost; two such rows of like kind are believed together."""
-    slots = [Slot(item("2.00")), Slot(None, ((item("1.50"), 3.0),)), Slot(None, ((item("0.50"), 3.0),))]
+    """Its price was believed at its cost; many such rows are believed together."""
+    slots = [Slot(item("2.00")), *(Slot(None, ((item("1.50"), 1.5),)) for _ in range(4))]
     assert chosen(slots, "3.50") == (["2.00", "1.50"], True)
-    assert chosen(slots, "4.00") == (["2.00", "1.50", "0.50"], True)
+    assert chosen(slots, "8.00") == (["2.00", "1.50", "1.50", "1.50", "1.50"], True)
+
+
+def test_rows_of_codes_below_the_items_are_left_out_together() -> None:
+    """Where every item has a row of a code and its price before the discount, these rows are no items, and neither are the discounts."""
+    slots = [
+        Slot(item(price, name)) for price, name in (("7.00", "SHIRT"), ("9.00", "855531-034"), ("8.00", "SOCKS"), ("9.50", "777112-9"))
+    ]
+    assert chosen(slots, "15.00") == (["7.00", "8.00"], True)
 
 
 def test_what_costs_too_much_is_an_accident() -> None:

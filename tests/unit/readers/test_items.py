@@ -251,6 +251,67 @@ def test_numbers_of_dishes_are_no_prices() -> None:
     assert [item["unit_price"] for item in found] == [None, None]
 
 
+def test_a_size_in_a_name_is_no_price() -> None:
+    """`FR497`, a code, and `9.5IN` stand in the name of an item whose price stands on the next row."""
+    found = items(
+        [(20, "FR497 TOMATOES")],
+        [(20, "40,14 kg x 2,20"), (510, "88,31")],
+        [(20, "ENVELOPE 4.5INX9.5IN")],
+        [(20, "3 x 3,39"), (510, "10,17")],
+        priced("Totaal", "98,48"),
+    )
+    assert brief(found) == [("TOMATOES", "88,31"), ("ENVELOPE 4.5INX9.5IN", "10,17")]
+
+
+def test_a_word_of_headers_in_a_name() -> None:
+    """`Phone` begins a telephone number in a header; right above a nameless price among the items it is part of a name."""
+    found = items(
+        [(20, "Notebook")],
+        [(20, "2980"), (510, "127.00")],
+        [(20, "Phone Case Black")],
+        [(20, "5832"), (500, "688.00")],
+        priced("Total", "815.00"),
+    )
+    assert brief(found) == [("Notebook", "127.00"), ("Phone Case Black", "688.00")]
+
+
+def test_a_price_that_lost_its_mark_behind_a_unit_price() -> None:
+    """The unit price left of the column does not stand for the price."""
+    found = items(priced("TEA", "288.00"), [(20, "SOAP")], [(20, "4 @ 50.50"), (500, "202:00")], priced("TOTAL", "490.00"))
+    assert brief(found) == [("TEA", "288.00"), ("SOAP", "202.00")]
+
+
+def test_as_many_names_above_as_below() -> None:
+    """Where the last price cannot be read, names are still taken from above; a short word above the first one is a heading."""
+    rows = [[(20.0, f"9639 BEANS TIN {n}")] if part else [(20.0, f"3 x {n}.00"), (510.0, f"{3 * n}.00")] for n in (2, 3) for part in (1, 0)]
+    found = items("==============", *rows, [(20, "9640 PEAS TIN 4")], [(20, "3 x 4.00"), (510, "1Z")], priced("TOTAL", "27.00"))
+    assert brief(found)[:2] == [("BEANS TIN 2", "6.00"), ("BEANS TIN 3", "9.00")]
+    found = items(
+        "SALE", [(20, "4274779"), (500, "16.99")], "CDR SPINDLE BLANK", [(20, "4766809"), (510, "9.99")], "PHOTO MATTE PAPER 8.5X11"
+    )
+    assert brief(found) == [("CDR SPINDLE BLANK", "16.99"), ("PHOTO MATTE PAPER 8.5X11", "9.99")]
+
+
+def test_a_price_that_quantity_and_unit_price_contradict() -> None:
+    """Quantity times unit price is the price where only that adds up."""
+    found = items(priced("2 LAGER", "4.41", "9.82"), priced("1 COLA", "2.00"), priced("TOTAL", "10.82"))
+    assert brief(found) == [("LAGER", "8.82"), ("COLA", "2.00")]
+
+
+def test_a_tax_letter_that_was_read_as_a_digit() -> None:
+    """`3.498` is 3,49 B where three thousand is more than the total."""
+    assert brief(items(priced("HAM", "6,49"), priced("BERRIES", "3.498"), priced("SUMME", "9,98"))) == [
+        ("HAM", "6,49"),
+        ("BERRIES", "3,49"),
+    ]
+
+
+def test_a_price_without_a_name_counts_where_the_sum_needs_it() -> None:
+    """The name of an item that cannot be read does not take its price away."""
+    found = items(priced("HAM", "6.49"), [(520, "3.50")], priced("SUBTOTAL", "9.99"), priced("TOTAL", "9.99"))
+    assert [(item["description"], item["total_price"]) for item in found] == [("HAM", "6.49"), (None, "3.50")]
+
+
 def test_no_items() -> None:
     """A card slip has none."""
     assert items(priced("AMOUNT", "20.00"), priced("VISA", "20.00")) == []
