@@ -32,7 +32,7 @@ _NOT_MONEY: Final = re.compile(
     | (?<![\d.,])\d+(?:[.,]\d{3})?\s?
       (?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|cm|mm|m|km|pcs?|gal|kwh|pts?|inch|mb|gb|ks|szt|stk|stck|uds?|kpl|db)\b
     | (?:www\.|https?:)\S+ | [^\s@]++@\S+\.\S+
-    | [#№*xX]{2,}\s?\d+                                                 # masked cards
+    | [#№*xX]{2,}[ ]?\d+(?![.,]?\d)                                     # masked cards
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -88,7 +88,7 @@ PHRASES: Final[Mapping[str, str]] = {
     "service": """
         обслужване, σέρβις, palvelumaksu, usluga, servicegebyr, service incl, service charge, svc charge, svc chrg, svc chg,
         serv charge, service chg, serv chg, servicecharge, service, svc, svr chrg, service fee, s.chrg, svchg, s/charge, ser charge,
-        svc crg, srv chg, serv.charge, surcharge, service chrg, bedienung, bedienungsgeld, service compris, servizio, coperto,
+        svc crg, srv chg, serv.charge, surcharge, service chrg, bedienung, bedienungsgeld, service compris, servizio,
         servicio, cubierto, serviço, servico, taxa de servico, serveringsavgift, obsluga, serwis, szervizdíj, servis, servis ücreti,
         kuver, サービス料, 服务费, 服務費, 加一服務費, 加一, 봉사료, ค่าบริการ, เซอร์วิสชาร์จ, خدمة, رسوم الخدمة, phí dịch vụ,
         biaya layanan, layanan, caj perkhidmatan, admin fee, delivery fee, delivery charge, delivery, cover charge, optional service,

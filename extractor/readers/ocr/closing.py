@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from extractor.printed.keywords import Role
 from extractor.readers.ocr.descriptions import says_something
-from extractor.readers.ocr.slots import FoundItem, Slot, total_of
+from extractor.readers.ocr.slots import FoundItem, Slot, positive, total_of
 
 DROP: Final = 4.0
 """Cost of leaving out a row that looks like an item."""
@@ -111,11 +112,19 @@ def _changes(slots: Sequence[Slot]) -> Iterator[_Change]:
             yield _without(slots, [place], DROP_DOUBTFUL if slot.is_doubtful else DROP)
     for group in _groups(slots):
         yield _without(slots, group, GROUP)
+    dashed = {place: positive(slot.usual) for place, slot in enumerate(slots) if slot.usual is not None and _is_dashed(slot.usual)}
+    if dashed:
+        yield _Change(dashed, GROUP, -2 * total_of(slots[place].usual for place in dashed))
     left_out = {place: slot.others[0][0] for place, slot in enumerate(slots) if slot.usual is None and slot.is_likely}
     if len(left_out) > 1:
         yield _Change(left_out, GROUP, total_of(left_out.values()))
     for place in range(1, len(slots)):
         yield _without(slots, range(place, len(slots)), CUT_AT_DOUBTFUL if slots[place].is_doubtful else CUT)
+
+
+def _is_dashed(item: FoundItem) -> bool:
+    """True for a price below zero that is labelled as no discount: the dash may only lead to it."""
+    return item.total.value < 0 and Role.DISCOUNT not in item.total.roles
 
 
 def _without(slots: Sequence[Slot], places: Iterable[int], cost: float) -> _Change:

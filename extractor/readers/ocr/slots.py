@@ -152,10 +152,11 @@ def _with_sane_price(item: FoundItem, money: Money) -> FoundItem:
 def unsigned(slot: Slot) -> Slot:
     """The slot with prices that are not below zero."""
     usual = slot.usual
-    return replace(slot, usual=_positive(usual) if usual else None, others=tuple((_positive(i) if i else None, c) for i, c in slot.others))
+    return replace(slot, usual=positive(usual) if usual else None, others=tuple((positive(i) if i else None, c) for i, c in slot.others))
 
 
-def _positive(item: FoundItem) -> FoundItem:
+def positive(item: FoundItem) -> FoundItem:
+    """The item with a price that is not below zero."""
     total = item.total
     text = total.printed.text.strip("-–—−~()")
     return item if total.value >= 0 else replace(item, total=replace(total, printed=replace(total.printed, text=text), value=-total.value))

@@ -179,3 +179,9 @@ def test_a_discount_behind_another_amount_is_no_date() -> None:
     """`00 -7.99` in `12.00 -7.99` has the shape of a date, and is the end of one amount and all of the next."""
     for text in ("Discount $12.00\t-7.99", "Discount 12.00 -7.99"):
         assert [amount.text for amount in find_amounts(text)] == ["12.00", "-7.99"]
+
+
+def test_a_price_behind_stars_is_no_masked_card() -> None:
+    """`**` at the end of a name hides no digits of the price; `**** 4525` does."""
+    assert [amount.text for amount in find_amounts("Pad Se-ew ** JAY **\t12.50")] == ["12.50"]
+    assert not find_amounts("VISA **** 4525")

@@ -312,6 +312,20 @@ def test_a_price_without_a_name_counts_where_the_sum_needs_it() -> None:
     assert [(item["description"], item["total_price"]) for item in found] == [("HAM", "6.49"), (None, "3.50")]
 
 
+def test_a_cover_charge_is_an_item() -> None:
+    """`Coperto` is printed among what was eaten."""
+    found = items(priced("1 x Pizza", "8,00"), priced("2 x Coperto", "3,00"), priced("TOTALE", "11,00"))
+    assert brief(found) == [("Pizza", "8,00"), ("Coperto", "3,00")]
+
+
+def test_dashes_in_front_of_some_prices_are_no_signs() -> None:
+    """Where a leader of dots was read as a dash here and there, the sum says that nothing was given back."""
+    found = items(
+        priced("Tikka", "-80.00"), priced("Naan", "22.00"), priced("Rice", "-38.00"), priced("Dal", "60.00"), priced("TOTAL", "200.00")
+    )
+    assert [item["total_price"] for item in found] == ["80.00", "22.00", "38.00", "60.00"]
+
+
 def test_no_items() -> None:
     """A card slip has none."""
     assert items(priced("AMOUNT", "20.00"), priced("VISA", "20.00")) == []
