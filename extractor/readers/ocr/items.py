@@ -136,8 +136,8 @@ def _collect(region: Sequence[Row], mark: DecimalMark | None, targets: Iterable[
     slots: list[Slot] = []
     pending = _Pending()
     for place, line in enumerate(region):
-        is_read = mark is None or money.places > 2 or (line.last is not None and line.last.box.right >= edge)
-        row = line if is_read else _with_loose_price(line, right, mark, money.most)
+        is_read = line.last is not None and line.last.box.right >= edge
+        row = line if mark is None or money.places > 2 or is_read else _with_loose_price(line, right, mark, money.most)
         price = row.last
         if price is None:
             _note_text(row, pending)
