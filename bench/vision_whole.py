@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -119,28 +120,37 @@ def watch() -> Iterator[Row]:
     )
     yield Row(
         "their batches: receipts, seconds that the reader waited for pages and OCR, seconds that it read",
-        "; ".join(f"{receipts}, {waited:.1f}, {read:.1f}" for receipts, waited, read in batches.seen),
+        "; ".join(f"{batch.receipts}, {batch.waited:.1f}, {batch.read:.1f}" for batch in batches.seen),
         "from the third on, no waiting",
     )
-    full = [(receipts, waited + read) for receipts, waited, read in batches.seen[2:] if receipts == BATCH]
-    if full:
-        rate = 60 * sum(receipts for receipts, _ in full) / sum(seconds for _, seconds in full)
-        yield Row("receipts a minute, witness and checks included, from the third batch on", f"{rate:.0f}", "-", rate)
+    if len(batches.seen) > 2:
+        _, second, *later = batches.seen
+        rate = 60 * sum(batch.receipts for batch in later) / (later[-1].ended - second.ended)
+        yield Row("receipts a minute, witness, checks, storing and filing included, from the third batch on", f"{rate:.0f}", "-", rate)
     without = sum(not record["review_reasons"] for record in records)
     yield Row("their reasons for review", f"{without} have none; {_listed(reasons, most=8)}", "0 have none")
 
 
+class _Batch(NamedTuple):
+    """Receipts, seconds of waiting and of reading, and when it ended."""
+
+    receipts: int
+    waited: float
+    read: float
+    ended: float
+
+
 class _Batches(logging.Handler):
-    """Notes what the log tells of each batch: receipts, seconds of waiting, seconds of reading."""
+    """Notes what the log tells of each batch."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[tuple[int, float, float]] = []
+        self.seen: list[_Batch] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage() == "batch_read":
             fields = vars(record)
-            self.seen.append((fields["receipts"], fields["prepare_seconds"], fields["read_seconds"]))
+            self.seen.append(_Batch(fields["receipts"], fields["prepare_seconds"], fields["read_seconds"], record.created))
 
 
 def _listed(counts: Counter[str], *, most: int | None = None) -> str:
