@@ -138,8 +138,11 @@ def _paper(fragments: Sequence[Fragment], page: Transcript) -> Paper | None:
 
 
 def _are_two(one: Paper, other: Paper) -> bool:
-    """Whether two papers are no receipt and its slip or copy: of other days, or other in all that they say."""
-    if not agree("transaction_date", one.said["transaction_date"], other.said["transaction_date"]):
-        return True
-    names = ("merchant_name", "total", "transaction_time")
-    return all(name in one.said and name in other.said and not agree(name, one.said[name], other.said[name]) for name in names)
+    """Whether two papers are no receipt and its slip or copy: of other days and of another total or time, or other in all that they say."""
+
+    def differ(name: str) -> bool:
+        return name in one.said and name in other.said and not agree(name, one.said[name], other.said[name])
+
+    if differ("transaction_date"):
+        return differ("total") or differ("transaction_time")  # else it may be one day, misread once
+    return differ("merchant_name") and differ("total") and differ("transaction_time")

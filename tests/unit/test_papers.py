@@ -64,6 +64,18 @@ def test_a_copy_beside_its_receipt_is_no_receipt_of_its_own() -> None:
     assert papers_of(beside(one, one)) == ()
 
 
+def test_a_copy_whose_date_is_misread_is_no_receipt_of_its_own() -> None:
+    """One digit makes another day, but not another total and time."""
+    seen = beside(receipt(0), receipt(0))
+    fragments = [
+        replace(fragment, text=fragment.text.replace("08 Sep", "06 Sep")) if fragment.box.left > seen.width / 2 else fragment
+        for fragment in seen.fragments
+    ]
+    assert "08 Sep" in seen.text
+    assert {fragment.text for fragment in fragments} != {fragment.text for fragment in seen.fragments}
+    assert papers_of(Transcript(to_lines(fragments), seen.width, seen.height, "test")) == ()
+
+
 def test_a_folded_receipt_is_one() -> None:
     """Its right half, far from the left one, says no merchant and date of its own; so does its lower half, turned up beside the upper."""
     seen = [fragment for line in receipt(1).transcript().lines for fragment in line.fragments]
