@@ -122,6 +122,22 @@ def test_questions_are_read_fewer_at_a_time(make_engine: MakeEngine, pictures: l
     assert set(layers.sizes[-4:]) == {1}
 
 
+def test_second_questions_are_read_fewer_at_a_time(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """About images that were looked at already, and are not looked at again; the next batch begins with as few."""
+    engine = make_engine(max_rows=4)
+    sight, again = engine.open(), {row: choosing(row) for row in range(4)}
+    ask_all(sight, pictures[:4])
+    expected = texts(sight.ask(again))
+    layers, tower = Cramped(engine.speech.layers, "read", 2), Cramped(engine.tower, "look", 0)
+    sight._album._tower = tower  # type: ignore[assignment]
+    cramped = MllamaSight(sight._album, dataclasses.replace(engine.speech, layers=layers))  # type: ignore[arg-type]
+    assert texts(cramped.ask(again)) == expected
+    assert layers.sizes == [4, 2, 2]
+    assert texts(cramped.ask(again)) == expected
+    assert layers.sizes == [4, 2, 2, 2, 2]
+    assert not tower.sizes
+
+
 def test_a_question_that_does_not_fit_alone_fails_alone(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
     """Its text's memory is given back."""
     engine = make_engine()
