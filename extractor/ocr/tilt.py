@@ -14,7 +14,6 @@ INK_DEPTH = 18  # grey levels that ink is darker than the paper around it; faint
 PAPER_PX = 12  # reach of "around it" at SIDE_PX: wider than a stroke, narrower than a shadow
 MIN_POINTS, MAX_POINTS = 200, 30_000
 COARSE_DEGREES, FINE_DEGREES = 0.5, 0.1
-COARSE_STEP = 3  # every third point is enough to find the half degree
 
 _Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -32,7 +31,7 @@ def measure_tilt(image: Image.Image, boxes: Sequence[Box]) -> float:
     if len(x) < MIN_POINTS:
         return 0.0
     coarse = np.arange(-MAX_DEGREES, MAX_DEGREES + COARSE_DEGREES / 2, COARSE_DEGREES)
-    best = _steepest(x[::COARSE_STEP], y[::COARSE_STEP], coarse)
+    best = _steepest(x, y, coarse)
     fine = best + np.arange(-COARSE_DEGREES, COARSE_DEGREES + FINE_DEGREES / 2, FINE_DEGREES)
     return round(_steepest(x, y, fine), 2)
 
