@@ -14,6 +14,7 @@ from extractor.readers.ocr.brands import BrandMark, find_brand
 from extractor.readers.ocr.header_rows import HeaderRow, is_branch, is_candidate, is_place_alone, squash
 from extractor.readers.ocr.hosts import find_host, hosts_of
 from extractor.readers.ocr.names import clean_name, could_name, is_note, is_slip_of
+from extractor.readers.ocr.spelling import respelled
 from extractor.readers.ocr.trees import trees
 
 WEIGHTS: Final = "header.json"
@@ -108,6 +109,7 @@ def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | N
     best = _company(best, rows, chances)
     chosen = _joined(_printed_twin(best, rows, chances), rows, chances)
     name = " ".join(filter(None, (clean_name(rows[index].text) for index in chosen)))
+    name = respelled(name, [rows[index] for index in chosen], rows)
     sure = 1.0 if _is_printed_again(name, chosen, rows) else _ONCE
     return Merchant(tuple(rows[index] for index in chosen), name, min(sure, _confidence(chosen, rows, chances)))
 
@@ -117,7 +119,7 @@ def _confidence(chosen: Sequence[int], rows: Sequence[HeaderRow], chances: dict[
 
     Pieces that print the same name again are no rivals.
     """
-    odds = {index: chance / max(1 - chance, 1e-6) for index, chance in chances.items()}
+    odds = {index: float(chance) / max(1 - float(chance), 1e-6) for index, chance in chances.items()}
     own = max(odds.get(index, 0.0) for index in chosen)
     names = [rows[index].squashed for index in chosen]
     others = (odds[index] for index in odds if index not in chosen and not any(_is_same(rows[index].squashed, name) for name in names))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from extractor.ocr.interface import Line
+from extractor.ocr.interface import Line, Transcript
 from extractor.readers.ocr.greek import mend_greek
 from extractor.readers.ocr.header import read_header
 from extractor.readers.ocr.header_rows import header_rows
@@ -232,3 +232,22 @@ def test_a_stain_beside_a_name_does_not_take_it_away() -> None:
     stain, name = whole.lines[0].fragments
     stained = replace(whole, lines=(Line((replace(stain, confidence=0.2), name)), *whole.lines[1:]))
     assert read_header([stained]).values["merchant_name"] == "HARBOUR FISH LTD"
+
+
+def surely(rows: tuple[str, ...], *confidences: float) -> Transcript:
+    """A page of these rows, the first ones read as surely as this."""
+    whole = transcript(*rows)
+    lines = [
+        Line(tuple(replace(fragment, confidence=confidence) for fragment in line.fragments))
+        for line, confidence in zip(whole.lines, (*confidences, *[0.98] * len(rows)), strict=False)
+    ]
+    return replace(whole, lines=tuple(lines))
+
+
+def test_a_letter_is_put_right_by_the_same_name_in_surer_print() -> None:
+    """`Marsh & Cone` above `Marsh Cope Ltd` is `Marsh & Cope` if the lower row was read more surely, and stays if not."""
+    rows = ("Marsh & Cone", "Marsh Cope Ltd", "14 QUAY STREET", "BRISTOL BS1 4DJ", "05/03/2018 14:05", *FOOT)
+    assert "Cope" in str(read_header([surely(rows, 0.91, 0.99)]).values["merchant_name"])
+    assert "Cone" in str(read_header([surely(rows, 0.99, 0.91)]).values["merchant_name"])
+    other = ("Marsh & Cone", "March Copy Shop", *rows[2:])
+    assert "Marsh" in str(read_header([surely(other, 0.91, 0.99)]).values["merchant_name"])
