@@ -16,7 +16,7 @@ from extractor.ocr.registry import build_ladder
 from extractor.ocr.witness import Witness
 from extractor.pages import PageLimits, load_pages
 from extractor.preparation import Known, Part, Preparation, Prepared, PreparingServant
-from extractor.readers.interface import Reader
+from extractor.readers.interface import Issue, Reader
 from extractor.readers.ocr.reader import OcrReader
 from extractor.readers.registry import make_reader
 from extractor.reask import Outcome, Policy, read_documents
@@ -25,6 +25,12 @@ from extractor.source import Extracted, Source, part_id
 from schemas.record import Record, RecordStatus, ReviewReason
 
 logger = logging.getLogger(__name__)
+
+SEVERAL = Issue(
+    "*",
+    "several_receipts",
+    "This may show several receipts beside one another. If it does, cut the picture between them, and drop each part as a file of its own.",
+)
 
 VISION = "vision"
 """Name of the reader that has the GPU."""
@@ -150,6 +156,7 @@ class Extraction:
 
     def _record(self, source: Source, part: Part, outcome: Outcome) -> Record:
         examination = outcome.examination
+        issues = [issue for issue in (*([SEVERAL] if part.may_be_several else []), *examination.issues) if issue.blocking]
         return Record(
             **dict(outcome.normalised.receipt),
             receipt_id=source.receipt_id if part.region is None else part_id(source.receipt_id, part.region.number),
@@ -158,10 +165,8 @@ class Extraction:
             original_filename=source.name,
             tags=source.tags,
             received_at=source.received_at,
-            status=RecordStatus.ACCEPTED if examination.is_acceptable else RecordStatus.NEEDS_REVIEW,
-            review_reasons=tuple(
-                ReviewReason(field=issue.field, kind=issue.kind, message=issue.message) for issue in examination.issues if issue.blocking
-            ),
+            status=RecordStatus.NEEDS_REVIEW if issues else RecordStatus.ACCEPTED,
+            review_reasons=tuple(ReviewReason(field=issue.field, kind=issue.kind, message=issue.message) for issue in issues),
             reader=self._reader.name,
             model=self._reader.model,
             prompt_version=self._reader.prompt_version,

@@ -30,6 +30,12 @@ MIN_GAP = 1.5
 MAX_SLOPES = 0.2
 """How far a gap may lean to the left or right, in pixels across for each pixel down: papers do not lie straight."""
 
+MUCH_PRINT = 12
+"""Pieces of print from which a part is no column of a receipt: those of labelled receipts that have merchant and total have 10 at most."""
+
+DOUBTFUL = ("merchant_name", "total")
+"""What makes a part look like a receipt."""
+
 OWN = ("merchant_name", "transaction_date", "total")
 """What each receipt has for itself."""
 
@@ -61,6 +67,15 @@ def papers_of(transcript: Transcript) -> tuple[Paper, ...]:
     papers = [paper for part in parts if (paper := _paper(part, transcript)) is not None]
     is_each_one = len(papers) == len(parts) and all(_are_two(one, other) for one, other in combinations(papers, 2))
     return tuple(papers) if is_each_one else ()
+
+
+def may_be_several(transcript: Transcript) -> bool:
+    """Whether a page that is not cut looks as if it should be: each part has much print, a merchant and a total of its own.
+
+    It may be a receipt and its copy, or one of the dates was not read.
+    """
+    parts = _parts(list(transcript.fragments))
+    return len(parts) > 1 and all(len(part) >= MUCH_PRINT and _said(_alone(part, transcript), DOUBTFUL) for part in parts)
 
 
 def cut_out(image: Image.Image, papers: Sequence[Paper]) -> list[tuple[Image.Image, Box]]:
@@ -127,14 +142,22 @@ def _cut(fragments: list[Fragment]) -> tuple[list[Fragment], list[Fragment]] | N
 
 def _paper(fragments: Sequence[Fragment], page: Transcript) -> Paper | None:
     """The receipt that these fragments are; `None` where they are none, or only a part of one."""
-    transcript = Transcript(to_lines(fragments), page.width, page.height, page.engine)
-    if len(transcript.lines) < MIN_LINES:
-        return None
-    values = read_fields((transcript,)).values
-    if values.get("document_type") in {DocumentType.NOT_A_RECEIPT, DocumentType.CARD_SLIP} or not all(values.get(name) for name in OWN):
-        return None
-    said = {name: values[name] for name in (*OWN, "transaction_time") if values.get(name)}
-    return Paper(Box.around([fragment.box for fragment in fragments]), transcript, said)
+    transcript = _alone(fragments, page)
+    said = _said(transcript, OWN)
+    return Paper(Box.around([fragment.box for fragment in fragments]), transcript, said) if said else None
+
+
+def _alone(fragments: Sequence[Fragment], page: Transcript) -> Transcript:
+    """A part of a page as if nothing else were printed on it."""
+    return Transcript(to_lines(fragments), page.width, page.height, page.engine)
+
+
+def _said(transcript: Transcript, wanted: Sequence[str]) -> dict[str, str]:
+    """What print says of merchant, date, time and total; nothing where it is no receipt, or does not say all that is wanted."""
+    values = read_fields((transcript,)).values if len(transcript.lines) >= MIN_LINES else {}
+    if values.get("document_type") in {DocumentType.NOT_A_RECEIPT, DocumentType.CARD_SLIP} or not all(values.get(name) for name in wanted):
+        return {}
+    return {name: values[name] for name in (*OWN, "transaction_time") if values.get(name)}
 
 
 def _are_two(one: Paper, other: Paper) -> bool:

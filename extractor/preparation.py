@@ -14,7 +14,7 @@ from extractor.normalise import fractions
 from extractor.ocr.interface import Transcript
 from extractor.ocr.witness import Witness
 from extractor.pages import Page, PageLimits, load_pages
-from extractor.papers import Paper, cut_out, papers_of
+from extractor.papers import Paper, cut_out, may_be_several, papers_of
 from extractor.questions import FIRST
 from extractor.readers.interface import Answer, Document, Question, Reader, ReaderError
 from extractor.source import Source
@@ -33,11 +33,13 @@ class Part:
     Attributes:
         region: Where in the file it is, if the file shows several.
         witness: What the second reader says about it; `None` without one.
+        may_be_several: Whether it may be several receipts that cannot be told apart for sure.
     """
 
     document: Document
     region: Region | None = None
     witness: Answer | ReaderError | None = None
+    may_be_several: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ class Preparation:
         seen = [self._witness.read(page) for page in load_pages(source.path, self._limits)]
         if len(seen) == 1 and (papers := papers_of(seen[0][1])):
             return self._apart(source, *seen[0], papers)
-        return (Part(Document(source.name, tuple(page for page, _ in seen), tuple(transcript for _, transcript in seen))),)
+        document = Document(source.name, tuple(page for page, _ in seen), tuple(transcript for _, transcript in seen))
+        return (Part(document, may_be_several=any(may_be_several(transcript) for transcript in document.transcripts)),)
 
     def _apart(self, source: Source, page: Page, whole: Transcript, papers: Sequence[Paper]) -> tuple[Part, ...]:
         """The receipts on a page, each as a document of its own, looked at anew: each may lie askew in its own way."""

@@ -13,7 +13,18 @@ from schemas.record import Record
 BOUNDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Upper bounds of the histogram in seconds: from filing on a quick disk to a hung vision model."""
 REVIEW_KINDS = frozenset(
-    {"missing", "unconfirmed", "conflict", "ambiguous", "implausible", "unreadable", "cut_off", "invalid", "not_a_receipt"}
+    {
+        "missing",
+        "unconfirmed",
+        "conflict",
+        "ambiguous",
+        "implausible",
+        "unreadable",
+        "cut_off",
+        "invalid",
+        "not_a_receipt",
+        "several_receipts",
+    }
 )
 RUNGS = frozenset({"first", "again", "closer", "vote"})
 OTHER = "other"

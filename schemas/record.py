@@ -35,7 +35,9 @@ class ReviewReason(Frozen):
     """One thing that a person should look at."""
 
     field: str = Field(description="Path of the field, such as `total` or `items[2].total_price`.")
-    kind: str = Field(description="`missing`, `unconfirmed`, `conflict`, `ambiguous`, `implausible` or `not_a_receipt`.")
+    kind: str = Field(
+        description="`missing`, `unconfirmed`, `conflict`, `ambiguous`, `implausible`, `several_receipts` or `not_a_receipt`."
+    )
     message: str = Field(description="The fact and the way out, for a person.")
 
 

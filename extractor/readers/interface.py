@@ -39,7 +39,7 @@ class Issue:
 
     Attributes:
         field: Path such as `total` or `items[2].total_price`; `*` for the whole receipt.
-        kind: `missing`, `unconfirmed`, `conflict`, `ambiguous`, `implausible` or `not_a_receipt`.
+        kind: `missing`, `unconfirmed`, `conflict`, `ambiguous`, `implausible`, `several_receipts` or `not_a_receipt`.
         message: The fact and the way out, for a person and for a model that is asked again.
         blocking: True where the record cannot be accepted with it.
     """

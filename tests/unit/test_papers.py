@@ -8,7 +8,7 @@ from PIL import Image
 
 from extractor.ocr.interface import Box, Fragment, Transcript
 from extractor.ocr.layout import to_lines
-from extractor.papers import Paper, cut_out, papers_of
+from extractor.papers import Paper, cut_out, may_be_several, papers_of
 from training.render import RenderedReceipt, Style, render
 
 STYLES = [Style(country=country, kind=kind, ink="clean") for country in ("MY", "US", "DE") for kind in ("grocery", "restaurant")]
@@ -55,13 +55,16 @@ def test_receipts_beside_one_another_are_told_apart(numbers: tuple[int, ...], le
 @pytest.mark.parametrize("seed", range(24))
 def test_one_receipt_is_one(seed: int) -> None:
     """Whatever its columns, of any country and kind."""
-    assert papers_of(render(f"one-{seed}").transcript()) == ()
+    transcript = render(f"one-{seed}").transcript()
+    assert papers_of(transcript) == ()
+    assert not may_be_several(transcript)
 
 
 def test_a_copy_beside_its_receipt_is_no_receipt_of_its_own() -> None:
     """Nor is a card slip: it is of the same day, and repeats merchant, time or total."""
     one = receipt(0)
     assert papers_of(beside(one, one)) == ()
+    assert may_be_several(beside(one, one))
 
 
 def test_a_copy_whose_date_is_misread_is_no_receipt_of_its_own() -> None:
