@@ -5,7 +5,7 @@ from typing import Final
 
 PHRASES: Final[Mapping[str, str]] = {
     "subtotal": """
-        součet, varer i alt, zbroj, sum varer, suma pośrednia, summa varor, total ilíquido, items total, goods total,
+        součet, varer i alt, zbroj, sum varer, suma pośrednia, summa varor, total ilíquido, items total, item total, goods total,
         merchandise total, 商品合計, 小計金額, subtotal, sub total, sub-total, sub ttl, subttl, sub tot, subtot, s/total,
         merchandise subtotal, gross amount, gross amt, gross sales, net sales, total sales, bill amount, food total,
         total items amount, zwischensumme, zw-summe, zwsumme, zwischen-summe, sous-total, sous total, montant ht, subtotale,

@@ -45,7 +45,8 @@ def _subtotal(rows: Rows, sums: Sums, total: Entry | None, taxes: Taxes) -> Entr
         return max(plain, key=lambda entry: (_fit(entry, sums, total, taxes), not entry.is_adjacent, -entry.index))
     if total is None:
         return None
-    bases = [entry for entry in sums.bases(total.value, taxes.total or Decimal(0)) if entry.row >= sums.first_sum - 1]
+    last = max((entry.row for entry in rows.entries if entry.row < sums.first_sum), default=0)
+    bases = [entry for entry in sums.bases(total.value, taxes.total or Decimal(0)) if entry.row >= min(last, sums.first_sum - 1)]
     return bases[0] if bases else _earlier_sum(rows, total)
 
 

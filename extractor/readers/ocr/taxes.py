@@ -9,6 +9,7 @@ from typing import Final
 
 from extractor.printed.digits import find_percentages
 from extractor.printed.keywords import Role
+from extractor.readers.ocr.loose import loose_price
 from extractor.readers.ocr.rows import Entry, Row, Rows
 from extractor.readers.ocr.sums import MAX_COLUMNS, SUMMED, Sums
 
@@ -19,6 +20,10 @@ _TABLE_REACH: Final = 6
 _MAX_RATE: Final = Decimal(40)
 _MANY: Final = 6
 """Taxes whose sums are tried in every combination."""
+_TORN: Final = 3
+"""Rows between a sum and the tax that leads from it to the total."""
+_BARE: Final = 3
+"""Letters of a label that says nothing, such as a currency."""
 _CODE: Final = re.compile(r"^\W*([A-Z]{1,3}\d?|\d)(?=[\s=:.)*%@\t]|\d|$)")
 
 
@@ -179,13 +184,36 @@ def _options(rows: Rows, figures: Sequence[TaxFigure]) -> list[Taxes]:
 
 
 def _missing_label(rows: Rows, sums: Sums, total: Decimal | None) -> list[Taxes]:
-    """The printed amount that leads from a labelled subtotal to the total, where the receipt names a tax and its row was torn apart."""
-    if total is None or not any(Role.TAX in row.roles for row in rows):
+    """Printed amounts that lead from a labelled subtotal or net sum to the total, where nothing says that they are something else."""
+    if total is None:
         return []
-    bases = {entry.value for entry in rows.entries if Role.SUBTOTAL in entry.roles and entry.value < total}
-    free = [entry for entry in rows.entries if entry.row >= sums.first_sum - 2 and not entry.roles & SUMMED - {Role.TAX}]
-    torn = [entry for entry in free if any(base + entry.value == total for base in bases)]
-    return [Taxes((TaxFigure(rows.rows[e.row], None, None, e, is_table=False, is_proven=False),), e.value, e) for e in torn]
+    is_named = any(Role.TAX in row.roles for row in rows)
+    bases = [entry for entry in rows.entries if entry.roles & {Role.SUBTOTAL, Role.NET} and 0 <= entry.value < total]
+    found = []
+    for base in bases:
+        near = rows.rows[max(0, base.row - _TORN) : base.row + _TORN + 1]
+        torn = [entry for row in near for entry in (*row.entries, *_loose_taxes(row, rows, total)) if base.value + entry.value == total]
+        found += [entry for entry in torn if _may_be_tax(entry, base, rows.rows[entry.row])]
+        if is_named and Role.SUBTOTAL in base.roles:
+            free = [entry for entry in rows.entries if entry.row >= sums.first_sum - 2 and not entry.roles & SUMMED - {Role.TAX}]
+            found += [entry for entry in free if base.value + entry.value == total]
+    return [Taxes((TaxFigure(rows.rows[e.row], None, None, e, is_table=False, is_proven=False),), e.value, e) for e in found]
+
+
+def _loose_taxes(row: Row, rows: Rows, total: Decimal) -> list[Entry]:
+    """The tax that lost its decimal mark on a row that names it, as in `7% TAX  70`."""
+    if rows.mark is None or row.entries or Role.TAX not in row.roles:
+        return []
+    price = loose_price(row, row.box.right, rows.mark, total)
+    return [price] if price is not None else []
+
+
+def _may_be_tax(entry: Entry, base: Entry, row: Row) -> bool:
+    """True where nothing but its place names an amount between a base and the total, or only a rate does, or the base is a net sum."""
+    if entry.roles & (SUMMED | {Role.TIP, Role.DISCOUNT}) - {Role.TAX} or entry.value * 100 > base.value * _MAX_RATE:
+        return False
+    is_bare = sum(character.isalpha() for character in entry.label) <= _BARE
+    return is_bare or Role.NET in base.roles or bool(find_percentages(row.text)) or bool(entry.seen)
 
 
 def _merit(sums: Sums, option: Taxes, total: Decimal | None, figures: Sequence[TaxFigure]) -> tuple[float, float]:

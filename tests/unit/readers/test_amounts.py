@@ -256,3 +256,47 @@ def test_a_payment_that_till_and_terminal_both_print_is_one() -> None:
         priced("SOAP", "8,35"), priced("SUMME EUR", "8,35"), priced("MasterCard EUR", "-8,35"), priced("DEBIT MASTERCARD", "8,35")
     )
     assert [payment["amount"] for payment in found["payments"]] == ["-8,35"]
+
+
+@pytest.mark.parametrize(
+    ("row", "tax"),
+    [
+        (priced("7.0% - Boston", "$0.65"), "$0.65"),
+        ([(500.0, "0.65")], "0.65"),
+    ],
+)
+def test_a_tax_without_its_word(row: list[tuple[float, str]], tax: str) -> None:
+    """What leads from the subtotal to the total is the tax where a rate or nothing names it."""
+    found = values(priced("TEA", "9.28"), priced("Subtotal", "$9.28"), row, priced("Total", "$9.93"))
+    assert (found["tax_total"], found["total"]) == (tax.strip("$"), "9.93")
+
+
+def test_a_tax_that_lost_its_mark() -> None:
+    """`165` on a row of a tax is 1.65 where that leads to the total."""
+    found = values(priced("TEA", "9.28"), priced("Subtotal", "9.28"), [(20.0, "A 18% TAX"), (530.0, "165")], priced("Total", "10.93"))
+    assert found["tax_total"] == "1.65"
+
+
+def test_a_tip_leads_to_the_total_and_is_no_tax() -> None:
+    """An amount whose label says something else is not taken for the tax, however well it fits; nor is half of the subtotal."""
+    assert "tax_total" not in values(priced("TEA", "9.00"), priced("Subtotal", "9.00"), priced("Tip 20%", "1.80"), priced("Total", "10.80"))
+    assert "tax_total" not in values(priced("TEA", "9.00"), priced("Subtotal", "9.00"), [(520.0, "4.50")], priced("Total", "13.50"))
+
+
+def test_the_tax_above_a_net_sum() -> None:
+    """Where a net sum is printed, what it lacks to the total is the tax, though its label is misread; the net sum is the subtotal."""
+    found = values(priced("Essen", "62,20"), priced("MuST 19 x", "9,93"), priced("Netto 1", "52,27"), priced("Summe", "62,20"))
+    assert (found["tax_total"], found["subtotal"]) == ("9,93", "52,27")
+
+
+def test_a_subtotal_whose_word_is_not_known() -> None:
+    """`ST` above the service charge is the subtotal, since both make the total."""
+    found = values(
+        priced("Tikka", "80.00"),
+        priced("Rice", "40.00"),
+        priced("ST", "120.00"),
+        "10 x",
+        priced("Service Charge", "12.00"),
+        priced("Total", "132.00"),
+    )
+    assert found["subtotal"] == "120.00"
