@@ -16,6 +16,8 @@ from extractor.ocr.registry import build_ladder
 from extractor.ocr.witness import LOOKS, Witness
 from extractor.pages import PageLimits, check_complete, load_pages
 from extractor.read import read_files
+from extractor.readers.registry import make_reader
+from extractor.reask import Policy
 from extractor.settings import ReaderSettings, Settings
 
 LIMITS = PageLimits()
@@ -41,9 +43,9 @@ def main() -> int:
         page_seconds, text_seconds = zip(*(read(witness, path, effort) for path in paths), strict=True)
         report("pages", page_seconds)
         report(f"text, effort {effort}", text_seconds)
-    del witness  # its engines would count twice
     settings = Settings(reader=ReaderSettings(name="ocr", ocr_engine=arguments.engine, threads=arguments.threads))
-    extraction = Extraction.from_settings(settings)
+    # With the same witness: another one's engines would count twice.
+    extraction = Extraction(make_reader(settings, witness), witness, limits=LIMITS, policy=Policy())
     report("record", [seconds_to_record(extraction, path, settings) for path in (paths[0], *paths)][1:])
     return 0
 

@@ -16,7 +16,7 @@ SMALLEST_SIDE_PX: dict[Size, int] = {"tiny": 736, "small": 64}
 """What an image's shorter side is enlarged to before text is looked for. `small` reads mostly rows, which are large enough as they come."""
 
 
-LARGEST_SIDE_PX: dict[Size, int] = {"tiny": 1600, "small": 1136}
+LARGEST_SIDE_PX: dict[Size, int] = {"tiny": 1600, "small": 800}
 """What an image's longer side is reduced to before text is looked for: memory grows with the area, by 200 MB a megapixel with `small`."""
 
 

@@ -58,6 +58,7 @@ MAX_PARTED = 4  # boxes of two rows that are looked at alone on one page: each c
 CROP_HEIGHT_PX = 110  # what a row and its margins are enlarged to, at most threefold: engines scale rows to 48 pixels
 MAX_ENLARGE = 3.0
 SHRINK = 0.4  # a crop that cannot be read is looked at once more so much smaller
+ROW_MARGIN = 0.13  # of a row's height, that is kept above and below it where its neighbours are painted over
 CROP_MARGIN = 0.02  # of the page's width: engines miss text that touches the edge
 
 
@@ -76,18 +77,19 @@ class Witness:
         """Its engines, cheapest first."""
         return ", ".join(engine.name for engine in self._ladder)
 
-    def read(self, page: Page, effort: int = 0, crop: Box | None = None) -> tuple[Page, Transcript]:
+    def read(self, page: Page, effort: int = 0, crop: Box | None = None, row: Box | None = None) -> tuple[Page, Transcript]:
         """The page turned upright, and what is printed on it; boxes are in pixels of the page returned.
 
         Args:
             effort: 0 for the ordinary look; each step up costs more and differs from the one below. Above the last it stays there.
             crop: Look at this part only, enlarged; the page is then taken as upright already and returned as it is.
+            row: Of the crop, what stands above and below this box is painted over: neighbours cost as much to read as the row itself.
         Raises:
             ReaderUnavailable: The engine failed.
         """
         look = LOOKS[min(effort, len(LOOKS) - 1)]
         if crop is not None:
-            return page, self._transcript(page.image, self._read_crop(page.image, crop, look), look)
+            return page, self._transcript(page.image, self._read_crop(page.image, crop, look, row=row), look)
         image, fragments = self._read_upright(page.image, look)
         turned = page if image is page.image else replace(page, image=image)
         return turned, self._transcript(image, fragments, look)
@@ -140,19 +142,28 @@ class Witness:
                 found = [fragment for fragment in found if fragment is not mixed] + parts
         return found
 
-    def _read_crop(self, image: Image.Image, crop: Box, look: _Look, *, rows: int = 1) -> list[Fragment]:
+    def _read_crop(self, image: Image.Image, crop: Box, look: _Look, *, rows: int = 1, row: Box | None = None) -> list[Fragment]:
         margin = CROP_MARGIN * image.width
         left, top = max(0, round(crop.left - margin)), max(0, round(crop.top - margin))
         right, bottom = min(image.width, round(crop.right + margin)), min(image.height, round(crop.bottom + margin))
         if right <= left or bottom <= top:
             return []
         part = image.crop((left, top, right, bottom))
+        if row is not None:
+            _paint_over(part, row.top - top - ROW_MARGIN * row.height, row.bottom - top + ROW_MARGIN * row.height)
         enlarge = min(MAX_ENLARGE, max(1.0, rows * CROP_HEIGHT_PX / part.height))
         found = self._read(part, replace(look, enlarge=enlarge))
         if _mean_confidence(found) < SURE:
             # Of large print, engines may see strokes or dots instead of words.
             found = max(found, self._read(part, replace(look, enlarge=enlarge * SHRINK)), key=_evidence)
         return [_moved(fragment, 1.0, left, top) for fragment in found]
+
+
+def _paint_over(image: Image.Image, top: float, bottom: float) -> None:
+    """Paints everything above `top` and below `bottom` in the colour of the paper."""
+    paper = _paper_colour(image)
+    image.paste(paper, (0, 0, image.width, min(image.height, max(0, round(top)))))
+    image.paste(paper, (0, min(image.height, max(0, round(bottom))), image.width, image.height))
 
 
 def _bands(width: int, height: int, *, in_parts: bool) -> list[tuple[int, int]]:

@@ -31,7 +31,7 @@ class PaperWitness:
 
     name = "paper"
 
-    def read(self, page: Page, effort: int = 0, crop: Box | None = None) -> tuple[Page, Transcript]:  # noqa: ARG002  # the protocol's
+    def read(self, page: Page, effort: int = 0, crop: Box | None = None, row: Box | None = None) -> tuple[Page, Transcript]:  # noqa: ARG002
         if page.number == BLANK:
             raise ReaderUnavailable("The OCR engine failed.")
         return page, RECEIPT

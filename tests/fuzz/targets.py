@@ -164,7 +164,7 @@ class _Paper:
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript
 
-    def read(self, page: Page, effort: int = 0, crop: Box | None = None) -> tuple[Page, Transcript]:  # noqa: ARG002  # the protocol's
+    def read(self, page: Page, effort: int = 0, crop: Box | None = None, row: Box | None = None) -> tuple[Page, Transcript]:  # noqa: ARG002
         return page, self._transcript
 
 

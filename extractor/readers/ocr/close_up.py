@@ -21,8 +21,8 @@ class Looker(Protocol):
         """Its engines."""
         ...
 
-    def read(self, page: Page, effort: int = 0, crop: Box | None = None) -> tuple[Page, Transcript]:
-        """The upright page and the text of the page or the crop, boxes in pixels of that page, at the given effort."""
+    def read(self, page: Page, effort: int = 0, crop: Box | None = None, row: Box | None = None) -> tuple[Page, Transcript]:
+        """The upright page and the text of the page, of the crop, or of a row in the crop, boxes in pixels of that page."""
         ...
 
 
@@ -36,7 +36,12 @@ def look_closer(witness: Looker, page: Page, transcript: Transcript, boxes: Iter
         boxes: Where the values were seen, in pixels of the page.
     """
     places = _places(list(transcript.fragments), list(boxes))
-    crops = [list(witness.read(page, effort, crop=_with_margin(place, transcript))[1].fragments) for place in places]
+    crops: list[list[Fragment]] = []
+    for place in places:
+        crop = _with_margin(place, transcript)
+        # Rows of one value that stand close together help each other; any other neighbour would only cost time.
+        is_alone = not any(_meet(other, crop) for other in places if other is not place)
+        crops.append(list(witness.read(page, effort, crop=crop, row=place if is_alone else None)[1].fragments))
     found: list[Fragment] = []
     for place, own in zip(places, crops, strict=True):
         # A neighbour's crop may show what an engine overlooks in the place's own, or only a part of it.
@@ -63,6 +68,10 @@ def _touches(one: Box, other: Box) -> bool:
     across = min(one.right, other.right) - max(one.left, other.left)
     down = min(one.bottom, other.bottom) - max(one.top, other.top)
     return across > 0 and down > 0.5 * min(one.height, other.height)
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return one.left < other.right and other.left < one.right and one.top < other.bottom and other.top < one.bottom
 
 
 def _is_beside(one: Box, other: Box) -> bool:

@@ -205,6 +205,28 @@ def test_large_print_is_looked_at_once_more_from_afar() -> None:
     assert transcript.lines[0].box.width == pytest.approx(300, abs=2 * 0.02 * 560 + 2)
 
 
+def test_a_row_s_neighbours_in_its_crop_are_not_read() -> None:
+    """Of a crop that shows three rows an engine sees the one that is asked for, on paper as wide and high as the crop."""
+    page = Page(Image.new("RGB", (560, 400), "white"))
+    for top in (100, 150, 200):
+        page.image.paste("black", (100, top, 400, top + 30))
+    shown: list[Image.Image] = []
+
+    @dataclass
+    class Recorder:
+        name: str = "recorder"
+
+        def read(self, image: Image.Image) -> list[Fragment]:
+            shown.append(image)
+            return [Fragment("TOTAL", Box(0, 0, image.width, image.height), 0.98)]
+
+    for row in (None, Box(100, 150, 400, 180)):
+        Witness([Recorder()]).read(page, crop=Box(90, 90, 410, 240), row=row)
+    all_ink, own_ink = (sum(image.convert("L").histogram()[:100]) for image in shown)
+    assert shown[0].size == shown[1].size
+    assert own_ink == pytest.approx(all_ink / 3, rel=0.1)
+
+
 def test_crop_outside_the_page(receipt_image: Image.Image, witness: Witness) -> None:
     """A crop that misses the page shows nothing."""
     assert witness.read(Page(receipt_image), crop=Box(9000, 9000, 9100, 9100))[1].lines == ()

@@ -22,7 +22,7 @@ class Engine:
         self.sees = sees
         self.crops: list[Box | None] = []
 
-    def read(self, page: Page, effort: int = 0, crop: Box | None = None) -> tuple[Page, Transcript]:  # noqa: ARG002  # the protocol's
+    def read(self, page: Page, effort: int = 0, crop: Box | None = None, row: Box | None = None) -> tuple[Page, Transcript]:  # noqa: ARG002
         self.crops.append(crop)
         return page, self.sees
 
@@ -68,8 +68,8 @@ def test_a_value_where_nothing_is_seen_does_not_confirm_itself() -> None:
 class Nearsighted(Engine):
     """Overlooks the upper row in its own crop, and sees it in that of the row below."""
 
-    def read(self, page: Page, effort: int = 0, crop: Box | None = None) -> tuple[Page, Transcript]:
-        _, sees = super().read(page, effort, crop)
+    def read(self, page: Page, effort: int = 0, crop: Box | None = None, row: Box | None = None) -> tuple[Page, Transcript]:
+        _, sees = super().read(page, effort, crop, row)
         assert crop is not None
         lines = [line for line in sees.lines if crop.top > sees.lines[0].box.top or line is not sees.lines[0]]
         return page, replace(sees, lines=tuple(lines))

@@ -23,7 +23,7 @@ class Second:
     def __init__(self, sees: Transcript) -> None:
         self.sees = sees
 
-    def read(self, page: Page, effort: int = 0, crop: Box | None = None) -> tuple[Page, Transcript]:  # noqa: ARG002  # the protocol's
+    def read(self, page: Page, effort: int = 0, crop: Box | None = None, row: Box | None = None) -> tuple[Page, Transcript]:  # noqa: ARG002
         return page, self.sees
 
 
