@@ -9,6 +9,7 @@ from PIL import Image
 
 from extractor.errors import ReaderUnavailable
 from extractor.ocr.interface import Box, Fragment
+from extractor.ocr.memory import return_freed_memory
 
 Size = Literal["tiny", "small"]
 
@@ -62,6 +63,7 @@ class FasterPaddle:
     def _engine(self) -> Any:
         import faster_paddle  # noqa: PLC0415 -- loaded with the first image
 
+        return_freed_memory()
         return faster_paddle.OcrEngine(
             model_size=self._size,
             threads=self._threads,
