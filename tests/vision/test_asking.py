@@ -182,6 +182,22 @@ def test_images_that_had_to_give_way_are_looked_at_again(make_engine: MakeEngine
     assert {row: said(answer).tokens for row, answer in cramped.items()} == {row: said(answer).tokens for row, answer in roomy.items()}
 
 
+def test_images_that_are_seen_do_not_hold_up_those_that_gave_way(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
+    """Rows of two images each, more than memory holds: those still seen are answered, and then leave their place to the others."""
+    pairs = [(pictures[one], pictures[other]) for one, other in ((1, 2), (2, 4), (4, 1), (2, 1))]  # eight tiles each
+    asks = {row: again(row) for row in range(4)}
+
+    def asked(engine: Engine, *rounds: Mapping[int, Ask]) -> Mapping[int, Said | ReaderError]:
+        sight = engine.open()
+        for pair in pairs:
+            sight.add(*pair)
+        return [sight.ask(each) for each in rounds][-1]
+
+    cramped = asked(make_engine(max_rows=4), {row: first(row) for row in range(4)}, asks)
+    roomy = asked(make_engine(max_rows=16), asks)
+    assert {row: said(answer).tokens for row, answer in cramped.items()} == {row: said(answer).tokens for row, answer in roomy.items()}
+
+
 def test_cut_off_answers_say_so_and_keep_what_was_complete(make_engine: MakeEngine, pictures: list[Image.Image]) -> None:
     """An answer ends at its own limit, whatever the limits of its neighbours."""
     asks = {0: Ask(("Read.",), answer_schema(Question()), max_tokens=30), 1: first(1)}

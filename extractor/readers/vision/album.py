@@ -71,16 +71,17 @@ class Album:
         self._pixels.clear()
 
     def show(self, rows: Sequence[int], busy: Collection[int]) -> Shown:
-        """Sees to it that the model has seen as many of `rows` as memory allows, in order.
+        """Sees to it that the model has seen as many of `rows` as memory allows, in order; what it has seen already waits for nobody.
 
         Args:
             busy: Rows whose keys are in use and must stay.
         """
-        shown, taken = Shown(), dict[int, tuple[Pixels, Span]]()
+        shown, taken, is_full = Shown(), dict[int, tuple[Pixels, Span]](), False
         for row in rows:
             if row in self._seen:
                 self._seen.move_to_end(row)
                 shown.ready[row] = self._seen[row]
+            if row in self._seen or is_full:
                 continue
             pixels = self._prepared(row)
             if not isinstance(pixels, Pixels):
@@ -88,8 +89,9 @@ class Album:
                 continue
             span = self._room(self._tower.size(pixels), {*busy, *rows})
             if span is None:
-                break
-            taken[row] = pixels, span
+                is_full = True
+            else:
+                taken[row] = pixels, span
         self._look(taken, shown)
         return shown
 
