@@ -17,9 +17,9 @@ _COLUMNS: Final = frozenset({Role.COUNT, Role.UNIT, Role.TOTAL, Role.TAX})
 _FACTS: Final = re.compile(r"[*=_#-]{3}|[:：#№]\s*\d|\d[./-]\d{1,2}[./-]\d|\d[:：]\d\d|www\.|@\w")
 """Rules of stars, numbers with a name, dates, times and addresses of the net: what no item is called."""
 _BETWEEN: Final = re.compile(
-    rf"[\W\dxX]*(?:{'|'.join(currencies.CODES)}|[^\W\d]{{2,3}}\.?|(?:[^\W\d]{{1,3}}\.?)?/\w+)?[\W\dxX]*", re.IGNORECASE
+    rf"[\W\dxX]*(?:{'|'.join(currencies.CODES)}|[^\W\d]{{2,3}}\.?|[\u3040-\u9fff]|(?:[^\W\d]{{1,3}}\.?)?/\w+)?[\W\dxX]*", re.IGNORECASE
 )
-"""What may stand between a unit price and the price."""
+"""What may stand between a unit price and the price; a single ideograph is what OCR makes of a sign."""
 _GOES_ON: Final = re.compile(r"[^\W\d]{2}| ?[^\W\d]{2,}")
 _BARCODE: Final = 8
 """Digits of the shortest barcode."""

@@ -326,6 +326,12 @@ def test_dashes_in_front_of_some_prices_are_no_signs() -> None:
     assert [item["total_price"] for item in found] == ["80.00", "22.00", "38.00", "60.00"]
 
 
+def test_a_unit_price_with_a_sign_read_as_an_ideograph() -> None:
+    """A unit price is cut off the name also where a sign that no model knows follows it."""
+    found = items([(20, "PIZZA"), (250, "£1.45 主"), (510, "£1.45")], priced("TOTAL", "£1.45"))
+    assert brief(found) == [("PIZZA", "1.45")]
+
+
 def test_no_items() -> None:
     """A card slip has none."""
     assert items(priced("AMOUNT", "20.00"), priced("VISA", "20.00")) == []
