@@ -19,7 +19,8 @@ from extractor.readers.ocr.words import patterns
 WEIGHTS: Final = "when.json"
 
 GUESSED = 0.75
-"""Confidence at most of a date whose letters were taken for digits: below what a second look can back, since both may see the letter."""
+"""Confidence at most of a date whose letters were taken for digits, or whose label says that it is not the sale's: below what a second look
+can back, since both see the same."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def read_when(transcripts: Sequence[Transcript]) -> Part:
     for name, found in find_when(transcripts).items():
         moment = found.moment
         confidence = logistic(weights(WEIGHTS)[name], found.facts)
-        if _has_guessed_digits(moment.printed):
+        if _has_guessed_digits(moment.printed) or (isinstance(moment.printed, PrintedDate) and _is_another(moment)):
             confidence = min(confidence, GUESSED)
         values[name] = moment.printed.text
         evidence[name] = evidence_of(moment.row.line, moment.printed.start, moment.printed.end, page=moment.row.page, confidence=confidence)
@@ -67,6 +68,12 @@ def read_when(transcripts: Sequence[Transcript]) -> Part:
 def _has_guessed_digits(printed: PrintedDate | PrintedTime) -> bool:
     """Whether letters of a numeric date were taken for digits: the o of 201o may be a zero or a six. In front, a letter names an era."""
     return isinstance(printed, PrintedDate) and not printed.is_named and bool(re.search(r"(?<=.)[A-Za-z]", printed.text))
+
+
+def _is_another(moment: _Moment) -> bool:
+    """Whether the words before a date without a time say that it is another one, `RETURNS THRU 05/31/2016`: the sale's is illegible."""
+    has_time = any(not printed.is_weak for printed in find_times(moment.row.line.text))
+    return not has_time and _says("other_date", moment.before) and not _says("date", moment.before)
 
 
 @dataclass(frozen=True)

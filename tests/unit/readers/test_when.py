@@ -60,6 +60,16 @@ def test_other_dates_are_not_the_sales(other: str, *, is_first: bool) -> None:
     assert read(*rows) == ("25/12/2018", "20:13")
 
 
+def test_a_deadline_alone_is_no_date_to_believe() -> None:
+    """Where the sale's date is illegible, the last day for returns is never sure enough to be accepted; a date with a time is."""
+
+    def confidence(row: str) -> float:
+        return read_when([transcript(*HEAD, "Total 3.50", row)]).evidence["transaction_date"].confidence or 0
+
+    assert confidence("RETURNS WITH RECEIPT THRU 25/12/2018") < TRUST["transaction_date"].backed
+    assert confidence("Promoter:00 25/12/2018 20:13") > TRUST["transaction_date"].backed
+
+
 def test_opening_hours_are_not_the_time() -> None:
     """Hours of the shop above do not win against the time beside the date."""
     assert read("CORNER CAFE", "OPEN 8:00AM TO 9:00PM DAILY", "Mo-Fr 8:00 - 20:00", "05.03.2018", "Zeit: 14:05", "Summe 3,50") == (
