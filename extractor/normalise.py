@@ -216,9 +216,10 @@ class _Work:
 
 
 def fractions(box: Box, transcript: Transcript) -> tuple[float, float, float, float]:
-    """A box in fractions of its page, as it is filed."""
+    """A box in fractions of its page, as it is filed; a page without pixels counts as one of one pixel."""
+    width, height = max(1, transcript.width), max(1, transcript.height)
     left, top, right, bottom = box
-    parts = (left / transcript.width, top / transcript.height, right / transcript.width, bottom / transcript.height)
+    parts = (left / width, top / height, right / width, bottom / height)
     return tuple(round(min(1.0, max(0.0, part)), 4) for part in parts)  # type: ignore[return-value]  # four parts in, four out
 
 

@@ -17,8 +17,9 @@ from extractor.job import Arrival, Job
 from extractor.settings import InboxSettings, Settings, WorkSettings
 from extractor.testing import ManualClock
 
-# A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C; tests send it.
+# A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C; `nohup`, SIGHUP. Tests send both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 # Two shared cores: the time that one example takes says nothing.
