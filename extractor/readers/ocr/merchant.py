@@ -14,8 +14,9 @@ from extractor.readers.ocr.brands import BrandMark, find_brand
 from extractor.readers.ocr.header_rows import HeaderRow, is_branch, is_candidate, is_place_alone, squash
 from extractor.readers.ocr.hosts import find_host, hosts_of
 from extractor.readers.ocr.names import clean_name, could_name, is_note, is_slip_of
-from extractor.readers.ocr.spelling import respelled
+from extractor.readers.ocr.spelling import completed, respelled
 from extractor.readers.ocr.trees import trees
+from extractor.readers.ocr.words import words
 
 WEIGHTS: Final = "header.json"
 _JOINED = 0.5
@@ -49,6 +50,12 @@ _NEAR, _TWIN, _NAMED, _SIMILAR = 3, 0.15, 5, 0.75
 _UNSPACED = 0.3
 _ONCE = 0.89
 """The most that is claimed for a name that is printed once: which letters it has, one reading does not prove."""
+_BESIDE, _OWNER = 2, 0.1
+"""How many pieces above and below a trade may name its owner, and how probable such a piece has to be."""
+_SENTENCE = re.compile(r"[^\W\d_]{5,}\.$")
+"""Matches the end of a slogan; abbreviations are shorter."""
+_NOBODY = 0.5
+"""The most that is claimed for a slogan or a trade without a name: less than two looks that agree make believed."""
 _NONE = 0.1
 """Odds, beside those of the pieces, that no piece names the merchant. With it, of names that are claimed with 0.6 on labelled photos of
 other origin than the training data, more than nine in ten are right."""
@@ -107,10 +114,13 @@ def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | N
         if fallback is not None or best is None:
             return fallback
     best = _company(best, rows, chances)
-    chosen = _joined(_printed_twin(best, rows, chances), rows, chances)
-    name = " ".join(filter(None, (clean_name(rows[index].text) for index in chosen)))
-    name = respelled(name, [rows[index] for index in chosen], rows)
+    chosen = _with_owner(_joined(_printed_twin(best, rows, chances), rows, chances), rows, chances)
+    own = [rows[index] for index in chosen]
+    name = " ".join(filter(None, (clean_name(row.text) for row in own)))
+    name = completed(respelled(name, own, rows), own, rows)
     sure = 1.0 if _is_printed_again(name, chosen, rows) else _ONCE
+    if _is_trade_alone(name) or _SENTENCE.search(name):
+        sure = _NOBODY
     return Merchant(tuple(rows[index] for index in chosen), name, min(sure, _confidence(chosen, rows, chances)))
 
 
@@ -258,6 +268,24 @@ def _joined(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> 
         if is_trade or (chances.get(other, 0.0) >= _JOINED and _continues(rows[first], rows[second])):
             return (first, second)
     return (best,)
+
+
+def _with_owner(chosen: tuple[int, ...], rows: Sequence[HeaderRow], chances: dict[int, float]) -> tuple[int, ...]:
+    """The chosen pieces with the likeliest one beside them where they name nothing but a trade: `PIZZA E PASTA`, `L'OSTERIA`."""
+    if not all(_is_trade_alone(rows[index].text) for index in chosen):
+        return chosen
+    near = range(max(0, chosen[0] - _BESIDE), chosen[-1] + _BESIDE + 1)
+    owners = [index for index in near if chances.get(index, 0.0) >= _OWNER and not _is_trade_alone(rows[index].text)]
+    if not owners:
+        return chosen
+    owner = max(owners, key=lambda index: chances[index])
+    return tuple(range(min(owner, chosen[0]), max(owner, chosen[-1]) + 1))
+
+
+def _is_trade_alone(text: str) -> bool:
+    """Whether a text has no words but those of trades."""
+    found = re.findall(r"[^\W\d_]+", fold(text))
+    return bool(found) and all(word in words("names", "trades") for word in found)
 
 
 def _touch(above: HeaderRow, below: HeaderRow) -> bool:

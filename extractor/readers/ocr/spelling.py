@@ -1,4 +1,4 @@
-"""A name's letters: spelled as the same name is in other print of the receipt, where that was read more surely."""
+"""A name's letters: spelled as the same name is in other print of the receipt, where that was read more surely or more fully."""
 
 import re
 from collections.abc import Sequence
@@ -8,6 +8,9 @@ from extractor.printed.months import fold
 from extractor.readers.ocr.header_rows import HeaderRow, squash
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_LONG, _HIDDEN = 5, 2
+"""Letters of a name that is looked for in other words, at least, and letters in front of it, at most."""
 _SAME = 0.75
 """How alike, legal forms aside, two pieces are that print one name."""
 _FORM = re.compile(r"\b(?:sdn|bhd|berhad|co|company|ltd|limited|llc|inc|corp|plc|pte|pvt|pty|gmbh|kg|ag|srl|sa|sas)\b")
@@ -23,6 +26,21 @@ def respelled(name: str, own: Sequence[HeaderRow], rows: Sequence[HeaderRow]) ->
     sure = min(row.confidence for row in own)
     twins = [row for row in rows if row not in own and row.confidence > sure and _is_same_name(name, row.text)]
     return _WORD.sub(lambda match: _word(match.group(), twins), name) if twins else name
+
+
+def completed(name: str, own: Sequence[HeaderRow], rows: Sequence[HeaderRow]) -> str:
+    """The name with its first letters where a logo hid them: `ineStar` above `Leipzig CineStar` is `CineStar`; one word only.
+
+    Args:
+        own: The pieces that the name was read from.
+        rows: All pieces.
+    """
+    squashed = squash(name)
+    if len(squashed) < _LONG or " " in name:
+        return name
+    printed = (word for row in rows if row not in own and "web" not in row.classes for word in _TOKEN.findall(row.text))
+    whole = (word for word in printed if 0 < len(squash(word)) - len(squashed) <= _HIDDEN and squash(word).endswith(squashed))
+    return next((word for word in whole if word[0].isupper()), name)  # a stain in front of the same name is no capital
 
 
 def _is_same_name(one: str, other: str) -> bool:

@@ -251,3 +251,28 @@ def test_a_letter_is_put_right_by_the_same_name_in_surer_print() -> None:
     assert "Cone" in str(read_header([surely(rows, 0.99, 0.91)]).values["merchant_name"])
     other = ("Marsh & Cone", "March Copy Shop", *rows[2:])
     assert "Marsh" in str(read_header([surely(other, 0.91, 0.99)]).values["merchant_name"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "name"),
+    [
+        (("PIZZA E PASTA", "LA CANTINA", "Portlandweg 4", "53227 Bonn"), "PIZZA E PASTA LA CANTINA"),
+        (("Cafe", "LA GROTTA", "Muenzgasse 5", "04107 Leipzig"), "Cafe LA GROTTA"),
+    ],
+)
+def test_a_trade_alone_is_named_with_its_owner(rows: tuple[str, ...], name: str) -> None:
+    """What is sold names nobody; the piece beside it does."""
+    assert read(*rows, "Total 12,00")[0] == name
+
+
+def test_a_trade_without_an_owner_and_a_slogan_are_not_believed() -> None:
+    """Two looks would agree on `HOUSE` or `VIELFALT.` as they are printed; neither is a merchant."""
+    for heading in ("STEAK & GRILL", "FRISCHE UND VIELFALT."):
+        part = read_header([transcript(heading, "12 Main Street", "04107 Leipzig", *FOOT)])
+        assert (part.evidence["merchant_name"].confidence or 0) < TRUST["merchant_name"].backed, heading
+
+
+def test_letters_that_a_logo_hides_are_found_where_the_name_is_printed_again() -> None:
+    """A picture for a C leaves `ineStar`; a stain before the same name in small print is no letter."""
+    assert read("ineStar", "Leipzig CineStar", "Petersstr. 44", "04109 Leipzig")[0] == "CineStar"
+    assert read("Guacamole", "Petersstr. 44", "04109 Leipzig", "oaguacamole dankt")[0] == "Guacamole"
