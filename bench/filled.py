@@ -16,9 +16,9 @@ from typing import Any
 
 from bench.overhead import rich_record
 from extractor.archive import Archive, open_archive
+from extractor.database.ledger import Ledger
+from extractor.folders.outbox import record_json
 from extractor.job import Arrival, JobState
-from extractor.ledger import Ledger
-from extractor.outbox import record_json
 from extractor.settings import InboxSettings, Settings
 from extractor.source import Source, new_receipt_id
 from extractor.testing import ManualClock

@@ -33,7 +33,7 @@ from bench.filled import settings_in
 from bench.overhead import rich_record
 from extractor.archive import Archive, open_archive
 from extractor.errors import ReaderUnavailable
-from extractor.inbox import Check
+from extractor.folders.inbox import Check
 from extractor.job import JobState
 from extractor.running.build import build
 from extractor.settings import InboxSettings, Settings, WorkSettings

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from extractor.asking.reask import Policy
 from extractor.errors import InputError
 from extractor.extraction import Extraction
 from extractor.ocr.registry import build_ladder
@@ -17,7 +18,6 @@ from extractor.ocr.witness import LOOKS, Witness
 from extractor.pages import PageLimits, check_complete, load_pages
 from extractor.read import read_files
 from extractor.readers.registry import make_reader
-from extractor.reask import Policy
 from extractor.settings import ReaderSettings, Settings
 
 LIMITS = PageLimits()

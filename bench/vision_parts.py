@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw
 
 from extractor.ocr.interface import Transcript
 from extractor.pages import Page
-from extractor.questions import FIRST, answer_schema, prompt
 from extractor.readers.interface import Document, Issue, Question, ReaderError
+from extractor.readers.questions import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Said
 from extractor.readers.vision.loading import Loaded
 from extractor.readers.vision.options import VisionOptions

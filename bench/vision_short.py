@@ -10,8 +10,8 @@ import torch
 
 from bench.vision_parts import AGAIN, Row, engine_in_memory, engine_of, receipt_image
 from extractor.errors import ReaderUnavailable
-from extractor.questions import FIRST, answer_schema, prompt
 from extractor.readers.interface import ReaderError
+from extractor.readers.questions import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Engine, Said
 from extractor.readers.vision.generating import GeneratingEngine
 from extractor.readers.vision.loading import Loaded

@@ -14,7 +14,7 @@ from torch.profiler import ProfilerActivity
 
 from bench.script import Scripted, ScriptedGrammars, misread, receipt_answer, written
 from bench.vision_parts import AGAIN, BATCH, TOKENS, Row, all_said, clock, engine_in_memory, median_of, opened, receipt_image, warm_up
-from extractor.questions import FIRST, answer_schema, prompt
+from extractor.readers.questions import FIRST, answer_schema, prompt
 from extractor.readers.vision.decoding import Decoder
 from extractor.readers.vision.engine import Ask
 from extractor.readers.vision.loading import Loaded

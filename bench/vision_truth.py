@@ -8,9 +8,9 @@ import torch
 
 from bench.vision_parts import AGAIN, BATCH, Row, clock, documents, engine_in_memory, receipt_image
 from extractor.ocr.interface import Box
-from extractor.parse import parse_answer
-from extractor.questions import FIRST, answer_schema, prompt
 from extractor.readers.interface import Answer, Look
+from extractor.readers.parse import parse_answer
+from extractor.readers.questions import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Said
 from extractor.readers.vision.generating import GeneratingEngine
 from extractor.readers.vision.options import VisionOptions

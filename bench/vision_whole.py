@@ -15,7 +15,7 @@ import torch
 from bench.vision_parts import AGAIN, BATCH, TOKENS, Row, checkpoint, clock, engine_of, receipt_image
 from extractor.archive import prepare
 from extractor.job import JobState
-from extractor.questions import FIRST, answer_schema, prompt
+from extractor.readers.questions import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Said
 from extractor.readers.vision.loading import Loaded, load
 from extractor.readers.vision.options import VisionOptions

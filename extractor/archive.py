@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extractor.clock import Clock, SystemClock
-from extractor.db import Database
+from extractor.database.ledger import Ledger
+from extractor.database.sqlite import Database
+from extractor.database.store import Store
 from extractor.errors import ConfigError
 from extractor.files import make_folder, storage_errors
+from extractor.folders.outbox import Outbox
 from extractor.job import Job, JobState
-from extractor.ledger import Ledger
-from extractor.outbox import Outbox
 from extractor.settings import Settings
 from extractor.steps import AtStep, Step, go_on
-from extractor.store import Store
 
 
 @dataclass(frozen=True)

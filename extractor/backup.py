@@ -16,15 +16,15 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
 from extractor.clock import SystemClock
-from extractor.db import Database
+from extractor.database.ledger import Ledger
+from extractor.database.snapshot import snapshot
+from extractor.database.sqlite import Database
+from extractor.database.store import Store
 from extractor.errors import ConfigError, InputError
 from extractor.files import CHUNK_BYTES, holds, make_folder, move, open_regular, printable, storage_errors
+from extractor.folders.outbox import Filed, Outbox
 from extractor.job import Job
-from extractor.ledger import Ledger
-from extractor.outbox import Filed, Outbox
 from extractor.settings import WorkSettings
-from extractor.snapshot import snapshot
-from extractor.store import Store
 
 DATABASE, OUTBOX, MANIFEST = "receipts.db", "outbox/", "manifest.jsonl"
 JOBS_AT_ONCE = 500

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from extractor.db import HEAD
+from extractor.database.sqlite import HEAD
 from extractor.errors import ExtractorError
+from extractor.folders.outbox import Outbox
 from extractor.ocr.registry import build_ladder
 from extractor.ocr.witness import Witness
-from extractor.outbox import Outbox
 from extractor.pages import Page
 from extractor.settings import Settings
 

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 from PIL import Image
 
+from extractor.asking.reask import Outcome, Policy, read_documents
 from extractor.children.ahead import Ahead
 from extractor.children.share import cores, divide
 from extractor.errors import ExtractorError
@@ -19,7 +20,6 @@ from extractor.preparation import Known, Part, Preparation, Prepared, PreparingS
 from extractor.readers.interface import Issue, Reader
 from extractor.readers.ocr.reader import OcrReader
 from extractor.readers.registry import make_reader
-from extractor.reask import Outcome, Policy, read_documents
 from extractor.settings import Settings
 from extractor.source import Extracted, Source, part_id
 from schemas.record import Record, RecordStatus, ReviewReason

@@ -12,9 +12,9 @@ from itertools import combinations
 import numpy as np
 from PIL import Image
 
+from extractor.asking.poll import agree
 from extractor.ocr.interface import Box, Fragment, Transcript
 from extractor.ocr.layout import to_lines
-from extractor.poll import agree
 from extractor.readers.ocr.reader import read_fields
 from schemas.answer import DocumentType
 

@@ -5,14 +5,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from extractor.db import Database
+from extractor.database.ledger import Ledger
+from extractor.database.sqlite import Database
+from extractor.database.store import Store
 from extractor.errors import ExtractorError, StorageError
+from extractor.folders.outbox import Outbox
 from extractor.job import Job, JobState
-from extractor.ledger import Ledger
-from extractor.outbox import Outbox
 from extractor.source import Extract, Extracted, Foretell, Source, part_id
 from extractor.steps import AtStep, Step, go_on
-from extractor.store import Store
 from extractor.telemetry import Telemetry
 from schemas.record import Record
 

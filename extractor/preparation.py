@@ -10,13 +10,13 @@ from typing import Self
 from PIL import Image
 
 from extractor.errors import ExtractorError, ReaderUnavailable
-from extractor.normalise import fractions
+from extractor.judging.normalise import fractions
 from extractor.ocr.interface import Transcript
 from extractor.ocr.witness import Witness
 from extractor.pages import Page, PageLimits, load_pages
 from extractor.papers import Paper, cut_out, may_be_several, papers_of
-from extractor.questions import FIRST
 from extractor.readers.interface import Answer, Document, Question, Reader, ReaderError
+from extractor.readers.questions import FIRST
 from extractor.source import Source
 from schemas.record import Region
 

@@ -45,7 +45,7 @@ class LimitSettings(_Section):
 
 
 MOST_RUNGS = 3
-"""Rungs that the ladder of `extractor.reask` has."""
+"""Rungs that the ladder of `extractor.asking.reask` has."""
 
 
 class ReaderSettings(_Section):

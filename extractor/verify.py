@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
+from extractor.database.ledger import Ledger
+from extractor.database.store import Store
 from extractor.errors import StorageError
 from extractor.files import digest, is_regular, printable
+from extractor.folders.outbox import DUPLICATES, WORK, Filed, Outbox
 from extractor.job import Job, JobState
-from extractor.ledger import Ledger
-from extractor.outbox import DUPLICATES, WORK, Filed, Outbox
 from extractor.source import part_id
-from extractor.store import Store
 
 JOBS_AT_ONCE = 200
 PAUSE_SECONDS = 0.2

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from extractor.clock import Clock
+from extractor.database.ledger import LeaseLost, Ledger
 from extractor.errors import DatabaseDamaged, ExtractorError, ReaderDown, ReaderUnavailable, Remedy, Stopped, StorageError
 from extractor.job import Job, JobState
-from extractor.ledger import LeaseLost, Ledger
 from extractor.pipeline import Outcome, Pipeline
 from extractor.pulse import Pulse
 from extractor.steps import AtStep, Step, go_on

@@ -82,9 +82,9 @@ def _summary(before: dict[str, int], after: dict[str, int], settings: "Settings"
 def add(context: typer.Context, files: FilesArgument) -> None:
     """Copy files into the inbox: each appears there whole or not at all, and replaces nothing. Prints where each copy lies."""
     from extractor.clock import SystemClock
-    from extractor.drop import drop_file
     from extractor.errors import ExtractorError
-    from extractor.inbox import Inbox
+    from extractor.folders.drop import drop_file
+    from extractor.folders.inbox import Inbox
 
     settings = context.obj.settings()
     inbox = Inbox(settings.inbox_dir, settings.inbox, lambda _: None, SystemClock())

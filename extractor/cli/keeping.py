@@ -53,7 +53,7 @@ def restore(
 ) -> None:
     """Put back the database from a backup, and those files of the outbox that are in it and missing. Replaces nothing."""
     from extractor.backup import restore as put_back
-    from extractor.outbox import Outbox
+    from extractor.folders.outbox import Outbox
     from extractor.running.instance import InstanceLock
 
     settings = context.obj.settings()

@@ -8,7 +8,7 @@ from extractor.archive import open_archive
 from extractor.children.checking import IsolatedCheck
 from extractor.children.reading import IsolatedReading
 from extractor.clock import Clock, SystemClock
-from extractor.inbox import Check, Inbox
+from extractor.folders.inbox import Check, Inbox
 from extractor.job import JobState
 from extractor.pipeline import Pipeline
 from extractor.pulse import Pulse

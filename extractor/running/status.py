@@ -8,7 +8,7 @@ from pathlib import Path
 from extractor.archive import Archive
 from extractor.clock import Clock
 from extractor.errors import StorageError
-from extractor.inbox import Inbox
+from extractor.folders.inbox import Inbox
 from extractor.job import Job, JobState
 from extractor.running.instance import holder
 from extractor.settings import Settings

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from extractor.clock import Clock
+from extractor.database.ledger import Ledger
 from extractor.errors import ReaderDown, Stopped, StorageError
-from extractor.events import FolderEvents
-from extractor.inbox import Inbox
-from extractor.ledger import Ledger
+from extractor.folders.events import FolderEvents
+from extractor.folders.inbox import Inbox
 from extractor.pulse import Pulse
 from extractor.settings import InboxSettings
 from extractor.steps import AtStep, Step

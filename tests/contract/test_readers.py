@@ -9,10 +9,10 @@ import pytest
 from extractor.errors import ReaderUnavailable
 from extractor.ocr.interface import Box, Transcript
 from extractor.pages import Page
-from extractor.parse import parse_answer
-from extractor.questions import FIRST, again, asked_fields
 from extractor.readers.interface import Answer, Document, Issue, Look, Question, Reader, Reading, root_of
 from extractor.readers.ocr.reader import OcrReader
+from extractor.readers.parse import parse_answer
+from extractor.readers.questions import FIRST, again, asked_fields
 from tests.transcripts import transcript
 from tests.vision.conftest import TRANSFORMERS_TALKS_TO_ITSELF, picture
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection, event
 
 from extractor.archive import open_archive
-from extractor.db import Database
+from extractor.database.sqlite import Database
 from extractor.errors import StorageError
 from extractor.running.build import build
 from extractor.steps import Step

@@ -13,30 +13,30 @@ from typing import Final
 
 from PIL import Image
 
-from extractor.checks import run_checks
+from extractor.asking.reask import Policy, read_documents
 from extractor.cli.text import safe
-from extractor.db import Database
+from extractor.database.sqlite import Database
+from extractor.database.store import Store
 from extractor.errors import BadAnswer, ConfigError, InputError
 from extractor.files import printable, safe_stem, safe_suffix
+from extractor.judging.checks import run_checks
+from extractor.judging.normalise import normalise
 from extractor.log import JsonFormatter, TextFormatter
-from extractor.normalise import normalise
 from extractor.ocr.interface import Box, Fragment, Transcript
 from extractor.ocr.layout import to_lines
 from extractor.pages import Page, PageLimits, check_complete, display_name
 from extractor.pages.kinds import kind_of, missing_end
-from extractor.parse import parse_answer
 from extractor.printed.amounts import decimal_mark, find_amounts, find_percentages, parse_amount
 from extractor.printed.currencies import find_marks
 from extractor.printed.dates import PrintedDate, find_dates
 from extractor.printed.keywords import roles_of
 from extractor.printed.locale import weigh_locale
 from extractor.printed.times import PrintedTime, find_times
-from extractor.questions import FIRST, again
 from extractor.readers.interface import Answer, Document, Issue, Look
 from extractor.readers.ocr.reader import OcrReader
-from extractor.reask import Policy, read_documents
+from extractor.readers.parse import parse_answer
+from extractor.readers.questions import FIRST, again
 from extractor.settings import LocaleSettings, load_settings
-from extractor.store import Store
 from extractor.testing import ScriptedReader
 from schemas.values import Origin
 from tests.fuzz.dice import Dice

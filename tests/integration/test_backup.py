@@ -14,11 +14,11 @@ import pytest
 
 from extractor.archive import Archive, open_archive
 from extractor.backup import back_up, restore
+from extractor.database.snapshot import snapshot
 from extractor.errors import ConfigError, InputError, StorageError
-from extractor.outbox import Outbox
+from extractor.folders.outbox import Outbox
 from extractor.running.build import build
 from extractor.settings import Settings
-from extractor.snapshot import snapshot
 from extractor.testing import ScriptedExtraction
 from extractor.verify import Verifier
 from tests.schemas import read

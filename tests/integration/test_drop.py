@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from extractor import drop
 from extractor.errors import InputError, StorageError
+from extractor.folders import drop
 
 
 def drop_file(path: Path, inbox: Path) -> Path:

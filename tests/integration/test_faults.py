@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 from watchdog.observers import Observer
 
-from extractor import events
 from extractor.archive import Archive, open_archive, prepare
-from extractor.db import Database
+from extractor.database.ledger import Ledger
+from extractor.database.sqlite import Database
 from extractor.errors import ConfigError, DatabaseDamaged, StorageError, Unreadable
-from extractor.events import FolderEvents
 from extractor.files import rename_to_free
-from extractor.inbox import Inbox
+from extractor.folders import events
+from extractor.folders.events import FolderEvents
+from extractor.folders.inbox import Inbox
 from extractor.job import Arrival, Job, JobState
-from extractor.ledger import Ledger
 from extractor.running.build import build
 from extractor.running.instance import InstanceLock
 from extractor.running.service import Service
@@ -432,7 +432,7 @@ def test_a_clock_that_jumps_does_not_settle_a_file(settings: Settings, clock: Ma
 def test_the_real_limit_of_inotify_leads_to_polling(tmp_path: Path) -> None:
     """Where the kernel gives no more watches, files are found all the same, and the log says so."""
     script = (
-        "import logging, sys, time; from pathlib import Path; from extractor.events import FolderEvents\n"
+        "import logging, sys, time; from pathlib import Path; from extractor.folders.events import FolderEvents\n"
         "logging.basicConfig(stream=sys.stdout, format='%(message)s'); seen = []; folder = Path(sys.argv[1])\n"
         "with FolderEvents(folder, seen.append, poll=False, poll_seconds=0.05) as events:\n"
         "    print(events.is_polling, flush=True); (folder / 'lunch.jpg').write_bytes(b'x')\n"

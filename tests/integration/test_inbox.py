@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extractor.errors import Encrypted, StorageError, Unreadable
-from extractor.inbox import Inbox, Settled
+from extractor.folders.inbox import Inbox, Settled
 from extractor.job import Refused
 from extractor.settings import InboxSettings
 from extractor.testing import ManualClock

@@ -18,10 +18,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from extractor.archive import Archive
 from extractor.clock import SystemClock
-from extractor.db import Database
+from extractor.database.ledger import SUSPECTS_TURN, LeaseLost, Ledger
+from extractor.database.sqlite import Database
 from extractor.errors import BadAnswer, Encrypted, ReaderUnavailable, StorageError
 from extractor.job import Arrival, Job, JobState, Refused
-from extractor.ledger import SUSPECTS_TURN, LeaseLost, Ledger
 from extractor.settings import WorkSettings
 from extractor.testing import ManualClock
 
@@ -288,7 +288,8 @@ def test_eight_processes_never_share_a_job(tmp_path: Path) -> None:
     for number in range(200):
         enqueue(ledger, f"{number}.jpg")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["extractor.ledger", "extractor.testing", "hypothesis.stateful", "pytest"])  # imported once, not 8 times
+    imported_once = ["extractor.database.ledger", "extractor.testing", "hypothesis.stateful", "pytest"]
+    context.set_forkserver_preload(imported_once)
     with context.Pool(8) as pool:
         claimed = list(itertools.chain(*pool.map(_claim_all, [tmp_path / "receipts.db"] * 8)))
     database.close()

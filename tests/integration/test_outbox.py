@@ -13,8 +13,8 @@ import pytest
 from extractor.archive import Archive
 from extractor.errors import StorageError, Unreadable
 from extractor.files import copy_hashed, digest, move, write_whole
+from extractor.folders.outbox import Outbox
 from extractor.job import Job
-from extractor.outbox import Outbox
 from extractor.source import Source
 from extractor.testing import make_record
 from schemas.record import Record

@@ -13,16 +13,16 @@ import pytest
 from sqlalchemy import Connection, text
 
 from extractor.archive import Archive
-from extractor.db import Database
+from extractor.database.ledger import Ledger
+from extractor.database.sqlite import Database
+from extractor.database.store import Store
 from extractor.errors import Encrypted, ExtractorError, ReaderRefused, ReaderUnavailable, StorageError
 from extractor.files import digest
+from extractor.folders.outbox import Outbox
 from extractor.job import Arrival, Job, JobState, Refused
-from extractor.ledger import Ledger
-from extractor.outbox import Outbox
 from extractor.pipeline import Pipeline
 from extractor.settings import WorkSettings
 from extractor.source import Source, part_id
-from extractor.store import Store
 from extractor.testing import ManualClock, ScriptedExtraction, make_record
 from extractor.worker import Worker
 from schemas.record import Record, RecordStatus, Region

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from watchdog.observers.api import BaseObserver
 
-from extractor import events
 from extractor.archive import open_archive, prepare
 from extractor.children.reading import IsolatedReading, load_extraction
 from extractor.errors import ConfigError, StorageError, Unreadable
-from extractor.events import FolderEvents
+from extractor.folders import events
+from extractor.folders.events import FolderEvents
 from extractor.job import JobState
 from extractor.running import supervisor
 from extractor.running.build import build

@@ -19,20 +19,19 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 
-import extractor
-from extractor import db
 from extractor.archive import Archive
-from extractor.db import Database
+from extractor.database import sqlite
+from extractor.database.sqlite import Database
+from extractor.database.store import Store
+from extractor.database.tables import Base
 from extractor.errors import ConfigError, StorageError
-from extractor.store import Store
-from extractor.tables import Base
 from extractor.testing import make_record, make_source
 from schemas.answer import DocumentType
 from schemas.receipt import Item, ItemKind, Payment, TaxLine
 from schemas.record import Attempt, Check, Record, RecordStatus, ReviewReason
 from schemas.values import FieldEvidence, FieldState, Origin
 
-PACKAGE = Path(extractor.__file__).parent
+PACKAGE = Path(sqlite.__file__).parent
 
 
 @pytest.fixture
@@ -301,7 +300,7 @@ def test_the_migrations_make_what_the_code_expects(tmp_path: Path) -> None:
         context = MigrationContext.configure(connection, opts={"include_object": lambda _, name, *__: not name.startswith("receipts_fts")})
         assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
-    assert ScriptDirectory(str(PACKAGE / "migrations")).get_current_head() == db.HEAD
+    assert ScriptDirectory(str(PACKAGE / "migrations")).get_current_head() == sqlite.HEAD
 
 
 def test_opening_again_changes_nothing(tmp_path: Path) -> None:

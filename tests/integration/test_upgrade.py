@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 from alembic.script import ScriptDirectory
 
-import extractor
-from extractor import db
 from extractor.archive import open_archive
-from extractor.db import Database
+from extractor.database import sqlite
+from extractor.database.sqlite import Database
 from extractor.errors import StorageError
 from extractor.job import JobState
 from extractor.running.build import build
@@ -25,7 +24,7 @@ from extractor.testing import ScriptedExtraction
 from tests.schemas import FILES, FOLDER, load
 
 DUMPS = {dump.stem: dump for dump in sorted(FOLDER.glob("*.sql"))}
-EARLIER = sorted(DUMPS.keys() - {db.HEAD})
+EARLIER = sorted(DUMPS.keys() - {sqlite.HEAD})
 
 
 @pytest.fixture(params=EARLIER)
@@ -63,10 +62,10 @@ def backups(settings: Settings) -> list[Path]:
 
 def test_every_schema_has_a_dump_that_is_as_the_migrations_make_it(tmp_path: Path) -> None:
     """Who adds a migration keeps a database of it for later: `python -m tests.schemas`. Changed views need a migration too."""
-    scripts = ScriptDirectory(str(Path(extractor.__file__).parent / "migrations")).walk_revisions()
+    scripts = ScriptDirectory(str(Path(sqlite.__file__).parent / "migrations")).walk_revisions()
     assert sorted(DUMPS) == sorted(script.revision for script in scripts)
     Database(tmp_path / "new.db").close()
-    load(DUMPS[db.HEAD], tmp_path / "dumped.db")
+    load(DUMPS[sqlite.HEAD], tmp_path / "dumped.db")
     assert schema(tmp_path / "dumped.db") == schema(tmp_path / "new.db")
 
 
@@ -75,7 +74,7 @@ def test_an_upgrade_keeps_every_row_and_makes_the_newest_schema(old: str, settin
     before = rows(settings.database)
     Database(settings.database).close()
     after = rows(settings.database)
-    assert after.pop("alembic_version")[0]["version_num"] == db.HEAD
+    assert after.pop("alembic_version")[0]["version_num"] == sqlite.HEAD
     assert before.pop("alembic_version")[0]["version_num"] == old
     for name, old_rows in before.items():
         assert [{column: row[column] for column in old_row} for row, old_row in zip(after[name], old_rows, strict=True)] == old_rows
@@ -123,7 +122,7 @@ import os, signal, sys
 from pathlib import Path
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
-from extractor.db import Database
+from extractor.database.sqlite import Database
 
 left = int(sys.argv[2])
 
@@ -147,7 +146,7 @@ def test_a_crash_during_an_upgrade_leaves_the_old_database(old: str, settings: S
     assert killed.returncode == -signal.SIGKILL
     assert rows(settings.database) == before
     Database(settings.database).close()
-    assert rows(settings.database)["alembic_version"][0]["version_num"] == db.HEAD
+    assert rows(settings.database)["alembic_version"][0]["version_num"] == sqlite.HEAD
 
 
 def test_an_upgrade_that_fails_leaves_the_old_database_and_no_backup(old: str, settings: Settings) -> None:

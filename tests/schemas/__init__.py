@@ -11,7 +11,7 @@ from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 
-from extractor.db import HEAD
+from extractor.database.sqlite import HEAD
 from extractor.errors import Encrypted
 from extractor.job import Arrival
 from extractor.running.build import build

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from extractor.checks import run_checks
+from extractor.judging.checks import run_checks
 from schemas.receipt import Item, Payment, Receipt, TaxLine
 from schemas.record import Check
 from tests.receipts import amount, receipt

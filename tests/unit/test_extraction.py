@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from PIL import Image
 
+from extractor.asking.reask import Policy
 from extractor.errors import ExtractorError, Unreadable
 from extractor.extraction import Extraction
 from extractor.ocr.interface import Transcript
@@ -12,7 +13,6 @@ from extractor.ocr.witness import Witness
 from extractor.pages import Page, PageLimits
 from extractor.preparation import Part, Prepared
 from extractor.readers.interface import Answer, Document
-from extractor.reask import Policy
 from extractor.source import Extracted, Source
 from extractor.testing import ScriptedReader, make_source
 from schemas.record import Record

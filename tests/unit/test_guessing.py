@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extractor.ocr.interface import Box, Fragment, Line, Transcript
-from extractor.questions import ALL_FIELDS, FIRST, again, answer_schema
 from extractor.readers.interface import Issue, Look, Question
+from extractor.readers.questions import ALL_FIELDS, FIRST, again, answer_schema
 from extractor.readers.vision.guessing import Guesser, draft_of
 
 DRAFT = '{"merchant_name":"ACME STORE","items":[{"description":"milk","total_price":"1.20"},{"description":"tea","total_price":"1.20"}]}'

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extractor.checks import run_checks
-from extractor.normalise import Normalised, normalise
+from extractor.judging.checks import run_checks
+from extractor.judging.normalise import Normalised, normalise
+from extractor.judging.trust import TRUST, examine
 from extractor.ocr.interface import Box, Fragment, Line, Transcript
 from extractor.readers.interface import Evidence
 from extractor.settings import LocaleSettings
-from extractor.trust import TRUST, examine
 from schemas.answer import DocumentType, ReceiptAnswer
 from schemas.receipt import ItemKind
 from schemas.values import FieldState, Origin

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extractor.errors import BadAnswer
-from extractor.parse import MAX_ANSWER_CHARACTERS, parse_answer
+from extractor.readers.parse import MAX_ANSWER_CHARACTERS, parse_answer
 
 WHOLE = (
     '{"merchant_name": "Tea & Co", "items": [{"description": "Tea", "total_price": "1.20"},'

@@ -2,7 +2,7 @@
 
 import pytest
 
-from extractor.poll import poll
+from extractor.asking.poll import poll
 from extractor.readers.interface import Evidence, Issue, Question
 from schemas.answer import ReceiptAnswer
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from extractor.questions import ALL_FIELDS, FIRST, again, answer_schema, asked_fields, prompt
 from extractor.readers.interface import Issue, Look
+from extractor.readers.questions import ALL_FIELDS, FIRST, again, answer_schema, asked_fields, prompt
 from schemas.answer import ReceiptAnswer
 
 AGAIN = again(

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from extractor.asking.poll import agree
+from extractor.asking.reask import LADDER, OCR_RUNGS, Outcome, Policy, read_documents
 from extractor.errors import BadAnswer, ExtractorError, ReaderUnavailable
 from extractor.ocr.interface import Box, Transcript
 from extractor.pages import Page
-from extractor.poll import agree
-from extractor.questions import ALL_FIELDS, prompt
 from extractor.readers.interface import Answer, Document, Evidence
-from extractor.reask import LADDER, OCR_RUNGS, Outcome, Policy, read_documents
+from extractor.readers.questions import ALL_FIELDS, prompt
 from extractor.testing import ManualClock, ScriptedReader
 from schemas.values import FieldState, Origin
 

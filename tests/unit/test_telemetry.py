@@ -2,8 +2,8 @@
 
 import pytest
 
+from extractor.asking.reask import LADDER
 from extractor.errors import BadAnswer
-from extractor.reask import LADDER
 from extractor.telemetry import BOUNDS, OTHER, RUNGS, Telemetry
 from extractor.testing import ManualClock, make_record
 from schemas.record import Attempt, RecordStatus, ReviewReason

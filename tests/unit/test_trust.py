@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from extractor.checks import run_checks
-from extractor.trust import TRUST, Examination, examine
+from extractor.judging.checks import run_checks
+from extractor.judging.trust import TRUST, Examination, examine
 from schemas.answer import DocumentType
 from schemas.receipt import Item, Payment, Receipt
 from schemas.values import FieldEvidence, FieldState

@@ -2,10 +2,10 @@
 
 from PIL import Image
 
+from extractor.asking.whereabouts import MOST, part_to_enlarge
 from extractor.ocr.interface import Box, Fragment, Line, Transcript
 from extractor.pages import Page
 from extractor.readers.interface import Document, Evidence
-from extractor.whereabouts import MOST, part_to_enlarge
 
 
 def document(*, pages: int = 1) -> Document:

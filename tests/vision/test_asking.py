@@ -11,9 +11,9 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="the vision extra is not installed")
 
 from extractor.errors import BadAnswer  # noqa: E402 - not without torch
-from extractor.parse import parse_answer  # noqa: E402 - as above
-from extractor.questions import answer_schema  # noqa: E402 - as above
 from extractor.readers.interface import Issue, Question, ReaderError  # noqa: E402 - as above
+from extractor.readers.parse import parse_answer  # noqa: E402 - as above
+from extractor.readers.questions import answer_schema  # noqa: E402 - as above
 from extractor.readers.vision.engine import Ask, Engine, Said  # noqa: E402 - as above
 from extractor.readers.vision.sampling import Draw, shaken  # noqa: E402 - as above
 

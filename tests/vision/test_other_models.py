@@ -8,9 +8,9 @@ from PIL import Image
 
 pytest.importorskip("torch", reason="the vision extra is not installed")
 
-from extractor.parse import parse_answer
-from extractor.questions import answer_schema
 from extractor.readers.interface import Answer, Issue, Question, ReaderError
+from extractor.readers.parse import parse_answer
+from extractor.readers.questions import answer_schema
 from extractor.readers.vision.engine import Ask, Said
 from extractor.readers.vision.reader import VisionReader
 from tests.vision.conftest import picture

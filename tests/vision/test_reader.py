@@ -11,8 +11,8 @@ pytest.importorskip("torch", reason="the vision extra is not installed")
 
 from extractor.ocr.interface import Box, Transcript
 from extractor.pages import Page
-from extractor.parse import parse_answer
 from extractor.readers.interface import Answer, Document, Issue, Look, Question
+from extractor.readers.parse import parse_answer
 from extractor.readers.vision.reader import VisionReader
 from tests.vision.conftest import picture
 

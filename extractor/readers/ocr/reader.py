@@ -8,13 +8,13 @@ from typing import Any, Self
 
 from extractor.errors import ReaderUnavailable
 from extractor.ocr.interface import Transcript
-from extractor.questions import asked_fields
 from extractor.readers.interface import Answer, Document, Evidence, Look, Question, ReaderError, root_of
 from extractor.readers.ocr.amounts import read_amounts
 from extractor.readers.ocr.close_up import Looker, look_closer
 from extractor.readers.ocr.header import read_header
 from extractor.readers.ocr.part import Part
 from extractor.readers.ocr.when import read_when
+from extractor.readers.questions import asked_fields
 from schemas.answer import DocumentType
 
 FIELD_MODELS_VERSION = "3"

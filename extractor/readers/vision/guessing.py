@@ -6,9 +6,9 @@ from typing import Any
 
 from extractor.errors import BadAnswer
 from extractor.ocr.interface import Transcript
-from extractor.parse import parse_answer
-from extractor.questions import answer_schema
 from extractor.readers.interface import Question
+from extractor.readers.parse import parse_answer
+from extractor.readers.questions import answer_schema
 
 MATCHES = (16, 8, 5)
 """Bytes at the end of an answer by which its place in a draft is found, the surest first; fewer are found in too many places."""

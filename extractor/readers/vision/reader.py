@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
-from extractor.questions import PROMPT_VERSION
 from extractor.readers.interface import Document, Reader
+from extractor.readers.questions import PROMPT_VERSION
 from extractor.readers.vision.engine import Engine
 from extractor.readers.vision.options import VisionOptions
 from extractor.readers.vision.reading import VisionReading

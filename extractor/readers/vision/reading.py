@@ -8,9 +8,9 @@ from typing import Self
 
 from extractor.errors import BadAnswer, ReaderRefused, ReaderUnavailable
 from extractor.ocr.interface import Box
-from extractor.parse import parse_answer
-from extractor.questions import answer_schema, asked_fields, prompt
 from extractor.readers.interface import Answer, Document, Evidence, Look, Question, ReaderError
+from extractor.readers.parse import parse_answer
+from extractor.readers.questions import answer_schema, asked_fields, prompt
 from extractor.readers.vision.engine import Ask, Said, Sight
 from extractor.readers.vision.evidence import evidence_of
 from extractor.readers.vision.guessing import draft_of

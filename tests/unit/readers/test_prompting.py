@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from extractor.normalise import normalise
-from extractor.questions import FIRST, again, prompt
+from extractor.judging.normalise import normalise
+from extractor.judging.trust import examine
 from extractor.readers.interface import Evidence, Look
+from extractor.readers.questions import FIRST, again, prompt
 from extractor.readers.vision.prompting import Prompter
 from extractor.settings import LocaleSettings
-from extractor.trust import examine
 from schemas.answer import ReceiptAnswer
 from schemas.values import Origin
 from tests.transcripts import transcript

@@ -2,11 +2,11 @@
 
 import pytest
 
+from extractor.judging.trust import TRUST
 from extractor.readers.ocr.amounts import IN_DOUBT, read_amounts
 from extractor.readers.ocr.repair import is_contested
 from extractor.readers.ocr.rows import read_rows
 from extractor.readers.ocr.totals import Choice, find_candidates
-from extractor.trust import TRUST
 from tests.transcripts import transcript
 from tests.unit.readers.test_amounts import priced
 

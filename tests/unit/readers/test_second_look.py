@@ -6,9 +6,9 @@ from PIL import Image
 
 from extractor.ocr.interface import Box, Transcript
 from extractor.pages import Page
-from extractor.questions import FIRST, again
 from extractor.readers.interface import Answer, Document, Issue, Look
 from extractor.readers.ocr.reader import OcrReader
+from extractor.readers.questions import FIRST, again
 from tests.transcripts import transcript
 
 BELOW = ("EAT STREET", "14 QUAY STREET", "BRISTOL BS1 4DJ", "05/03/2018 14:05", "Tea 2.00", "Total 2.00", "Cash 5.00", "Change 3.00")

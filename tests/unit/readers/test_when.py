@@ -2,8 +2,8 @@
 
 import pytest
 
+from extractor.judging.trust import TRUST
 from extractor.readers.ocr.when import read_when
-from extractor.trust import TRUST
 from tests.transcripts import transcript
 
 HEAD = ("CORNER CAFE", "12 MAIN STREET", "TEL: 03-5555 1234")

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection, and in the transaction, that `extractor.db` hands over."""
+"""Runs migrations on the connection, and in the transaction, that `extractor.database.sqlite` hands over."""
 
 from alembic import context
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Insert, Select, bindparam, column, delete, exists, func, insert, select, table, text
 
-from extractor import tables
-from extractor.db import Database
+from extractor.database import tables
+from extractor.database.sqlite import Database
+from extractor.database.tables import LIVING, Base, JobRow, ReceiptRow
 from extractor.files import printable
-from extractor.tables import LIVING, Base, JobRow, ReceiptRow
 from schemas.receipt import amounts_of
 from schemas.record import Record, RecordStatus
 from schemas.values import minor_digits, to_minor

@@ -68,7 +68,7 @@ REFUSED = "error_kind = 'Refused'"
 
 
 class JobRow(Base):
-    """One file's way from inbox to outbox; see `extractor.ledger`."""
+    """One file's way from inbox to outbox; see `extractor.database.ledger`."""
 
     __tablename__ = "jobs"
     __table_args__ = (

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Any
 
-from extractor.normalise import AMOUNT_FIELDS, MAGNITUDE_FIELDS
+from extractor.judging.normalise import AMOUNT_FIELDS, MAGNITUDE_FIELDS
 from extractor.printed.dates import find_dates
 from extractor.printed.times import find_times
-from extractor.questions import asked_fields
 from extractor.readers.interface import Evidence, Question, root_of
+from extractor.readers.questions import asked_fields
 from schemas.answer import MissingField, ReceiptAnswer
 
 ALIKE = {"merchant_name": 0.93, "merchant_address": 0.85}

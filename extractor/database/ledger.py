@@ -19,12 +19,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from extractor.clock import Clock
-from extractor.db import Database
+from extractor.database.sqlite import Database
+from extractor.database.tables import LIVING, REFUSED, JobRow
 from extractor.errors import ExtractorError, StorageError
 from extractor.job import Arrival, Job, JobState
 from extractor.settings import WorkSettings
 from extractor.source import new_receipt_id
-from extractor.tables import LIVING, REFUSED, JobRow
 
 LONGEST_STORAGE_WAIT = 60.0
 """Seconds between tries while a disk is full or a folder cannot be written: once that is cured, work goes on within a minute."""

@@ -12,9 +12,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from extractor.clock import SystemClock
+from extractor.database.snapshot import snapshot
 from extractor.errors import ConfigError, DatabaseDamaged, StorageError
 from extractor.files import copy_hashed
-from extractor.snapshot import snapshot
 
 if TYPE_CHECKING:
     from alembic.config import Config

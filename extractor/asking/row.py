@@ -12,16 +12,16 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any
 
-from extractor.checks import run_checks
+from extractor.asking.poll import Poll, agree, poll
+from extractor.asking.whereabouts import part_to_enlarge
 from extractor.errors import BadAnswer, ExtractorError, Remedy
-from extractor.normalise import Normalised, fractions, normalise
-from extractor.parse import ParsedAnswer, parse_answer
-from extractor.poll import Poll, agree, poll
-from extractor.questions import ALL_FIELDS, again, asked_fields, field_of
+from extractor.judging.checks import run_checks
+from extractor.judging.normalise import Normalised, fractions, normalise
+from extractor.judging.trust import REQUIRED, Examination, examine, words_of
 from extractor.readers.interface import Answer, Document, Evidence, Issue, Look, Question, ReaderError, root_of
+from extractor.readers.parse import ParsedAnswer, parse_answer
+from extractor.readers.questions import ALL_FIELDS, again, asked_fields, field_of
 from extractor.settings import LocaleSettings
-from extractor.trust import REQUIRED, Examination, examine, words_of
-from extractor.whereabouts import part_to_enlarge
 from schemas.answer import MissingField, ReceiptAnswer
 from schemas.record import Attempt
 from schemas.values import FieldEvidence, FieldState, Origin

@@ -33,8 +33,8 @@ from extractor.files import (
     sync_folder,
     write_whole,
 )
+from extractor.folders.leaving import Leaving
 from extractor.job import Job, JobState
-from extractor.leaving import Leaving
 from extractor.steps import AtStep, Step, go_on
 from schemas.record import Record
 

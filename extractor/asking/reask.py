@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from extractor.asking.row import Row, votes_of
 from extractor.errors import BadAnswer, ExtractorError
-from extractor.normalise import Normalised
-from extractor.questions import FIRST
+from extractor.judging.normalise import Normalised
+from extractor.judging.trust import Examination
 from extractor.readers.interface import Answer, Document, Look, Question, Reader, Reading
-from extractor.row import Row, votes_of
+from extractor.readers.questions import FIRST
 from extractor.settings import MOST_RUNGS, LocaleSettings
-from extractor.trust import Examination
 from schemas.record import Attempt
 from schemas.values import Origin
 
