@@ -17,7 +17,7 @@ from typing import Any
 from bench.overhead import rich_record
 from extractor.archive import Archive, open_archive
 from extractor.database.ledger import Ledger
-from extractor.folders.outbox import record_json
+from extractor.folders.notices import record_json
 from extractor.job import Arrival, JobState
 from extractor.settings import InboxSettings, Settings
 from extractor.source import Source, new_receipt_id
@@ -74,7 +74,7 @@ def _first(archive: Archive) -> Record:
     record = record.model_copy(update={"transaction_date": FIRST_DAY.date()})
     with archive.database.write() as connection:
         record = archive.store.save(connection, record)
-        ledger.stored(connection, job, archive.outbox.place_for_records(job, [record]))
+        ledger.stored(connection, job, archive.outbox.places.for_records(job, [record]))
     [job] = ledger.to_file(1)
     archive.outbox.file_records(job, [record])
     assert ledger.filed(job).state is JobState.DONE  # noqa: S101 -- as above
@@ -149,7 +149,7 @@ def _write(archive: Archive, record: Record, filed_as: str) -> None:
     original = archive.settings.outbox_dir / filed_as
     original.parent.mkdir(parents=True, exist_ok=True)
     original.write_bytes(_bytes_of(record))
-    archive.outbox.record_path(filed_as).write_bytes(record_json(record))
+    archive.outbox.places.record(filed_as).write_bytes(record_json(record))
 
 
 def main() -> None:

@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
-from extractor.clock import SystemClock
-from extractor.database.ledger import Ledger
+from extractor.database.jobs import Jobs
 from extractor.database.snapshot import snapshot
 from extractor.database.sqlite import Database
 from extractor.database.store import Store
 from extractor.errors import ConfigError, InputError
 from extractor.files import CHUNK_BYTES, holds, make_folder, move, open_regular, printable, storage_errors
-from extractor.folders.outbox import Filed, Outbox
+from extractor.folders.outbox import Outbox
+from extractor.folders.places import Filed
 from extractor.job import Job
-from extractor.settings import WorkSettings
 
 DATABASE, OUTBOX, MANIFEST = "receipts.db", "outbox/", "manifest.jsonl"
 JOBS_AT_ONCE = 500
@@ -125,7 +124,7 @@ def _write(hidden: Path, copy: Path, outbox: Outbox, *, with_files: bool, on_pro
         _list(lines, _add(tar, DATABASE, copy))
         listed = 0
         for number, total, job, records in _closed_jobs(copy):
-            for filed in outbox.files_of(job, records):
+            for filed in outbox.places.files_of(job, records):
                 try:
                     entry = _entry(outbox.root / filed.place, filed, tar if with_files else None)
                 except OSError as error:
@@ -148,15 +147,15 @@ def _closed_jobs(copy: Path) -> Iterator[tuple[int, int, Job, int]]:
     """Every job of the copied database whose files are in the outbox: its number, how many there may be, and how many records it has."""
     database = Database(copy)  # the one in the tar file is not touched by this
     try:
-        ledger, store, number, after = Ledger(database, SystemClock(), WorkSettings()), Store(database), 0, ("", 0)
-        total = sum(ledger.counts().values())
-        while jobs := ledger.places(after=after, limit=JOBS_AT_ONCE):
-            records = store.counts_by_file([job.sha256 or "" for job in jobs])
-            for job in jobs:
+        jobs, store, number, after = Jobs(database), Store(database), 0, ("", 0)
+        total = sum(jobs.counts().values())
+        while some := jobs.places(after=after, limit=JOBS_AT_ONCE):
+            records = store.counts_by_file([job.sha256 or "" for job in some])
+            for job in some:
                 number += 1
                 if job.filed_at is not None:
                     yield number, total, job, max(1, records.get(job.sha256 or "", 0))
-            after = (jobs[-1].filed_as or "", jobs[-1].id)
+            after = (some[-1].filed_as or "", some[-1].id)
     finally:
         database.close()
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
-from extractor.database.ledger import Ledger
+from extractor.database.jobs import Jobs
 from extractor.database.store import Store
 from extractor.errors import StorageError
 from extractor.files import digest, is_regular, printable
-from extractor.folders.outbox import DUPLICATES, WORK, Filed, Outbox
+from extractor.folders.outbox import WORK, Outbox
+from extractor.folders.places import DUPLICATES, Filed
 from extractor.job import Job, JobState
 from extractor.source import part_id
 
@@ -77,7 +78,7 @@ class Verifier:
 
     def __init__(
         self,
-        ledger: Ledger,
+        jobs: Jobs,
         store: Store,
         outbox: Outbox,
         database: Path,
@@ -85,7 +86,7 @@ class Verifier:
         pause: Callable[[], object] = lambda: time.sleep(PAUSE_SECONDS),
         on_progress: Callable[[], object] = lambda: None,
     ) -> None:
-        self._ledger = ledger
+        self._jobs = jobs
         self._store = store
         self._outbox = outbox
         self._database = database
@@ -100,7 +101,7 @@ class Verifier:
         """
         self._outbox.require_here()
         visited = set()
-        for folder, jobs in itertools.groupby(self._jobs(), key=lambda job: str(PurePosixPath(job.filed_as or "").parent)):
+        for folder, jobs in itertools.groupby(self._filed_jobs(), key=lambda job: str(PurePosixPath(job.filed_as or "").parent)):
             visited.add(folder)
             yield from self._look_at_folder(folder, jobs)
         for path, folders, _ in os.walk(self._outbox.root):
@@ -115,10 +116,10 @@ class Verifier:
             fact = f"record {receipt_id} belongs to no file"
             yield Finding(self._database, What.NO_FILE, fact, "Restore the database from a backup.")
 
-    def _jobs(self) -> Iterator[Job]:
+    def _filed_jobs(self) -> Iterator[Job]:
         """Every job with a place in the outbox, in order of place."""
         after = ("", 0)
-        while jobs := self._ledger.places(after=after, limit=JOBS_AT_ONCE):
+        while jobs := self._jobs.places(after=after, limit=JOBS_AT_ONCE):
             yield from jobs
             after = (jobs[-1].filed_as or "", jobs[-1].id)
 
@@ -130,7 +131,7 @@ class Verifier:
         for batch in _batches(jobs):
             known = self._known(batch)
             for job in batch:
-                names -= {PurePosixPath(filed.place).name for filed in self._outbox.files_of(job, len(known[job.id]))}
+                names -= {PurePosixPath(filed.place).name for filed in self._outbox.places.files_of(job, len(known[job.id]))}
                 if job.filed_at is not None and any(self._look(job, known[job.id])):
                     suspects.append(job)
                 self._on_progress()
@@ -142,11 +143,11 @@ class Verifier:
             yield from self._look_for_owner(folder, name)
 
     def _second_look(self, suspect: Job) -> Iterator[Finding]:
-        job = self._ledger.job(suspect.receipt_id)
+        job = self._jobs.job(suspect.receipt_id)
         if job is None or job.filed_at is None:
             return  # it is on its way
         found = list(self._look(job, self._known([job])[job.id]))
-        if self._ledger.job(job.receipt_id) == job:
+        if self._jobs.job(job.receipt_id) == job:
             yield from found
 
     def _known(self, jobs: Sequence[Job]) -> dict[int, Known]:
@@ -160,7 +161,7 @@ class Verifier:
 
     def _look(self, job: Job, known: Known) -> Iterator[Finding]:
         """What does not fit with a closed job."""
-        for filed in self._outbox.files_of(job, len(known)):
+        for filed in self._outbox.places.files_of(job, len(known)):
             path, record_json = self._outbox.root / filed.place, known[filed.number - 1]
             if job.state is JobState.DONE and filed.sha256 is None and record_json is None:
                 yield Finding(path, What.NO_RECORD, "the database has no record of it", "Restore the database from a backup.")
@@ -195,12 +196,12 @@ class Verifier:
         first = first.removesuffix("json") if first == place and place.endswith(".json") else first
         for start in dict.fromkeys((first, _OF_SEVERAL.sub(".", first))):
             try:
-                jobs = self._ledger.places(after=(start, 0), before=start + "\U0010ffff", limit=JOBS_AT_ONCE)
+                jobs = self._jobs.places(after=(start, 0), before=start + "\U0010ffff", limit=JOBS_AT_ONCE)
             except UnicodeEncodeError:  # the name is not UTF-8: no place of ours
                 return
             known = self._known(jobs)
             for job in jobs:
-                if place in {filed.place for filed in self._outbox.files_of(job, len(known[job.id]))}:
+                if place in {filed.place for filed in self._outbox.places.files_of(job, len(known[job.id]))}:
                     yield job
 
     # What a crash may have left behind
@@ -226,7 +227,7 @@ class Verifier:
             yield Finding(path, What.LEFTOVER, "is a copy that was cut off", "Delete it, and add the file again.")
 
     def _is_closed(self, receipt_id: str) -> bool:
-        job = self._ledger.job(receipt_id)
+        job = self._jobs.job(receipt_id)
         return job is None or job.filed_at is not None
 
 

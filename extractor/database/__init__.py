@@ -1,1 +1,1 @@
-"""The rows: one SQLite file, its tables, and the two modules that query them, the ledger of files and the store of records."""
+"""The rows: one SQLite file, its tables, and the modules that query them: jobs and ledger for files, the store for records."""

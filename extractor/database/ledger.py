@@ -1,4 +1,4 @@
-"""Where every file is on its way, in job rows that survive any crash, and the legal moves between states.
+"""The legal moves of a file between its states, in job rows that survive any crash.
 
 queued > reading > stored > done       `stored` is set in the transaction that saves the record; `done` when all files lie in the outbox
        > failed, duplicate             decided first, then the file is moved; open until `filed_at` is set
@@ -10,17 +10,17 @@ At most one open job has a path, and at most one living job has a content (SHA-2
 import dataclasses
 import math
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from extractor.clock import Clock
+from extractor.database.jobs import COLUMNS, DUE_FIRST, IS_OPEN, JOBS, Jobs, job_of
 from extractor.database.sqlite import Database
-from extractor.database.tables import LIVING, REFUSED, JobRow
+from extractor.database.tables import LIVING, JobRow
 from extractor.errors import ExtractorError, StorageError
 from extractor.job import Arrival, Job, JobState
 from extractor.settings import WorkSettings
@@ -41,78 +41,74 @@ class LeaseLost(StorageError):
 
 
 # Statements that every receipt needs are built once: building them costs several times what SQLite needs to run them.
-_JOBS = JobRow.metadata.tables[JobRow.__tablename__]
-_COLUMNS = tuple(_JOBS.c[field.name] for field in dataclasses.fields(Job))
-_IS_OPEN = _JOBS.c.filed_at.is_(None)
-_IS_DUE = _JOBS.c.next_attempt_at <= bindparam("now")
-_ORDER = (_JOBS.c.next_attempt_at, _JOBS.c.id)
+_IS_DUE = JOBS.c.next_attempt_at <= bindparam("now")
 
-_INSERT = insert(_JOBS).returning(*_COLUMNS)
-_OPEN_ID = select(_JOBS.c.id).where(_JOBS.c.path == bindparam("path"), _IS_OPEN)
-_LIVING_TWIN = select(_JOBS.c.receipt_id).where(_JOBS.c.sha256 == bindparam("sha256"), text(LIVING))
+_INSERT = insert(JOBS).returning(*COLUMNS)
+_OPEN_ID = select(JOBS.c.id).where(JOBS.c.path == bindparam("path"), IS_OPEN)
+_LIVING_TWIN = select(JOBS.c.receipt_id).where(JOBS.c.sha256 == bindparam("sha256"), text(LIVING))
 
 _MOVE = (
-    update(_JOBS)
+    update(JOBS)
     .where(
-        _JOBS.c.id == bindparam("job_id"),
-        _JOBS.c.state == bindparam("job_state"),
-        _JOBS.c.worker.is_not_distinct_from(bindparam("job_worker")),
+        JOBS.c.id == bindparam("job_id"),
+        JOBS.c.state == bindparam("job_state"),
+        JOBS.c.worker.is_not_distinct_from(bindparam("job_worker")),
     )
-    .returning(*_COLUMNS)
+    .returning(*COLUMNS)
 )
 """Changes one job, if it is still in the state, and in the hands, in which it was seen; the columns come with the parameters."""
 
 
 def _claim_statement(which: ColumnElement[bool]) -> ReturningUpdate[Any]:
-    due = select(_JOBS.c.id).where(_JOBS.c.state == JobState.QUEUED, _IS_DUE, _IS_OPEN, which).order_by(*_ORDER).limit(bindparam("count"))
+    due = select(JOBS.c.id).where(JOBS.c.state == JobState.QUEUED, _IS_DUE, IS_OPEN, which).order_by(*DUE_FIRST).limit(bindparam("count"))
     values = {"state": JobState.READING, "worker": bindparam("by"), "lease_until": bindparam("until")}
-    return update(_JOBS).where(_JOBS.c.id.in_(due)).values(values).returning(*_COLUMNS)
+    return update(JOBS).where(JOBS.c.id.in_(due)).values(values).returning(*COLUMNS)
 
 
-_CLAIM = _claim_statement(_JOBS.c.interruptions == 0)
-_CLAIM_SUSPECT = _claim_statement(_JOBS.c.interruptions > 0)
+_CLAIM = _claim_statement(JOBS.c.interruptions == 0)
+_CLAIM_SUSPECT = _claim_statement(JOBS.c.interruptions > 0)
 
-_IS_READING = and_(_IS_OPEN, _JOBS.c.state == JobState.READING)
-_HAS_LAPSED = and_(_IS_READING, _JOBS.c.lease_until <= bindparam("lapsed"))
-_FREED = {"worker": None, "lease_until": None, "interruptions": _JOBS.c.interruptions + 1, "next_attempt_at": bindparam("now")}
+_IS_READING = and_(IS_OPEN, JOBS.c.state == JobState.READING)
+_HAS_LAPSED = and_(_IS_READING, JOBS.c.lease_until <= bindparam("lapsed"))
+_FREED = {"worker": None, "lease_until": None, "interruptions": JOBS.c.interruptions + 1, "next_attempt_at": bindparam("now")}
 _GIVE_UP = (
-    update(_JOBS)
-    .where(_HAS_LAPSED, _JOBS.c.interruptions + 1 >= bindparam("most"))
+    update(JOBS)
+    .where(_HAS_LAPSED, JOBS.c.interruptions + 1 >= bindparam("most"))
     .values(_FREED | {"state": JobState.FAILED, "error_kind": "Interrupted", "error_message": bindparam("message")})
 )
 _MEND = (
-    update(_JOBS)
+    update(JOBS)
     .where(
-        _IS_OPEN,
-        _JOBS.c.state != JobState.READING,
-        _JOBS.c.next_attempt_at > bindparam("now"),
+        IS_OPEN,
+        JOBS.c.state != JobState.READING,
+        JOBS.c.next_attempt_at > bindparam("now"),
         or_(
-            _JOBS.c.next_attempt_at > bindparam("latest"),
-            and_(_JOBS.c.waits == 0, or_(_JOBS.c.state != JobState.QUEUED, _JOBS.c.attempts == 0)),
+            JOBS.c.next_attempt_at > bindparam("latest"),
+            and_(JOBS.c.waits == 0, or_(JOBS.c.state != JobState.QUEUED, JOBS.c.attempts == 0)),
         ),
     )
     .values(next_attempt_at=bindparam("now"))
 )
 """Makes due what has no reason to wait, or waits longer than any wait is: the clock went back since."""
-_TAKE_BACK = update(_JOBS).where(_HAS_LAPSED).values(_FREED | {"state": JobState.QUEUED})
-_RENEW = update(_JOBS).where(_IS_READING, _JOBS.c.worker == bindparam("by")).values(lease_until=bindparam("until"))
-_RELEASE = update(_JOBS).where(_IS_READING, _JOBS.c.worker == bindparam("by")).values(state=JobState.QUEUED, worker=None, lease_until=None)
+_TAKE_BACK = update(JOBS).where(_HAS_LAPSED).values(_FREED | {"state": JobState.QUEUED})
+_RENEW = update(JOBS).where(_IS_READING, JOBS.c.worker == bindparam("by")).values(lease_until=bindparam("until"))
+_RELEASE = update(JOBS).where(_IS_READING, JOBS.c.worker == bindparam("by")).values(state=JobState.QUEUED, worker=None, lease_until=None)
 
-_FIRST = _JOBS.alias("first_job")
-_FIRST_IS_UNDECIDED = exists().where(_FIRST.c.receipt_id == _JOBS.c.duplicate_of, _FIRST.c.state.in_(_UNDECIDED))
+_FIRST = JOBS.alias("first_job")
+_FIRST_IS_UNDECIDED = exists().where(_FIRST.c.receipt_id == JOBS.c.duplicate_of, _FIRST.c.state.in_(_UNDECIDED))
 _TO_FILE_DUE = (
-    select(*_COLUMNS)
-    .where(_JOBS.c.state.in_(_TO_FILE), _IS_OPEN, _IS_DUE, or_(_JOBS.c.state != JobState.DUPLICATE, ~_FIRST_IS_UNDECIDED))
-    .order_by(*_ORDER)
+    select(*COLUMNS)
+    .where(JOBS.c.state.in_(_TO_FILE), IS_OPEN, _IS_DUE, or_(JOBS.c.state != JobState.DUPLICATE, ~_FIRST_IS_UNDECIDED))
+    .order_by(*DUE_FIRST)
     .limit(bindparam("count"))
 )
 
 
-class Ledger:
-    """The job rows of one database. Every method is one transaction, unless it takes the caller's connection."""
+class Ledger(Jobs):
+    """The job rows of one database, to be moved. Every method is one transaction, unless it takes the caller's connection."""
 
     def __init__(self, database: Database, clock: Clock, work: WorkSettings) -> None:
-        self._database = database
+        super().__init__(database)
         self._clock = clock
         self._work = work
         self._claims = 0
@@ -143,17 +139,7 @@ class Ledger:
                 return None
             if state is JobState.QUEUED and (twin := _living_twin(connection, arrival.sha256)):
                 row |= {"state": JobState.DUPLICATE, "duplicate_of": twin}
-            return _from_row(connection.execute(_INSERT, row | values).one())
-
-    def open_paths(self) -> frozenset[Path]:
-        """Paths of open jobs."""
-        with self._database.read() as connection:
-            return frozenset(connection.scalars(select(JobRow.path).where(JobRow.filed_at.is_(None))))
-
-    def refused_paths(self) -> frozenset[Path]:
-        """Paths that were refused by name; what has them is still in the inbox unless somebody removed it."""
-        with self._database.read() as connection:
-            return frozenset(connection.scalars(select(JobRow.path).where(text(REFUSED))))
+            return job_of(connection.execute(_INSERT, row | values).one())
 
     # Claims
 
@@ -175,7 +161,7 @@ class Ledger:
         values = {"now": now, "by": worker, "until": now + self._work.lease_seconds, "count": limit}
         with self._database.write() as connection:
             rows = connection.execute(statement, values).all()
-        return tuple(sorted((_from_row(row) for row in rows), key=lambda job: (job.next_attempt_at, job.id)))
+        return tuple(sorted((job_of(row) for row in rows), key=lambda job: (job.next_attempt_at, job.id)))
 
     def reclaim(self, *, from_the_dead: bool = False) -> int:
         """How many jobs were taken from workers whose lease has ended; they are queued again, or fail when that happened too often.
@@ -255,7 +241,7 @@ class Ledger:
         """
         with self._database.read() as connection:
             rows = connection.execute(_TO_FILE_DUE, {"now": self._clock.now().timestamp(), "count": limit})
-            return tuple(_from_row(row) for row in rows)
+            return tuple(job_of(row) for row in rows)
 
     def plan(self, job: Job, filed_as: str) -> Job:
         """The job with the place where its file is about to be moved; durably written down before it is moved."""
@@ -295,86 +281,6 @@ class Ledger:
         with self._database.write(durable=durable) as connection:
             return _moved(connection, job, values) or job
 
-    # Looking
-
-    def jobs(self, *states: JobState, limit: int | None = None) -> tuple[Job, ...]:
-        """Jobs in these states (all without any), oldest first."""
-        return self._select(*([JobRow.state.in_(states)] if states else []), limit=limit)
-
-    def newest(self, *states: JobState, limit: int) -> tuple[Job, ...]:
-        """Jobs in these states (all without any), the last that arrived first."""
-        statement = select(*_COLUMNS).where(*([JobRow.state.in_(states)] if states else [])).order_by(JobRow.receipt_id.desc()).limit(limit)
-        with self._database.read() as connection:
-            return tuple(_from_row(row) for row in connection.execute(statement))
-
-    def job(self, receipt_id: str) -> Job | None:
-        """The job with this identifier."""
-        return next(iter(self._select(JobRow.receipt_id == receipt_id, limit=1)), None)
-
-    def with_bytes(self, sha256: str) -> tuple[Job, ...]:
-        """Every job whose file has these bytes, oldest first."""
-        return self._select(JobRow.sha256 == sha256, limit=None)
-
-    def open_ids(self) -> frozenset[str]:
-        """`receipt_id` of every open job."""
-        with self._database.read() as connection:
-            return frozenset(connection.scalars(select(JobRow.receipt_id).where(JobRow.filed_at.is_(None))))
-
-    def counts(self) -> dict[JobState, int]:
-        """How many jobs are in each state that has any."""
-        with self._database.read() as connection:
-            return {
-                JobState(state): count for state, count in connection.execute(select(JobRow.state, func.count()).group_by(JobRow.state))
-            }
-
-    def next_due(self) -> float | None:
-        """When the next open job is due, in seconds since 1970; `None` where nothing is open. Leases count with their end."""
-        due = func.coalesce(JobRow.lease_until, JobRow.next_attempt_at)
-        with self._database.read() as connection:
-            return connection.scalar(select(func.min(due)).where(JobRow.filed_at.is_(None)))
-
-    def open_counts(self) -> dict[JobState, int]:
-        """How many open jobs are in each state that has any."""
-        each = JobRow.state.in_(list(JobState))  # so that SQLite looks up each state instead of counting all rows
-        counted = select(JobRow.state, func.count()).where(each, JobRow.filed_at.is_(None)).group_by(JobRow.state)
-        with self._database.read() as connection:
-            rows = connection.execute(counted).all()
-        return {JobState(state): count for state, count in rows}
-
-    def oldest_open(self) -> datetime | None:
-        """When the open job that waits longest was received."""
-        with self._database.read() as connection:
-            return connection.scalar(select(func.min(JobRow.received_at)).where(JobRow.filed_at.is_(None)))
-
-    def last_filed(self, state: JobState, *, limit: int) -> tuple[Job, ...]:
-        """Jobs in this state, the last filed one first; those still to be filed go before."""
-        of_state = select(*_COLUMNS).where(JobRow.state == state).limit(limit)
-        to_file = of_state.where(JobRow.filed_at.is_(None)).order_by(JobRow.id.desc())
-        filed = of_state.where(JobRow.filed_at.is_not(None)).order_by(JobRow.filed_at.desc(), JobRow.id.desc())
-        with self._database.read() as connection:  # two questions: together they would have to sort all rows of the state
-            rows = [*connection.execute(to_file), *connection.execute(filed)]
-        return tuple(_from_row(row) for row in rows[:limit])
-
-    def places(self, *, after: tuple[str, int] = ("", 0), before: str | None = None, limit: int) -> tuple[Job, ...]:
-        """Jobs that have a place in the outbox, whether they are there already or not, in order of place and id.
-
-        Args:
-            after: `filed_as` and `id` of the last job that is known already.
-            before: Only places that sort before this text.
-        """
-        place, job_id = JobRow.filed_as, JobRow.id
-        statement = (
-            select(*_COLUMNS).where(place >= after[0], or_(place > after[0], job_id > after[1])).order_by(place, job_id).limit(limit)
-        )
-        with self._database.read() as connection:
-            rows = connection.execute(statement if before is None else statement.where(place < before)).all()
-        return tuple(_from_row(row) for row in rows)
-
-    def _select(self, *conditions: ColumnElement[bool], limit: int | None) -> tuple[Job, ...]:
-        statement = select(*_COLUMNS).where(*conditions).order_by(*_ORDER).limit(limit)
-        with self._database.read() as connection:
-            return tuple(_from_row(row) for row in connection.execute(statement))
-
     def _after_backoff(self, times: int, longest: float) -> float:
         """Seconds since 1970 after a wait that doubles each time, up to the longest."""
         wait = min(self._work.backoff_seconds * 2.0 ** min(times - 1, 60), longest, self._work.max_backoff_seconds)
@@ -399,16 +305,11 @@ def _moved(connection: Connection, job: Job, values: Mapping[str, object]) -> Jo
     """The job with new values; `None` where somebody else has moved it since."""
     seen = {"job_id": job.id, "job_state": job.state, "job_worker": job.worker}
     row = connection.execute(_MOVE, {**values, **seen}).one_or_none()
-    return None if row is None else _from_row(row)
+    return None if row is None else job_of(row)
 
 
 def _lease_lost(job: Job) -> LeaseLost:
     return LeaseLost(f"{job.name} was taken over by another worker. Nothing is to be done.")
-
-
-def _from_row(row: Row[Any]) -> Job:
-    values = row._asdict()
-    return Job(**values | {"state": JobState(values["state"])})
 
 
 def _error_values(error: ExtractorError) -> dict[str, object]:

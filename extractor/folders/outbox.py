@@ -1,21 +1,14 @@
 """Result files appear whole or not at all, and the file they are about is moved beside them. Nothing is overwritten.
 
-Every step may run twice.
-
-outbox/2026/03/lunch-7Q2M9XKD.json, .jpg     the record and the original; year and month of the transaction, else of the arrival
-outbox/failed/lunch.jpg, .jpg.error.json     what could not be read, and why
-outbox/duplicates/lunch.jpg, .duplicate.json the same bytes again, and where the first ones are
-outbox/.work/<receipt id>/lunch.jpg          a private copy while it is read; what is hashed, read and filed are the same bytes
+Every step may run twice. While a file is read, a private copy lies in outbox/.work/<receipt id>/: what is hashed, read and filed are the
+same bytes.
 """
 
 import errno
-import json
 import os
 import shutil
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from extractor.errors import StorageError
 from extractor.files import (
@@ -27,44 +20,30 @@ from extractor.files import (
     make_folder,
     move,
     printable,
-    safe_stem,
-    safe_suffix,
     storage_errors,
     sync_folder,
     write_whole,
 )
 from extractor.folders.leaving import Leaving
-from extractor.job import Job, JobState
+from extractor.folders.notices import notice_json, record_json
+from extractor.folders.places import Places
+from extractor.job import Job
 from extractor.steps import AtStep, Step, go_on
 from schemas.record import Record
 
-FAILED, DUPLICATES, WORK = "failed", "duplicates", ".work"
-SHORT_ID_LENGTH = 8
-"""Of the random end of a receipt's id: 40 bits, so that two receipts with one name in one month do not meet."""
-
-
-@dataclass(frozen=True)
-class Filed:
-    """A file that lies in the outbox once its job is closed.
-
-    Attributes:
-        place: Relative to the outbox.
-        sha256: Of its bytes; `None` for JSON files.
-        may_be_gone: Whether people were told that they may delete it.
-        number: Of a record's JSON: which of the file's receipts it is about, from 1.
-    """
-
-    place: str
-    sha256: str | None
-    may_be_gone: bool = False
-    number: int = 1
+WORK = ".work"
 
 
 class Outbox:
-    """The outbox, and what is moved there from the inbox."""
+    """The outbox, and what is moved there from the inbox.
+
+    Attributes:
+        places: Where in it each thing lies.
+    """
 
     def __init__(self, root: Path, inbox_dir: Path, *, at_step: AtStep = go_on) -> None:
         self.root = root
+        self.places = Places(root)
         self.inbox_dir = inbox_dir
         self._at_step = at_step
         self._leaving = Leaving(inbox_dir, at_step=at_step)
@@ -155,61 +134,6 @@ class Outbox:
     def _copy(self, job: Job) -> Path:
         return self.root / WORK / job.receipt_id / job.path.name
 
-    # Where things go
-
-    def place_for_records(self, job: Job, records: Sequence[Record]) -> str:
-        """Where the original of these records goes, relative to the outbox; the JSON of each lies beside it."""
-        day = records[0].transaction_date or records[0].received_at
-        suffix = safe_suffix(job.name)
-        suffix = ".original" if suffix is None or suffix.lower() == ".json" else suffix  # .json is the record's
-        stem = f"{day.year:04d}/{day.month:02d}/{safe_stem(job.name)}"
-        place = f"{stem}-{job.receipt_id[-SHORT_ID_LENGTH:]}{suffix}"
-        paths = [self.root / place, *(self.record_path(place, number) for number in range(1, len(records) + 1))]
-        is_free = not any(os.path.lexists(path) for path in paths)
-        return place if is_free else f"{stem}-{job.receipt_id}{suffix}"
-
-    def place_for_other(self, job: Job) -> str:
-        """Where a failed file or a duplicate goes, relative to the outbox: under its own name where that is free."""
-        folder = DUPLICATES if job.state is JobState.DUPLICATE else FAILED
-        stem, suffix = f"{folder}/{safe_stem(job.name)}", safe_suffix(job.name) or ""
-        if f"{stem}{suffix}".lower().endswith((".error.json", ".duplicate.json")):
-            suffix += ".original"  # else the notice about another file could have this name, and replace it
-        for end in ("", f"-{job.receipt_id[-SHORT_ID_LENGTH:]}"):
-            place = f"{stem}{end}{suffix}"
-            if not any(os.path.lexists(path) for path in (self.root / place, self.notice_path(place))):
-                return place
-        return f"{stem}-{job.receipt_id}{suffix}"
-
-    def is_taken(self, job: Job) -> bool:
-        """Whether other bytes than the job's lie where its file is planned to go."""
-        place = self._planned(job)
-        with storage_errors(place):
-            return os.path.lexists(place) and not holds(place, job.sha256 or "")
-
-    def record_path(self, filed_as: str, number: int = 1) -> Path:
-        """The JSON file of the record whose original is filed there; of several receipts in it, of the one with this number."""
-        first = (self.root / filed_as).with_suffix(".json")
-        return first if number == 1 else first.with_name(f"{first.stem}-{number}.json")
-
-    def notice_path(self, filed_as: str) -> Path:
-        """The JSON file that says why a file lies in `failed/` or `duplicates/`."""
-        kind = "duplicate" if filed_as.startswith(f"{DUPLICATES}/") else "error"
-        return self.root / f"{filed_as}.{kind}.json"
-
-    def files_of(self, job: Job, records: int = 1) -> tuple[Filed, ...]:
-        """The files that a closed job has in the outbox: the original, and the JSON beside it, or one for each of its records."""
-        if job.filed_as is None or job.state is JobState.WITHDRAWN:
-            return ()
-        is_record, may_be_gone = job.state in {JobState.STORED, JobState.DONE}, job.state is JobState.DUPLICATE
-        original = (Filed(job.filed_as, job.sha256, may_be_gone),) if job.sha256 else ()  # what was refused stays in the inbox
-        if not is_record:
-            return (*original, Filed(self._relative(self.notice_path(job.filed_as)), None, may_be_gone))
-        beside = (Filed(self._relative(self.record_path(job.filed_as, number)), None, number=number) for number in range(1, records + 1))
-        return (*original, *beside)
-
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
-
     # Filing
 
     def file_records(self, job: Job, records: Sequence[Record]) -> None:
@@ -226,7 +150,7 @@ class Outbox:
                 self._put(job, original)
                 self._at_step(Step.ORIGINAL_PLACED)
             for number, record in enumerate(records, 1):
-                write_whole(self.record_path(job.filed_as or "", number), record_json(record))
+                write_whole(self.places.record(job.filed_as or "", number), record_json(record))
                 self._at_step(Step.RECORD_WRITTEN)
             self._leaving.remove(job)
         self.drop_copy(job)
@@ -247,10 +171,16 @@ class Outbox:
             if not is_there:
                 hidden_name(target).unlink(missing_ok=True)  # what a crash has left half copied
             else:
-                write_whole(self.notice_path(job.filed_as or ""), _json(_notice(job, first)))
+                write_whole(self.places.notice(job.filed_as or ""), notice_json(job, first))
                 self._at_step(Step.NOTICE_WRITTEN)
         self.drop_copy(job)
         return is_there
+
+    def is_taken(self, job: Job) -> bool:
+        """Whether other bytes than the job's lie where its file is planned to go."""
+        place = self._planned(job)
+        with storage_errors(place):
+            return os.path.lexists(place) and not holds(place, job.sha256 or "")
 
     def has_file(self, job: Job) -> bool:
         """Whether a file with the job's bytes lies where the job says, or is on its way from there back to the inbox."""
@@ -268,7 +198,7 @@ class Outbox:
         with storage_errors(source):
             if is_regular(source):
                 aside = self._leaving.make_room(job)
-                self.notice_path(job.filed_as or "").unlink(missing_ok=True)
+                self.places.notice(job.filed_as or "").unlink(missing_ok=True)
                 sync_folder(source.parent)
                 self._at_step(Step.NOTICE_REMOVED)
                 move(source, aside)
@@ -303,30 +233,3 @@ class Outbox:
         move(self._leaving.aside(job), target)
         self._at_step(Step.MOVED)
         return True
-
-
-def record_json(record: Record) -> bytes:
-    """The record as the outbox file holds it."""
-    return record.model_dump_json(indent=2).encode() + b"\n"
-
-
-def _notice(job: Job, first: Job | None) -> dict[str, Any]:
-    common = {"file": job.name, "receipt_id": job.receipt_id, "sha256": job.sha256, "received_at": job.received_at.isoformat()}
-    if job.state is JobState.DUPLICATE:
-        why = "The inbox has received exactly these bytes before, so they are not read again."
-        way_out = "Nothing is to be done; this copy may be deleted."
-        filed_as = first.filed_as if first else None
-        return common | {
-            "what": f"{job.name} is a duplicate.",
-            "why": why,
-            "way_out": way_out,
-            "duplicate_of": job.duplicate_of,
-            "filed_as": filed_as,
-        }
-    what = f"{job.name} was not filed as a receipt." if job.sha256 else f"{job.name} was refused and left in the inbox."
-    way_out = f"Do what the message says, then run: receipts retry {job.receipt_id}" if job.sha256 else "Put the file itself in the inbox."
-    return common | {"what": what, "why": job.error_message, "kind": job.error_kind, "way_out": way_out, "attempts": job.attempts}
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"

@@ -251,8 +251,8 @@ def _wrong_files(archive: Archive) -> Iterator[str]:
             yield f"{job.name} is {job.state} still: {job.error_message}"
         elif job.state in {JobState.DONE, JobState.FAILED, JobState.DUPLICATE} and job.filed_as:
             place = outbox.root / job.filed_as
-            beside = outbox.record_path(job.filed_as) if job.state is JobState.DONE else outbox.notice_path(job.filed_as)
-            others = [outbox.record_path(job.filed_as, number) for number in range(2, 1 + _records_of(place))] if _is_done(job) else []
+            beside = outbox.places.record(job.filed_as) if job.state is JobState.DONE else outbox.places.notice(job.filed_as)
+            others = [outbox.places.record(job.filed_as, number) for number in range(2, 1 + _records_of(place))] if _is_done(job) else []
             if job.state is JobState.FAILED and any(one.sha256 == job.sha256 for one in jobs if one.id != job.id) and not _has(place, job):
                 continue  # it was on its way back when the power went: the inbox has taken it as a new file, and has a row for that
             is_half_way_back = job.state is JobState.FAILED and not beside.exists()  # its notice goes first

@@ -119,7 +119,7 @@ def test_files_become_records(archive: Archive, worker: Worker, extraction: Scri
     assert [(source.receipt_id, source.tags) for source, _ in extraction.read] == [(job.receipt_id, ("travel",)) for job in jobs]
     assert all(source.sha256 == sha256 for source, sha256 in extraction.read)
     for job in archive.ledger.jobs():
-        filed = archive.outbox.record_path(job.filed_as or "").read_bytes()
+        filed = archive.outbox.places.record(job.filed_as or "").read_bytes()
         assert Record.model_validate_json(filed) == archive.store.get(job.receipt_id)
     assert inbox_files(archive) == []
 
@@ -142,7 +142,7 @@ def test_a_file_with_several_receipts_has_a_record_of_each(
     assert ids == sorted(ids)
     assert ids[0] == job.receipt_id
     assert sorted(record.receipt_id for record in archive.store.list()) == ids
-    paths = [archive.outbox.record_path(done.filed_as or "", number) for number in (1, 2, 3)]
+    paths = [archive.outbox.places.record(done.filed_as or "", number) for number in (1, 2, 3)]
     assert [Record.model_validate_json(path.read_bytes()) for path in paths] == [archive.store.get(one) for one in ids]
     assert {path.name for path in paths[0].parent.iterdir()} == {Path(done.filed_as or "").name, *(path.name for path in paths)}
     with archive.database.read() as connection:

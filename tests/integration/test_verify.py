@@ -82,7 +82,7 @@ def test_a_folder_that_is_gone_is_found_file_by_file(filed: Archive) -> None:
 
 def test_each_record_of_a_file_with_several_receipts_is_looked_at(filed: Archive) -> None:
     """The second JSON is missed, compared, and told of with its own record; a record that is lost leaves a file that nobody knows."""
-    second = filed.outbox.record_path(job_of(filed, "table.jpg").filed_as or "", 2)
+    second = filed.outbox.places.record(job_of(filed, "table.jpg").filed_as or "", 2)
     whole = second.read_bytes()
     second.unlink()
     [finding] = verify(filed)
