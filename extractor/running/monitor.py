@@ -23,6 +23,9 @@ from extractor.settings import MetricsSettings
 logger = logging.getLogger(__name__)
 
 PACKAGE = "receipt-extractor"
+STOP_SECONDS = 0.1
+"""How long its end may be waited for; it looks so often whether it is to end."""
+
 SLOWEST_CLIENT_SECONDS = 10.0
 
 
@@ -51,7 +54,7 @@ class Monitor:
 
     def __enter__(self) -> Self:
         logger.info("metrics_served", extra={"host": self.address[0], "port": self.address[1]})
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(STOP_SECONDS,), daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from extractor.files import printable
 from extractor.job import JobState
 from extractor.log import TextFormatter
 from extractor.running.build import build
-from extractor.settings import LimitSettings, Settings
+from extractor.settings import InboxSettings, LimitSettings, Settings
 from extractor.source import Source
 from extractor.testing import ScriptedExtraction, make_record
 from schemas.receipt import Item
@@ -86,7 +87,7 @@ def says_evil(source: Source) -> Record:
     )
 
 
-@pytest.fixture
+@contextmanager
 def log_lines() -> Iterator[io.StringIO]:
     """What the service logs, as it would stand on stderr."""
     handler = logging.StreamHandler(stream := io.StringIO())
@@ -141,31 +142,33 @@ def drop_everything(inbox: Path, outside: Path) -> dict[str, str]:
     return expected | {"hard.png": "done", "zz twin.png": "duplicate", "sparse.png": "failed"}
 
 
-@pytest.fixture
-def outside(tmp_path: Path) -> Path:
-    """A folder that is none of ours."""
-    folder = tmp_path / "outside"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "secret.png").write_bytes(png(5, 5))
-    return folder
-
-
-@pytest.fixture
-def worked(settings: Settings, outside: Path, log_lines: io.StringIO) -> Iterator[tuple[Archive, dict[str, str], str]]:
-    """What is filed when the service has worked off everything, what should have become of each file, and the log."""
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Archive, dict[str, str], str]]:
+    """What is filed when the service has worked off everything, what should have become of each file, and the log. Tests only look."""
+    folder, outside = tmp_path_factory.mktemp("hostile"), tmp_path_factory.mktemp("outside")
+    settings = Settings(
+        inbox_dir=folder / "inbox",
+        outbox_dir=folder / "outbox",
+        database=folder / "receipts.db",
+        inbox=InboxSettings(settle_seconds=0, patience_seconds=0.01),
+        limits=LIMITS,
+    )
     settings.inbox_dir.mkdir()
+    (outside / "sub").mkdir()
+    (outside / "secret.png").write_bytes(png(5, 5))
     before = snapshot(outside)
     expected = drop_everything(settings.inbox_dir, outside)
     linked = snapshot(outside)
-    built = build(settings.model_copy(update={"limits": LIMITS}), extract=ScriptedExtraction(says_evil))
-    built.run_once()
+    with log_lines() as lines:
+        built = build(settings, extract=ScriptedExtraction(says_evil))
+        built.run_once()
     assert snapshot(outside) == linked
     assert before.keys() == linked.keys()
-    yield built.archive, expected, log_lines.getvalue()
+    yield built.archive, expected, lines.getvalue()
     built.archive.close()
 
 
-def test_every_hostile_file_ends_in_one_visible_state(worked: tuple[Archive, dict[str, str], str], settings: Settings) -> None:
+def test_every_hostile_file_ends_in_one_visible_state(worked: tuple[Archive, dict[str, str], str]) -> None:
     """Whatever is dropped is filed, failed or refused, each file once, and nothing else is in the inbox or touched outside."""
     archive, expected, log = worked
     jobs = archive.ledger.jobs()
@@ -176,7 +179,7 @@ def test_every_hostile_file_ends_in_one_visible_state(worked: tuple[Archive, dic
     assert all((archive.outbox.root / (job.filed_as or "")).is_file() for job in regular)
     assert sorted(job.name for job in jobs if not job.sha256) == LEFT
     assert {job.state for job in jobs if not job.sha256} == {JobState.FAILED}
-    assert sorted(path.name for path in settings.inbox_dir.iterdir() if path.is_symlink() or not path.is_dir()) == LEFT
+    assert sorted(path.name for path in archive.settings.inbox_dir.iterdir() if path.is_symlink() or not path.is_dir()) == LEFT
     assert not Path("owned").exists()
     assert all(line.isprintable() and line.startswith("20") for line in log.split("\n") if line)
 
