@@ -14,6 +14,7 @@ from extractor.printed.countries import Country, countries, language_words
 from extractor.printed.currencies import CurrencyMark, candidates_of, find_marks
 from extractor.printed.dates import Order, PrintedDate, find_dates
 from extractor.printed.months import fold
+from extractor.printed.scripts import unmixed
 from extractor.printed.weekdays import weekdays_in
 
 
@@ -235,7 +236,7 @@ class _Text:
 @lru_cache(maxsize=16)
 def _weighed(raw: str) -> tuple[str | None, Mapping[str, tuple[tuple[float, str], ...]]]:
     """The language of all the text, and each country's clues in it; kept for a while, since a receipt is judged several times."""
-    text = _Text(raw, fold(raw))
+    text = _Text(raw, fold("\n".join(map(unmixed, raw.split("\n")))))
     language, words = _language(text.folded)
     return language, {code: (*_clues(country, text), *_spoken(country, language, words)) for code, country in countries().items()}
 

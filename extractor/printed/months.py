@@ -86,6 +86,8 @@ MONTHS = MappingProxyType(_index)
 ALSO_WORDS = frozenset("ara bal bre des dis kas mac maj out pro set stu tra uno".split())
 """Names that are ordinary words elsewhere; a date with one of them needs a year of four digits or separators other than spaces."""
 
+_SARA_AM = "\u0e33"
+"""A Thai vowel that is no letter with an accent, though Unicode takes it apart."""
 _SINGLE = {"ς": "σ", "ı": "i", "ł": "l", "đ": "d", "ø": "o"}
 
 # What OCR prints for a letter of a name.
@@ -113,6 +115,8 @@ def fold(text: str) -> str:
 
 @cache
 def _fold_character(character: str) -> str:
+    if character == _SARA_AM:
+        return character
     base = unicodedata.normalize("NFKD", character)[:1].lower()[:1] or character
     return _SINGLE.get(base, base)
 

@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 
 from extractor.readers.ocr.address_ends import names_town, whole
-from extractor.readers.ocr.greek import mend_greek
 from extractor.readers.ocr.header_rows import HeaderRow, is_candidate
 from extractor.readers.ocr.names import mend_words
 from extractor.readers.ocr.trees import trees
@@ -72,7 +71,7 @@ def clean_piece(text: str) -> str:
     piece = _DAY.sub("", _PHONE.sub("", _TAIL.sub("", piece)))
     for pattern, meant in _SLIPS:
         piece = pattern.sub(meant, piece)
-    return mend_greek(mend_words(" ".join(_EDGE.sub("", piece).split())))
+    return mend_words(" ".join(_EDGE.sub("", piece).split()))
 
 
 @dataclass(frozen=True)

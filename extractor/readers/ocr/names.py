@@ -4,7 +4,6 @@ import re
 from functools import cache, lru_cache
 
 from extractor.printed.months import fold
-from extractor.readers.ocr.greek import mend_greek
 from extractor.readers.ocr.words import words
 
 _NUMBER = re.compile(
@@ -22,7 +21,7 @@ _PHONE = re.compile(
     r"[\s,;]+(?:\(?(?:tele?(?:phone|fono|fon)?|phone|ph|fax)\b[.:]?[\s\d()+./-]{6,}|\(?0?\d{3,5}\)?[ -]\d{3}[ -]?\d{3,4})$", re.IGNORECASE
 )
 _BEHIND_FORM = re.compile(r"(?<=SDN BHD)\W+\d[\d\W]*$")
-_EDGE = re.compile(r"^[^\w(（\"'“«]+|[^\w.)）!?\"'”»%+&]+$")
+_EDGE = re.compile("^[^\\w(（\"'“«]+|[^\\w.)）!?\"'”»%+&\u0e31-\u0e4e]+$")
 
 # Legal forms as OCR slips print them, by the form that is meant.
 _LEGAL_SLIPS = (
@@ -77,7 +76,7 @@ def clean_name(text: str) -> str:
         if form not in name.replace(".", ""):
             name = pattern.sub(form, name)
     name = _BEHIND_FORM.sub("", name)
-    return mend_greek(mend_words(" ".join(name.split())))
+    return mend_words(" ".join(name.split()))
 
 
 _AS_LETTER = str.maketrans("013458", "oieasb")

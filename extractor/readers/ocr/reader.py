@@ -3,11 +3,13 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from extractor.errors import ReaderUnavailable
-from extractor.ocr.interface import Transcript
+from extractor.ocr.interface import Line, Transcript
+from extractor.printed.scripts import unmixed
 from extractor.readers.interface import Answer, Document, Evidence, Look, Question, ReaderError, root_of
 from extractor.readers.ocr.amounts import read_amounts
 from extractor.readers.ocr.close_up import Looker, look_closer
@@ -124,12 +126,22 @@ def _is_seen(part: Part, name: str) -> bool:
 
 def read_fields(transcripts: Sequence[Transcript]) -> Part:
     """Everything that the field families find, in one part; of what is no receipt, only that it is none: its numbers are no amounts."""
+    transcripts = [replace(transcript, lines=tuple(map(_in_one_script, transcript.lines))) for transcript in transcripts]
     header = read_header(transcripts)
     if header.values.get("document_type") == DocumentType.NOT_A_RECEIPT:
         return Part({"document_type": DocumentType.NOT_A_RECEIPT})
     parts = (header, read_when(transcripts), read_amounts(transcripts))
     values = {name: value for part in parts for name, value in part.values.items()}
     return Part(values, {path: seen for part in parts for path, seen in part.evidence.items()})
+
+
+def _in_one_script(line: Line) -> Line:
+    """The row without look-alikes of other scripts in its words."""
+    printed = [fragment.text for fragment in line.fragments]
+    texts = unmixed("\n".join(printed)).split("\n")
+    if texts == printed:
+        return line
+    return Line(tuple(replace(fragment, text=text) for fragment, text in zip(line.fragments, texts, strict=True)))
 
 
 def _reduced(part: Part, names: Sequence[str]) -> Part:

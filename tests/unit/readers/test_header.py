@@ -6,7 +6,6 @@ import pytest
 
 from extractor.judging.trust import TRUST
 from extractor.ocr.interface import Line, Transcript
-from extractor.readers.ocr.greek import mend_greek
 from extractor.readers.ocr.header import read_header
 from extractor.readers.ocr.header_rows import header_rows
 from extractor.readers.ocr.hosts import find_host
@@ -171,12 +170,6 @@ def test_an_address_begins_with_its_street() -> None:
     assert jim[1] == "Dammtorstraße 29-32| 20354 Hamburg"
     baru = read("Guardian Health Sdn Bhd", "Bandar Baru Rawang", "No 15 Jalan Bandar Rawang 10", "Bandar Baru Rawang", "Tel:03-60952052")
     assert baru[1] == "No 15 Jalan Bandar Rawang 10, Bandar Baru Rawang"
-
-
-def test_greek_print_is_greek() -> None:
-    """Latin look-alikes in Greek words are put back; Latin names and numbers stay."""
-    assert mend_greek("IOΦΩNT0∑ 33 & AΛKIMAX0Y 24") == "ΙΟΦΩΝΤΟΣ 33 & ΑΛΚΙΜΑΧΟΥ 24"
-    assert mend_greek("KPK HELLENIC GRILL IKE") == "KPK HELLENIC GRILL IKE"
 
 
 def test_a_web_address_names_the_merchant_where_nothing_else_does() -> None:

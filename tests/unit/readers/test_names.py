@@ -74,3 +74,8 @@ def test_a_slogan_over_two_rows_gives_the_chain_away() -> None:
 def test_two_chains_give_nothing_away() -> None:
     """A receipt that speaks of two chains names neither."""
     assert find_brand(header_rows([transcript("www.costco.com", "www.kohls.com")])) is None
+
+
+def test_thai_names_keep_the_marks_above_their_last_letter() -> None:
+    """A vowel or tone mark at the end is no punctuation."""
+    assert clean_name("ร้านมิตรดี -") == "ร้านมิตรดี"
