@@ -12,6 +12,7 @@ from extractor.printed.amounts import DecimalMark
 from extractor.printed.currencies import find_marks
 from extractor.readers.interface import Evidence
 from extractor.readers.ocr.charges import Charges, find_charges
+from extractor.readers.ocr.conversions import without_conversions
 from extractor.readers.ocr.fuel import find_fuel, with_grade
 from extractor.readers.ocr.items import find_items
 from extractor.readers.ocr.part import Part
@@ -39,7 +40,7 @@ def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = N
     Args:
         mark: The decimal mark, where it is known from elsewhere.
     """
-    rows = read_rows(transcripts, mark)
+    rows = without_conversions(read_rows(transcripts, mark))
     if len(rows.entries) > MOST:
         return Part({}, {})
     money = _read_money(rows)

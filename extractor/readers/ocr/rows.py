@@ -13,6 +13,7 @@ from extractor.printed.amounts import DecimalMark, PrintedAmount, decimal_mark, 
 from extractor.printed.keywords import Role, roles_of
 from extractor.readers.interface import Evidence
 
+_COUNTED = re.compile(r"\t\s*\d{1,3} ?[^\W\d][^\d\t]{0,15}$")
 GAP = "\t"
 """Stands between two fragments that lie apart, so that a quantity and a price never read as one number with a space for thousands."""
 
@@ -200,7 +201,8 @@ def _label(
 
 
 def _nearest(label: str) -> str:
-    """The label without a count in front of it, as in `Items: 4  TOTAL`."""
+    """The label without a count beside it, as in `Items: 4  TOTAL` and `TOTAL  4 items`."""
+    label = _COUNTED.sub("", label) if _is_sum(_COUNTED.sub("", label), {Role.GRAND, Role.TOTAL, Role.SUBTOTAL}) else label
     near = label.rpartition(GAP)[2]
     return near if roles_of(near) & {Role.TOTAL, Role.GRAND} and Role.COUNT in roles_of(label) - roles_of(near) else label
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from extractor.ocr.interface import Transcript
+from extractor.printed.keywords import Role
 from extractor.readers.ocr.amounts import read_amounts
 from extractor.readers.ocr.rows import read_rows
 from tests.transcripts import transcript
@@ -300,3 +301,26 @@ def test_a_subtotal_whose_word_is_not_known() -> None:
         priced("Total", "132.00"),
     )
     assert found["subtotal"] == "120.00"
+
+
+@pytest.mark.parametrize(("first", "second", "total"), [("ЛВ", "ЕВРО", "19.56"), ("ЕВРО", "ЛВ", "10.00")])
+def test_a_sum_printed_again_in_the_other_currency_is_no_total(first: str, second: str, total: str) -> None:
+    """Around the change to the euro both currencies are printed; the sale's own comes first, whatever the items are."""
+    other = {"19.56": "10.00", "10.00": "19.56"}[total]
+    found = values(
+        priced("ОБЯДНО МЕНЮ", total), priced(f"ОБЩА СУМА {first}", total), priced(f"ОБЩА СУМА {second}", other), priced("В БРОЙ", total)
+    )
+    assert found["total"] == total
+
+
+def test_sums_of_one_currency_stay_sums() -> None:
+    """A subtotal that is no conversion of the total keeps its role."""
+    found = values(priced("ХЛЯБ", "1.20"), priced("СИР", "8.80"), priced("МЕЖДИННА СУМА", "10.00"), priced("ОБЩА СУМА", "10.00"))
+    assert (found["subtotal"], found["total"]) == ("10.00", "10.00")
+
+
+def test_a_count_between_a_label_and_its_amount() -> None:
+    """`TOTAL  3 items  12.00` is a total, and how many were sold says nothing against it."""
+    rows = read_rows([transcript(priced("TEA", "12.00"), [(20.0, "TOTAL"), (300.0, "3 items"), (510.0, "12.00")])]).rows
+    assert Role.COUNT not in rows[-1].entries[0].roles
+    assert Role.TOTAL in rows[-1].entries[0].roles
