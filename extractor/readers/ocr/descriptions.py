@@ -6,7 +6,8 @@ from typing import Final
 
 _UNITS: Final = (
     r"kgs?|g|gr|ml|cl|ltr?|l|lbs?|oz|gal|pcs?|pkts?|nos?|stk|stck|stück|st|ea|each|uds?|ux|uns?|pz|pza|nr|und|szt|ks|kom|kpl|db"
-    r"|бр|шт|τεμ|adet|m"
+    r"|кг|гр|г|мл|л|бр|шт|уп|пач|ком|парч|кут|κιλ[οάα]?|κιλ|γρ|λιτ|τεμ|τμχ|adet|m"
+    r"|ชิ้น|กก|กิโลกรัม|กรัม|มล|ลิตร|ขวด|แพ็ค|ถุง|กล่อง|จาน|แก้ว|อัน"
 )
 _TIMES: Final = r"[xX×*✕@]"
 QUANTITY: Final = re.compile(
@@ -15,7 +16,9 @@ QUANTITY: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 """`2 x`, `0,846 kg x`, `3 @`, `1.000 ks ×`: a factor before a unit price."""
-WEIGHT: Final = re.compile(r"(?<![\d.,])(?P<quantity>\d{1,3}[.,]\d{1,3})\s*(?P<unit>kg|g|lbs?|l|gal)\b", re.IGNORECASE)
+WEIGHT: Final = re.compile(
+    r"(?<![\d.,])(?P<quantity>\d{1,3}[.,]\d{1,3})\s*(?P<unit>kg|g|lbs?|l|gal|кг|г|л|κιλ[οάα]?|กก|ลิตร)(?![^\W_])", re.IGNORECASE
+)
 _UNIT_COUNT: Final = re.compile(rf"^\W*(?P<quantity>\d{{1,4}}(?:[.,]\d{{1,3}})?)\s*(?P<unit>{_UNITS})\.?(?=[\s\t]|$)", re.IGNORECASE)
 _LEADING_COUNT: Final = re.compile(rf"^\W{{0,2}}(?P<quantity>\d{{1,3}})\s?{_TIMES}?[\s\t]+(?=\W?[^\W\d])")
 _TOUCHING_COUNT: Final = re.compile(r"^(?P<quantity>[1-9])(?=[A-Z][a-z]+)|^(?P<glued>\d{1,2})(?:[xX×]\s?|-)(?=[A-Z0][A-Za-z])")
@@ -28,6 +31,8 @@ _BRACKET: Final = re.compile(r"^\s*[（(][A-Z0-9]{1,2}[)）]\s*")
 _JUNK: Final = re.compile(r"^[\W\dxX]+\s(?=\W?[^\W\d])")
 _TAIL_CODE: Final = re.compile(r"[\s\t]+(?P<code>\d{8,14})\s*\D{0,2}$")
 _TAX_LETTER: Final = re.compile(r"\t[\s*#]*(?:[A-Z]{1,2}\d?|[*#]+\w?|\d)\s*$")
+_RATE_COLUMN: Final = re.compile(r"\t[\s\t]*\d{1,2}(?:[.,]\d{1,2})?\s?%\s*$")
+"""The tax rate in a column of its own between name and price."""
 _ENDS_IN_WORD: Final = re.compile(r"[\d\W]\d?[^\W\d][a-zß-ÿ]{2,}$")
 """A word that a code touches, as in `100100000060-4Vege`."""
 _UNIT_WORDS: Final = re.compile(
@@ -100,7 +105,7 @@ def describe(text: str) -> Description:
 
 def _tidy(name: str) -> str:
     """The name without trailing currency signs, factors and tax letters that stand apart."""
-    name = _TAX_LETTER.sub("", name)
+    name = _RATE_COLUMN.sub("", _TAX_LETTER.sub("", name))
     name = re.sub(r"[\s\t]+\d{1,3}[.,]\d{3,5}[\s\t]*$", "", name)
     name = re.sub(rf"[\s\t]+(?:{_TIMES}|[|$€£¥])[\s\t]*$", "", name)
     return " ".join(name.split()).strip(" $€£¥:=|*").strip()

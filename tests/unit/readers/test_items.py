@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from extractor.readers.ocr.amounts import read_amounts
-from extractor.readers.ocr.descriptions import Description, describe
+from extractor.readers.ocr.descriptions import Description, describe, says_something
 from extractor.readers.ocr.items import find_items
 from extractor.readers.ocr.rows import read_rows
 from tests.transcripts import transcript
@@ -330,6 +330,18 @@ def test_a_unit_price_with_a_sign_read_as_an_ideograph() -> None:
     """A unit price is cut off the name also where a sign that no model knows follows it."""
     found = items([(20, "PIZZA"), (250, "£1.45 主"), (510, "£1.45")], priced("TOTAL", "£1.45"))
     assert brief(found) == [("PIZZA", "1.45")]
+
+
+def test_the_tax_rate_in_its_own_column_is_no_part_of_the_name() -> None:
+    """Greek tills print it between name and price; a percentage beside the name's words stays."""
+    assert describe("ΨΩΜΙ ΧΩΡΙΑΤΙΚΟ\t13,00%").name == "ΨΩΜΙ ΧΩΡΙΑΤΙΚΟ"
+    assert describe("МЛЯКО 3%").name == "МЛЯКО 3%"
+
+
+@pytest.mark.parametrize("text", ["2 бр. x", "0,512 кг x", "25.125 ลิตร x", "3 τεμ. x"])
+def test_units_of_other_scripts_are_no_names(text: str) -> None:
+    """A factor with its unit says nothing of what is sold."""
+    assert not says_something(text)
 
 
 def test_no_items() -> None:
