@@ -1,5 +1,7 @@
 """Hand-made transcripts: rows of text as OCR would give them, without an image."""
 
+import re
+import unicodedata
 from collections.abc import Sequence
 
 from extractor.ocr.interface import Box, Fragment, Line, Transcript
@@ -16,3 +18,18 @@ def transcript(*rows: str | Sequence[tuple[float, str]], width: int = 600) -> Tr
         fragments = [Fragment(text, Box(left, top, left + len(text) * CHARACTER_PX, top + ROW_PX * 0.8), 0.98) for left, text in pieces]
         lines.append(Line(tuple(fragments)))
     return Transcript(tuple(lines), width, int(40 + len(rows) * ROW_PX), "hand")
+
+
+def typed(text: str) -> Transcript:
+    """The page that a till with letters of one width prints: two spaces or more stand between two fragments of a row."""
+    rows = [_columns(row) for row in text.strip("\n").splitlines()]
+    return transcript(*rows)
+
+
+def _columns(row: str) -> list[tuple[float, str]]:
+    return [(20 + CHARACTER_PX * _width(row[: match.start()]), match.group()) for match in re.finditer(r"\S+(?: \S+)*", row)]
+
+
+def _width(text: str) -> int:
+    """How many columns a text takes: marks above and below Thai letters take none."""
+    return sum(not unicodedata.combining(character) and unicodedata.category(character) != "Mn" for character in text)

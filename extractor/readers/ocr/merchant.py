@@ -230,10 +230,16 @@ def _is_unspaced(rows: Sequence[HeaderRow]) -> bool:
 
 def _company(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> int:
     """The company's own row where the best piece is hardly one; else the best piece itself."""
-    if chances[best] >= _DOUBTED or "legal" in rows[best].classes:
+    if (chances[best] >= _DOUBTED and not _names_branch(rows[best].folded)) or "legal" in rows[best].classes:
         return best
     legal = [index for index in chances if index < _HEAD and "legal" in rows[index].classes and chances[index] >= _TWIN]
     return max(legal, key=lambda index: chances[index], default=best)
+
+
+def _names_branch(folded: str) -> bool:
+    """Whether a text begins with a word for a shop of a company."""
+    first = folded.split(maxsplit=1)[:1]
+    return bool(first) and first[0].strip(".:") in words("names", "branches")
 
 
 def _printed_twin(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> int:
@@ -297,8 +303,9 @@ def _touch(above: HeaderRow, below: HeaderRow) -> bool:
 
 
 def _continues(above: HeaderRow, below: HeaderRow) -> bool:
-    """Whether two likely pieces are one name: neither repeats the other, and the lower one is not a company with a name of its own."""
-    if above.squashed in below.squashed or below.squashed in above.squashed or _are_twins(above.squashed, below.squashed):
+    """Whether two likely pieces are one name: neither repeats the other, the lower one is no branch and no company of its own."""
+    is_same = above.squashed in below.squashed or below.squashed in above.squashed or _are_twins(above.squashed, below.squashed)
+    if is_same or _names_branch(below.folded):
         return False
     own = "legal" in below.classes and could_name(_LEGAL_WORDS.sub(" ", below.folded)) and not _TRADE_ROW.search(below.folded)
     return not own or "legal" in above.classes
