@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from extractor.normalise import normalise
-from extractor.parse import parse_answer
+from extractor.judging.normalise import normalise
 from extractor.printed.months import fold
 from extractor.readers.ocr.reader import read_fields
+from extractor.readers.parse import parse_answer
 from extractor.settings import LocaleSettings
 from schemas.receipt import Receipt
 from schemas.values import Origin
