@@ -35,7 +35,7 @@ _RECEIPTS: tuple[tuple[str, int, Style], ...] = (
     ("us-diner.jpg", 4, Style(country="US", kind="restaurant", ink="scan")),
     ("de-supermarkt.png", 2, Style(country="DE", kind="grocery", ink="clean")),
     ("fr-photo-tilted.jpg", 15, Style(country="FR", kind="restaurant", ink="photo", tilt_degrees=6.0)),
-    ("my-cash-rounding.jpg", 19, Style(country="MY", kind="restaurant", ink="scan")),
+    ("my-cash-rounding.jpg", 236, Style(country="MY", kind="restaurant", ink="scan")),
     ("jp-dot-matrix.jpg", 3, Style(country="JP", kind="grocery", ink="dots")),
     ("gb-faint-print.jpg", 8, Style(country="GB", kind="grocery", ink="faint")),
     ("pl-no-time-printed.jpg", 17, Style(country="PL", kind="grocery", ink="scan", prints_time=False)),

@@ -36,6 +36,13 @@ def test_the_set_shows_what_it_promises(demonstration: tuple[Sample, ...], sampl
     assert sum(1 for sample in demonstration if sample.truth is None) == 2
 
 
+def test_the_malaysian_sample_is_of_the_time_of_its_tax(demonstration: tuple[Sample, ...]) -> None:
+    """Malaysia had a GST from April 2015 to May 2018; on another day the sample would be flagged, and rightly so."""
+    [truth] = [sample.truth for sample in demonstration if sample.name == "my-cash-rounding.jpg"]
+    assert truth
+    assert "2015-04-01" <= truth["date"] <= "2018-05-31"
+
+
 def test_files_are_what_their_suffix_says(samples: dict[str, bytes]) -> None:
     """All decode to the end, except the one that is corrupt on purpose; the PDF has a page."""
     for name, data in samples.items():
