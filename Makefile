@@ -18,7 +18,7 @@ MINUTES ?= 5
 # A stamp a set of packages: made again only when pyproject.toml has changed.
 .venv/for-run: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
-	@echo "Installing into .venv (a minute or two, the first time only)"
+	@echo "Installing into .venv (half a minute to two, the first time only)"
 	@$(PYTHON) -m venv .venv || { echo "The venv module is needed: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[samples]'
 	@touch $@
@@ -34,7 +34,7 @@ MINUTES ?= 5
 run: .venv/for-run
 	@$(BIN)/python -m training.samples $(SAMPLES) >/dev/null
 	@$(BIN)/receipts init
-	@$(BIN)/receipts add $(SAMPLES)/*
+	@$(BIN)/receipts add $(SAMPLES)/* >/dev/null
 	@echo "Reading what is in the inbox:"
 	@RECEIPTS_INBOX__SETTLE_SECONDS=0.5 RECEIPTS_LOG__LEVEL=ERROR $(BIN)/receipts watch --once
 	@$(BIN)/receipts list --why
