@@ -106,9 +106,9 @@ class ScriptedExtraction:
         return (result,) if isinstance(result, Record) else result
 
 
-def make_source(name: str = "lunch.jpg", *, path: Path | None = None, received_at: datetime | None = None) -> Source:
+def make_source(name: str = "lunch.jpg", *, path: Path | None = None) -> Source:
     """A source whose bytes are its name, which nobody has written to disk."""
-    received_at = received_at or ManualClock().now()
+    received_at = ManualClock().now()
     sha256 = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
     return Source(path or Path(name), name, sha256, new_receipt_id(received_at), received_at)
 

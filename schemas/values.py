@@ -52,11 +52,6 @@ def to_minor(amount: Decimal, currency_code: str | None) -> int:
     return int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
-def from_minor(minor: int, currency_code: str | None) -> Decimal:
-    """The amount that `to_minor` stored, with the currency's number of decimal digits."""
-    return Decimal(minor).scaleb(-minor_digits(currency_code))
-
-
 class Origin(StrEnum):
     """Who says that a value is so."""
 

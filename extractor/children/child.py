@@ -212,9 +212,9 @@ def _kill(process: subprocess.Popen[bytes], *ends: Connection) -> None:
     process.wait()
 
 
-def wait_for(children: Collection[Child], seconds: float = TICK_SECONDS) -> None:
-    """Returns as soon as one of the children has something to say, or after this time."""
-    connection.wait([child._pipe for child in children if not child._pipe.closed], seconds)  # noqa: SLF001 -- of this module
+def wait_for(children: Collection[Child]) -> None:
+    """Returns as soon as one of the children has something to say, or after `TICK_SECONDS`."""
+    connection.wait([child._pipe for child in children if not child._pipe.closed], TICK_SECONDS)  # noqa: SLF001 -- of this module
 
 
 def memory_mb(pid: int) -> float:

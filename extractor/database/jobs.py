@@ -23,9 +23,9 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def jobs(self, *states: JobState, limit: int | None = None) -> tuple[Job, ...]:
-        """Jobs in these states (all without any), oldest first."""
-        return self._select(*([JobRow.state.in_(states)] if states else []), limit=limit)
+    def jobs(self, *states: JobState) -> tuple[Job, ...]:
+        """Jobs in these states (all without any), the longest due first."""
+        return self._select(*([JobRow.state.in_(states)] if states else []))
 
     def newest(self, *states: JobState, limit: int) -> tuple[Job, ...]:
         """Jobs in these states (all without any), the last that arrived first."""
@@ -35,11 +35,11 @@ class Jobs:
 
     def job(self, receipt_id: str) -> Job | None:
         """The job with this identifier."""
-        return next(iter(self._select(JobRow.receipt_id == receipt_id, limit=1)), None)
+        return next(iter(self._select(JobRow.receipt_id == receipt_id)), None)
 
     def with_bytes(self, sha256: str) -> tuple[Job, ...]:
-        """Every job whose file has these bytes, oldest first."""
-        return self._select(JobRow.sha256 == sha256, limit=None)
+        """Every job whose file has these bytes."""
+        return self._select(JobRow.sha256 == sha256)
 
     def open_ids(self) -> frozenset[str]:
         """`receipt_id` of every open job."""
@@ -103,8 +103,8 @@ class Jobs:
             rows = connection.execute(statement if before is None else statement.where(place < before)).all()
         return tuple(job_of(row) for row in rows)
 
-    def _select(self, *conditions: ColumnElement[bool], limit: int | None) -> tuple[Job, ...]:
-        statement = select(*COLUMNS).where(*conditions).order_by(*DUE_FIRST).limit(limit)
+    def _select(self, *conditions: ColumnElement[bool]) -> tuple[Job, ...]:
+        statement = select(*COLUMNS).where(*conditions).order_by(*DUE_FIRST)
         with self._database.read() as connection:
             return tuple(job_of(row) for row in connection.execute(statement))
 

@@ -153,7 +153,6 @@ class CurrencyMark:
     start: int
     end: int
     candidates: tuple[str, ...]
-    is_attached: bool
 
 
 def candidates_of(mark: str) -> tuple[str, ...]:
@@ -199,10 +198,10 @@ def find_marks(text: str) -> tuple[CurrencyMark, ...]:
     found = []
     for match in sorted((*_MARK.finditer(text), *_RAND_MARK.finditer(text)), key=re.Match.start):
         mark, start, end = match.group(), match.start(), match.end()
-        attached = bool(_NEXT_TO_AMOUNT[0].match(text, end) or _NEXT_TO_AMOUNT[1].search(text, max(0, start - _BESIDE), start))
+        is_attached = bool(_NEXT_TO_AMOUNT[0].match(text, end) or _NEXT_TO_AMOUNT[1].search(text, max(0, start - _BESIDE), start))
         is_code = mark in CODES and mark not in SHOUTED
         is_sign = mark[-1] in SYMBOLS
         is_bracketed = text[start - 1 : start] in tuple("([（") and text[end : end + 1] in tuple(")]）")
-        if candidates_of(mark) and (attached or is_code or is_sign or is_bracketed):
-            found.append(CurrencyMark(mark, start, end, candidates_of(mark), attached))
+        if candidates_of(mark) and (is_attached or is_code or is_sign or is_bracketed):
+            found.append(CurrencyMark(mark, start, end, candidates_of(mark)))
     return tuple(found)
