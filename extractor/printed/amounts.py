@@ -28,15 +28,17 @@ _NOT_MONEY: Final = re.compile(
     | \d{1,2}[:：]\d{2}(?:[:：]\d{2})?\s?(?:[ap]\.?m\b)?                 # times
     | (?<![\d.,])\+?\d[\d()]*(?:[-\ ][\d()]{2,}){2,}(?![.,]\d)                      # telephone numbers and other groups of digits
     | (?:\d*+[.,])?\d++\s?[%％‰]                                       # percentages
-    | (?<!\d)\d[\d.,]*\s?(?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|gal)\b(?!\s*$)  # measures; at a row's end perhaps a misread mark
+    | (?<!\d)\d[\d.,]*\s?(?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|gal|кг|гр|мл|л|κιλ[οά]|กก|ลิตร)\b(?!\s*$)  # measures; at a row's end perhaps a misread mark
     | (?<![\d.,])\d+(?:[.,]\d{3})?\s?
-      (?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|cm|mm|m|km|pcs?|gal|kwh|pts?|inch|mb|gb|ks|szt|stk|stck|uds?|kpl|db)\b
+      (?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|cm|mm|m|km|pcs?|gal|kwh|pts?|inch|mb|gb|ks|szt|stk|stck|uds?|kpl|db
+        |кг|гр|мл|л|шт|бр|ком|уп|κιλ[οά]|γρ|τεμ|กก|กรัม|มล|ลิตร|ชิ้น|ขวด)\b
     | (?:www\.|https?:)\S+ | [^\s@]++@\S+\.\S+
     | [#№*xX]{2,}[ ]?\d+(?![.,]?\d)                                     # masked cards
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 
+_SPACED_THOUSANDS: Final = r"(?P<number> (?<=[\t=]) \d{1,3} (?: [ ] \d{3} )+ \. \d{2} (?!\d) |"
 _NUMBER: Final = re.compile(
     rf"""
     (?P<number>
@@ -60,6 +62,9 @@ _NUMBER: Final = re.compile(
     """,
     re.VERBOSE,
 )
+_SPACED: Final = re.compile(rf"{_NUMBER.pattern.replace('(?P<number>', _SPACED_THOUSANDS, 1)}", re.VERBOSE)
+"""As above, and `1 234.50` in a column of its own: on Cyrillic receipts a space groups thousands, whatever the decimal mark is."""
+_CYRILLIC: Final = re.compile("[\u0400-\u052f]")
 _SEPARATORS: Final = re.compile(r"[.,'’´`\u00a0\u2009\u202f]")
 _SIGN_BEFORE: Final = re.compile(rf"(?P<sign>{_DASH}|\()\s?(?:{currencies.BEFORE.pattern[:-1]})?$", re.IGNORECASE)
 _REST_OF_WORD: Final = re.compile(r"_|[^\W\d_]{3}")
@@ -138,7 +143,7 @@ def find_amounts(text: str) -> tuple[PrintedAmount, ...]:
     `2 x` and `x 2` unless they have two decimals.
     """
     masked = _NOT_MONEY.sub(lambda match: " " * len(match.group()), clean_digits(text))
-    found = (_amount(masked, match) for match in _NUMBER.finditer(masked))
+    found = (_amount(masked, match) for match in (_SPACED if _CYRILLIC.search(masked) else _NUMBER).finditer(masked))
     return tuple(amount for amount in found if amount is not None)
 
 
