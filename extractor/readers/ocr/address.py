@@ -39,11 +39,12 @@ _PLACES = frozenset({"street", "postal", "place", "region", "house"})
 _OTHER = re.compile(
     r"\b(?:manager|cashier|server|waiter|operator|inv(?:oice|olce)?\.? ?no|order no|bill no|terminal ?(?:id|no\b|[:#])|table ?(?:no|\W))"
     r"|^\W*(?:store|cafe|branch|filiale|outlet) ?(?:number|no|nr|#)?\W{0,3}\d+\W*$|^\w+\W{1,3}\d{3}-\d{4}\b"
+    r"|^\W*(?:магазин|обект|филиал|філія|продавница|пословница|(?:υπο)?καταστημα|สาขา(?:ที่)?) ?№?\W{0,3}\d+\W*$"
     r"|\d ?kg\b|\beur\b|[€$£]|\b(?:vat|gst|sst|abn|tin|nip)\w{0,3}\b.*\d{3}|\(#\d|^\W*outlet\W|: ?1[38]00\b"
 )
 _TAIL = re.compile(
-    r"[\s,;.|/(-]*\(?\b(?:t[e3]?[l1](?:efon|ephone|no)?|ph(?:one)?|fax|fon|h/?p|mob(?:ile|il)?|hotline|contact|gst|sst|vat|reg|tin|nip|www|e-?mail"
-    r"|\bnif|\bcif|st\.?nr)\b\s?(?:no\b)?[\s.:：#()+]*\(?\+?\s?(?:[\dw@(]|[a-z]\W?\d{7}).*$",
+    r"[\s,;.|/(-]*\(?\b(?:(?:t[e3]?[l1](?:efon|ephone|no)?|ph(?:one)?|fax|fon|h/?p|mob(?:ile|il)?|hotline|contact|gst|sst|vat|reg|tin|nip|www|e-?mail"
+    r"|\bnif|\bcif|st\.?nr)\b|тел\b|моб\b|факс|инн\b|еик\b|пиб\b|едб\b|τηλ|φαξ|αφμ\b|โทร)\s?(?:no\b)?[\s.:：#()+]*\(?\+?\s?(?:[\dw@(]|[a-z]\W?\d{7}).*$",
     re.IGNORECASE,
 )
 _PHONE = re.compile(r"[\s,;.|/]*(?:\(\d{3}\)\s?\d{3}\s?[-. ]?\s?\d{4}|(?<!\d)\d{3}[-.]\d{3}[-.]\d{4}|(?<!\d)0\d{1,2}-\d{7,8})\W*$")
@@ -52,7 +53,7 @@ _DAY = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"^\W*[^\W\d_]{3,} ?[:：]")
-_HEAD = re.compile(r"^\W*(?:add(?:ress)?|adresse|alamat|adresa|地址|店铺地址|hq add|h\.q\.?)\s?[:：.]\s*", re.IGNORECASE)
+_HEAD = re.compile(r"^\W*(?:add(?:ress)?|adresse|alamat|adresa|адреса?|διευθυνση|διεύθυνση|ที่อยู่|地址|店铺地址|hq add|h\.q\.?)\s?[:：.]\s*", re.IGNORECASE)
 _EDGE = re.compile(r"^[\s,;:.*_=~|-]+|[\s,;:*_=~|-]+$")
 
 

@@ -27,7 +27,7 @@ _AMOUNT_END = re.compile(r"\d[.,]\s?\d{2}\s?[-a-z*]{0,2}$")
 _STATE_ZIP = re.compile(r"\b[a-z]{2}[ .,]{1,3}[\dol]{5}(?:-\d{4})?\b")
 _POSTAL = re.compile(
     r"(?<!\d)(?:\d{5}|\d{4} [a-z]{2}|\d{3} \d{2}|\d{2}-\d{3}|\d{4}-\d{3}|[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}|[a-z]\d[a-z] ?\d[a-z]\d)"
-    r"(?!\d)(?=[ ,]|$)|\b(?:singapore|s'?pore|s) ?\(?\d{6}\b"
+    r"(?!\d)(?=[ ,]|$)|(?<!\d)\d{4}(?:\d\d)?,? (?:гр?\. ?|м\. ?)?[а-яѐ-џ]{3}|\b(?:singapore|s'?pore|s) ?\(?\d{6}\b"
 )
 _HOUSE = re.compile(
     r"^(?:no\.? ?)?\d{1,5}[a-z]?(?:[-/&, ]+\d{1,5}[a-z]?)*[ ,]+(?:[nsew]\.? ?)?(?:[^\W\d_]{2,}|\d{1,3}(?:st|nd|rd|th)\b|[a-z]{2}\d)"
@@ -131,8 +131,9 @@ def _region() -> re.Pattern[str]:
 @cache
 def _places() -> tuple[frozenset[str], tuple[str, ...]]:
     """Names of towns and regions of all countries, folded: those of words, and those written without spaces around them."""
-    names = {word for country in countries().values() if "places" in country.clues for word, _ in country.clues["places"].literals}
-    return frozenset(name for name in names if name[0] < "\u2e80"), tuple(name for name in names if name[0] >= "\u2e80")
+    names = frozenset(word for country in countries().values() if "places" in country.clues for word, _ in country.clues["places"].literals)
+    unspaced = tuple(name for name in names if name[0] >= "\u2e80" or "\u0e00" <= name[0] < "\u0f00")
+    return names.difference(unspaced), unspaced
 
 
 def _names_place(folded: str) -> bool:

@@ -269,3 +269,11 @@ def test_letters_that_a_logo_hides_are_found_where_the_name_is_printed_again() -
     """A picture for a C leaves `ineStar`; a stain before the same name in small print is no letter."""
     assert read("ineStar", "Leipzig CineStar", "Petersstr. 44", "04109 Leipzig")[0] == "CineStar"
     assert read("Guacamole", "Petersstr. 44", "04109 Leipzig", "oaguacamole dankt")[0] == "Guacamole"
+
+
+def test_a_numbered_branch_is_no_part_of_an_address() -> None:
+    """`ΚΑΤΑΣΤΗΜΑ 147` and `Продавница 676` name a shop of the company, and no street."""
+    greek = read("ΑΦΟΙ ΒΛΑΧΑΚΗΣ ΟΕ", "ΚΑΤΑΣΤΗΜΑ 147", "ΕΡΜΟΥ 62", "596 58 ΝΕΑ ΑΚΤΗ", "ΑΦΜ 099887766", "19/04/2022 11:27")
+    assert greek[1] == "ΕΡΜΟΥ 62, 596 58 ΝΕΑ ΑΚΤΗ"
+    serbian = read("ЛИПА ДОО", "Продавница 676", "Његошева 68, 21000 Нови Сад", "ПИБ 101228374", "02.04.2022. 20:18")
+    assert serbian[1] == "Његошева 68, 21000 Нови Сад"

@@ -58,6 +58,9 @@ def test_words_of_every_receipt_name_nobody(text: str) -> None:
         ("1 Ocean Drive (609)385-0101", "1 Ocean Drive"),
         ("Address: 12 Hill Road,", "12 Hill Road"),
         ("Hotel Street 12", "Hotel Street 12"),
+        ("м. Київ, вул. Лісова, 7, Тел.: +380 29 537 46 02", "м. Київ, вул. Лісова, 7"),
+        ("ΕΡΜΟΥ 62 ΠΑΤΡΑ ΤΗΛ. 2610 123456", "ΕΡΜΟΥ 62 ΠΑΤΡΑ"),
+        ("ที่อยู่: 88/3 หมู่ 4 โทร. 035-412-776", "88/3 หมู่ 4"),
     ],
 )
 def test_addresses_stand_alone(text: str, piece: str) -> None:

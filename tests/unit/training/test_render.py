@@ -201,7 +201,7 @@ def test_country_without_a_table_is_an_error() -> None:
         render(1, Style(country="XX"))
 
 
-@pytest.mark.parametrize("code", ["en", "de", "el", "th", "tr", "bg", "pl"])
+@pytest.mark.parametrize("code", ["en", "de", "el", "th", "tr", "bg", "pl", "ru", "uk", "sr"])
 def test_languages_have_every_part(code: str) -> None:
     """Twelve months, wares and shop names for each kind of shop, and every English key but the small print."""
     language = load_language(code)
