@@ -28,7 +28,8 @@ _NOT_MONEY: Final = re.compile(
     | \d{1,2}[:：]\d{2}(?:[:：]\d{2})?\s?(?:[ap]\.?m\b)?                 # times
     | (?<![\d.,])\+?\d[\d()]*(?:[-\ ][\d()]{2,}){2,}(?![.,]\d)                      # telephone numbers and other groups of digits
     | (?:\d*+[.,])?\d++\s?[%％‰]                                       # percentages
-    | (?<!\d)\d[\d.,]*\s?(?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|gal|кг|гр|мл|л|κιλ[οά]|กก|ลิตร)\b(?!\s*$)  # measures; at a row's end perhaps a misread mark
+    # Measures; at a row's end perhaps a misread mark.
+    | (?<!\d)\d[\d.,]*\s?(?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|gal|кг|гр|мл|л|κιλ[οά]|กก|ลิตร)\b(?!\s*$)
     | (?<![\d.,])\d+(?:[.,]\d{3})?\s?
       (?:kgs?|g|gr|ml|cl|l|lt|ltr|lbs?|oz|cm|mm|m|km|pcs?|gal|kwh|pts?|inch|mb|gb|ks|szt|stk|stck|uds?|kpl|db
         |кг|гр|мл|л|шт|бр|ком|уп|κιλ[οά]|γρ|τεμ|กก|กรัม|มล|ลิตร|ชิ้น|ขวด)\b

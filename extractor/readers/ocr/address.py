@@ -53,7 +53,9 @@ _DAY = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"^\W*[^\W\d_]{3,} ?[:：]")
-_HEAD = re.compile(r"^\W*(?:add(?:ress)?|adresse|alamat|adresa|адреса?|διευθυνση|διεύθυνση|ที่อยู่|地址|店铺地址|hq add|h\.q\.?)\s?[:：.]\s*", re.IGNORECASE)
+_HEAD = re.compile(
+    r"^\W*(?:add(?:ress)?|adresse|alamat|adresa|адреса?|διευθυνση|διεύθυνση|ที่อยู่|地址|店铺地址|hq add|h\.q\.?)\s?[:：.]\s*", re.IGNORECASE
+)
 _EDGE = re.compile(r"^[\s,;:.*_=~|-]+|[\s,;:*_=~|-]+$")
 
 
