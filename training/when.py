@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from extractor.ocr.interface import Transcript
-from extractor.printed.dates import PrintedDate
+from extractor.printed.date_readings import PrintedDate
 from extractor.readers.ocr.when import Found, find_when
 from training.header import rendered, scans
 

@@ -10,7 +10,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any, Literal
 
-from extractor.printed.dates import Order
+from extractor.printed.date_readings import Order
 
 CLUES = ("tax_ids", "taxes", "legal", "places", "streets", "addresses", "postal", "local_phone", "brands")
 """The kinds of patterns that a country's table may have."""

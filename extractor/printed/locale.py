@@ -10,7 +10,8 @@ from typing import Any, Literal, Protocol
 from extractor.printed.amounts import decimal_mark
 from extractor.printed.clues import WITHOUT_FRACTIONS, Money, clues_in
 from extractor.printed.countries import countries
-from extractor.printed.dates import Order, PrintedDate, find_dates
+from extractor.printed.date_readings import Order, PrintedDate
+from extractor.printed.dates import find_dates
 from extractor.printed.weekdays import weekdays_in
 
 

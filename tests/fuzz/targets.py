@@ -28,7 +28,8 @@ from extractor.pages import Page, PageLimits, check_complete, display_name
 from extractor.pages.kinds import kind_of, missing_end
 from extractor.printed.amounts import decimal_mark, find_amounts, find_percentages, parse_amount
 from extractor.printed.currencies import find_marks
-from extractor.printed.dates import PrintedDate, find_dates
+from extractor.printed.date_readings import PrintedDate
+from extractor.printed.dates import find_dates
 from extractor.printed.keywords import roles_of
 from extractor.printed.locale import weigh_locale
 from extractor.printed.times import PrintedTime, find_times

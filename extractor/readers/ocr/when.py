@@ -7,7 +7,8 @@ from datetime import date, time
 from typing import Any, Final
 
 from extractor.ocr.interface import Line, Transcript
-from extractor.printed.dates import PrintedDate, find_dates
+from extractor.printed.date_readings import PrintedDate
+from extractor.printed.dates import find_dates
 from extractor.printed.months import fold
 from extractor.printed.times import PrintedTime, find_times
 from extractor.readers.interface import Evidence

@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from extractor.printed.dates import PrintedDate, find_dates
+from extractor.printed.date_readings import PrintedDate
+from extractor.printed.dates import find_dates
 from extractor.printed.locale import weigh_locale
 from extractor.settings import LocaleSettings
 
