@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from extractor.readers.ocr.address_ends import names_town, whole
+from extractor.ocr.interface import Box
+from extractor.readers.ocr.address_ends import names_town, whole, without_name
 from extractor.readers.ocr.header_rows import HeaderRow, is_candidate
 from extractor.readers.ocr.names import mend_words
 from extractor.readers.ocr.trees import trees
@@ -38,13 +39,16 @@ _SERVED = 2
 _PLACES = frozenset({"street", "postal", "place", "region", "house"})
 _OTHER = re.compile(
     r"\b(?:manager|cashier|server|waiter|operator|inv(?:oice|olce)?\.? ?no|order no|bill no|terminal ?(?:id|no\b|[:#])|table ?(?:no|\W))"
+    r"|\b(?:shipping|payment) method|\bcustomer (?:name|code|no|copy)"
     r"|^\W*(?:store|cafe|branch|filiale|outlet) ?(?:number|no|nr|#)?\W{0,3}\d+\W*$|^\w+\W{1,3}\d{3}-\d{4}\b"
     r"|^\W*(?:магазин|обект|филиал|філія|продавница|пословница|(?:υπο)?καταστημα|สาขา(?:ที่)?) ?№?\W{0,3}\d+\W*$"
     r"|\d ?kg\b|\beur\b|[€$£]|\b(?:vat|gst|sst|abn|tin|nip)\w{0,3}\b.*\d{3}|\(#\d|^\W*outlet\W|: ?1[38]00\b"
 )
 _TAIL = re.compile(
     r"[\s,;.|/(-]*\(?\b(?:(?:t[e3]?[l1](?:efon|ephone|no)?|ph(?:one)?|fax|fon|h/?p|mob(?:ile|il)?|hotline|contact|gst|sst|vat|reg|tin|nip|www|e-?mail"
-    r"|\bnif|\bcif|st\.?nr)\b|тел\b|моб\b|факс|инн\b|еик\b|пиб\b|едб\b|τηλ|φαξ|αφμ\b|โทร)\s?(?:no\b)?[\s.:：#()+]*\(?\+?\s?(?:[\dw@(]|[a-z]\W?\d{7}).*$",
+    r"|nif|cif|st\.?nr|steuer-?(?:nr|nummer|id)\w*)\b|тел\b|моб\b|факс|инн\b|еик\b|пиб\b|едб\b|τηλ|φαξ|αφμ\b|โทร)\s?(?:no\b)?[\s.:：#()+]*\(?\+?\s?"
+    r"(?:[\dw@(]|[a-z]\W?\d{7}|[a-z]{2}\W?\d{3}).*$"
+    r"|[\s,;.|/(-]*\b(?:ust|mwst|umsatzsteuer|tax|tva|vat)[-. ]{0,2}id\w{0,2}\b.*$|(?:^|[\s,;|/]+)[\w.-]+@\w.*$",
     re.IGNORECASE,
 )
 _PHONE = re.compile(r"[\s,;.|/]*(?:\(\d{3}\)\s?\d{3}\s?[-. ]?\s?\d{4}|(?<!\d)\d{3}[-.]\d{3}[-.]\d{4}|(?<!\d)0\d{1,2}-\d{7,8})\W*$")
@@ -52,19 +56,25 @@ _DAY = re.compile(
     r"[\s,]+(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d{1,2},? \d{4}|\d{1,2}[/.]\d{1,2}[/.](?:\d{2}|\d{4}))\b.*$",
     re.IGNORECASE,
 )
-_LABEL = re.compile(r"^\W*[^\W\d_]{3,} ?[:：]")
+_HOURS = re.compile(
+    r"\d{1,2}[:.h]\d{2}\W{0,3}(?:uhr|h|am|pm)?\s?(?:[-–—~]|to|bis|a)\s?\d{1,2}[:.h]\d{2}|\bopening hours|offnungszeit|geoffnet"
+)
+"""Matches opening hours."""
+_LABEL = re.compile(r"^\W*[^\W\d_]{3,}(?: [^\W\d_]{2,}){0,2} ?[:：]")
 _HEAD = re.compile(
     r"^\W*(?:add(?:ress)?|adresse|alamat|adresa|адреса?|διευθυνση|διεύθυνση|ที่อยู่|地址|店铺地址|hq add|h\.q\.?)\s?[:：.]\s*", re.IGNORECASE
 )
 _EDGE = re.compile(r"^[\s,;:.*_=~|-]+|[\s,;:*_=~|-]+$")
 
 
-# What small print and dot matrices make of words and codes: V looks like U, and a town on O follows its code without a space.
+# What small print and dot matrices make of words and codes: V looks like U, a bar like a letter, and a town
+# on O follows its code without a space.
 _SLIPS = (
     (re.compile(r"\bA[UV]E(NUE)?\b"), r"AVE\1"),
     (re.compile(r"\bBOULEUARD\b"), "BOULEVARD"),
     (re.compile(r"\bB[LI1][UV]D\b"), "BLVD"),
     (re.compile(r"\b(\d{5})0(?=[a-zäöüß]{3})"), r"\1 O"),
+    (re.compile(r"(?<=\d) [Il|] (?=\d{5} )"), ", "),
 )
 
 
@@ -158,7 +168,8 @@ def find_address(rows: Sequence[HeaderRow], matrix: np.ndarray, chances: np.ndar
         runs = [(0.0, *_grown(surest, _inside(matrix, surest) * _UNBEGUN, usable, rows, matrix))]
     _, chance, best = max(runs)
     best = whole(best, [index for index in usable if _inside(matrix, index) >= _PERHAPS], rows, named)
-    return Address(tuple(rows[index] for index in best), ", ".join(clean_piece(rows[index].text) for index in best), chance)
+    text = ", ".join(clean_piece(rows[index].text) for index in best)
+    return Address(tuple(rows[index] for index in best), without_name(text, merchant), chance)
 
 
 def _grown(
@@ -168,7 +179,7 @@ def _grown(
     run: tuple[int, ...] = (start,)
     best = (0.0, run)
     while len(run) < _LONGEST:
-        following = _past_strays(run, usable, matrix)
+        following = _past_strays(run, usable, rows, matrix)
         if following is None:
             break
         goes_on = float(trees(WEIGHTS, "address_next").probabilities(step_features(run, following, rows, matrix)[None])[0])
@@ -187,13 +198,28 @@ def next_piece(run: Sequence[int], usable: Sequence[int]) -> int | None:
     return following if following is not None and following - run[-1] <= 1 + _SKIPPED else None
 
 
-def _past_strays(run: Sequence[int], usable: Sequence[int], matrix: np.ndarray) -> int | None:
+def _past_strays(run: Sequence[int], usable: Sequence[int], rows: Sequence[HeaderRow], matrix: np.ndarray) -> int | None:
     """The piece that may continue a run; where that is hardly of an address, the next one if it certainly is."""
     following = next_piece(run, usable)
-    if following is None or _inside(matrix, following) >= _STRAY:
-        return following
+    if following is None:
+        return None
     beyond = next_piece(run, [index for index in usable if index > following])
-    return beyond if beyond is not None and _inside(matrix, beyond) >= _CERTAIN else following
+    if beyond is None:
+        return following
+    is_stray = _inside(matrix, following) < _STRAY and _inside(matrix, beyond) >= _CERTAIN
+    return beyond if is_stray or _is_in_line(rows[run[-1]], rows[beyond], rows[following]) else following
+
+
+def _is_in_line(last: HeaderRow, beyond: HeaderRow, following: HeaderRow) -> bool:
+    """Whether of two pieces of a row the second has a postal code and stands below the last one, and the first has none."""
+    if beyond.row != following.row or "postal" not in beyond.classes or following.digits or "place" in following.classes:
+        return False
+    return _across(last.box, beyond.box) > max(0.0, _across(last.box, following.box))
+
+
+def _across(one: Box, other: Box) -> float:
+    """How much of their width two boxes share; less than nothing where there is a gap."""
+    return min(one.right, other.right) - max(one.left, other.left)
 
 
 def _inside(matrix: np.ndarray, index: int) -> float:
@@ -237,6 +263,8 @@ def _is_possible(row: HeaderRow) -> bool:
     if not clean_piece(row.text) or row.digits > _MOST_DIGITS or "amount" in row.classes or is_when or _OTHER.search(row.folded):
         return False
     if "legal" in row.classes and not row.classes & {"street", "house", "postal"}:
+        return False
+    if _HOURS.search(row.folded) and not row.classes & {"postal", "region"}:
         return False
     if not row.letters and not _CODE.search(row.folded):
         return False

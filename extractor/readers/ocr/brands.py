@@ -22,6 +22,8 @@ _LONG = 6
 """Letters from which a name counts inside a longer row: shorter ones occur in other words."""
 _MUCH = 4
 """A row with more than this many times the name's letters speaks of something else: a card, an offer."""
+_PART = 9
+"""Letters from which a row is a part of a slogan."""
 _SLOGAN, _SIMILAR = 12, 0.8
 """A slogan of so many letters is known by this share of them."""
 _NAME, _SAME = 7, 0.85
@@ -34,6 +36,11 @@ def find_brand(rows: Sequence[HeaderRow]) -> BrandMark | None:
     best = [mark for mark in marks if mark.is_printed] or marks
     names = {mark.name for mark in best}
     return best[0] if len(names) == 1 else None
+
+
+def says_slogan(squashed: str, name: str) -> bool:
+    """Whether a squashed text is a chain's slogan, or a good part of it."""
+    return len(squashed) >= _PART and any(squashed in alias for alias in lists("brands").get(name, ()))
 
 
 def _marks(row: HeaderRow, below: HeaderRow | None) -> list[BrandMark]:

@@ -14,7 +14,7 @@ from extractor.printed.dates import find_dates
 from extractor.printed.months import fold
 from extractor.printed.times import find_times
 from extractor.readers.ocr.names import mend_words
-from extractor.readers.ocr.spans import confidence_of
+from extractor.readers.ocr.spans import box_of, confidence_of
 from extractor.readers.ocr.words import patterns
 
 WIDE_GAP = 2.0
@@ -33,6 +33,10 @@ _HOUSE = re.compile(
     r"^(?:no\.? ?)?\d{1,5}[a-z]?(?:[-/&, ]+\d{1,5}[a-z]?)*[ ,]+(?:[nsew]\.? ?)?(?:[^\W\d_]{2,}|\d{1,3}(?:st|nd|rd|th)\b|[a-z]{2}\d)"
     r"|[^\W\d_]{3,}[ .]\d{1,4}[a-z]?(?:[-/]\d{1,4})?,?$"
 )
+
+
+_DIVIDER = re.compile(r"\s+[·•|]\s*|\s*[·•|]\s+")
+"""What sets off the parts of a row: `Hotel Linde · Hauptstr. 5 · 50667 Köln`."""
 
 
 def squash(text: str) -> str:
@@ -172,7 +176,9 @@ def header_rows(transcripts: Sequence[Transcript]) -> tuple[HeaderRow, ...]:
     for page, transcript in enumerate(transcripts):
         for line in transcript.lines:
             for start, end, box in _pieces(line):
-                found.append(HeaderRow(line, start, end, page, len(found), row, box))
+                for first, last in _parts(line.text, start, end):
+                    part = box if (first, last) == (start, end) else box_of(line, first, last)
+                    found.append(HeaderRow(line, first, last, page, len(found), row, part))
             row += 1
     return tuple(found)
 
@@ -180,6 +186,20 @@ def header_rows(transcripts: Sequence[Transcript]) -> tuple[HeaderRow, ...]:
 def is_candidate(index: int, count: int) -> bool:
     """Whether the piece at that index, among `count`, stands where headers and footers name the merchant."""
     return index < _HEAD or index >= count - _FOOT
+
+
+def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Start and end of the parts of a piece that dots or bars set off: a name, its street, its town."""
+    first = start
+    for match in _DIVIDER.finditer(text, start, end):
+        if _says_much(text[first : match.start()]) and _says_much(text[match.end() : end]):
+            yield first, match.start()
+            first = match.end()
+    yield first, end
+
+
+def _says_much(text: str) -> bool:
+    return sum(character.isalnum() for character in text) >= 3
 
 
 def _pieces(line: Line) -> Iterator[tuple[int, int, Box]]:

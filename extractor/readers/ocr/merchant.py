@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from extractor.printed.months import fold
-from extractor.readers.ocr.brands import BrandMark, find_brand
+from extractor.readers.ocr.brands import BrandMark, find_brand, says_slogan
 from extractor.readers.ocr.header_rows import HeaderRow, is_branch, is_candidate, is_place_alone, squash
-from extractor.readers.ocr.hosts import find_host, hosts_of
+from extractor.readers.ocr.hosts import hosts_of
+from extractor.readers.ocr.merchant_marks import Merchant, by_company, by_host, by_marks, chain_of
 from extractor.readers.ocr.names import clean_name, could_name, is_note, is_slip_of
 from extractor.readers.ocr.spelling import completed, respelled
 from extractor.readers.ocr.trees import trees
@@ -31,7 +30,6 @@ _LEGAL_WORDS = re.compile(
 )
 _STORE = re.compile(r"\b(?:store|shop|branch|filiale|outlet|unit|space|suite)\b\W*(?:no\.?|nr\.?)?\W*[a-z]{0,3}-?\d+")
 _PRICE = re.compile(r"[$€£]\s?\d")
-_THANKS = re.compile(r"(?:shopping|dining|visiting|choosing|stopping|eating) ?(?:at|with|by)?\b|einkauf bei|achat chez|compra en")
 _DOUBTED = 0.6
 """Probability below which the row of a company with its legal form is better than a likelier one without."""
 _UNSURE, _HOPELESS = 0.3, 0.03
@@ -42,8 +40,6 @@ _LOGO = 0.6
 """How alike a misread logo and the chain's name have to be."""
 _HEAD, _BRAND = 12, 0.85
 """Pieces at the top among which a chain's printed name wins against a less probable one."""
-_SHORT = 40
-"""Characters from which a row is a sentence."""
 _VARIED = 0.15
 _NEAR, _TWIN, _NAMED, _SIMILAR = 3, 0.15, 5, 0.75
 """How near below a logo, how probable, how long and how alike the same name in print has to be."""
@@ -56,18 +52,11 @@ _SENTENCE = re.compile(r"[^\W\d_]{5,}\.$")
 """Matches the end of a slogan; abbreviations are shorter."""
 _NOBODY = 0.5
 """The most that is claimed for a slogan or a trade without a name: less than two looks that agree make believed."""
+_LEAST = 0.1
+"""Confidence below which a name is none: of names claimed with less on labelled photos none is right."""
 _NONE = 0.1
 """Odds, beside those of the pieces, that no piece names the merchant. With it, of names that are claimed with 0.6 on labelled photos of
 other origin than the training data, more than nine in ten are right."""
-
-
-@dataclass(frozen=True)
-class Merchant:
-    """The pieces that name the merchant (one or two, in print order), the name, and the probability that it is right."""
-
-    rows: tuple[HeaderRow, ...]
-    name: str
-    confidence: float
 
 
 def merchant_features(matrix: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -103,17 +92,19 @@ def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | N
     best = max(kept, key=lambda index: chances[index], default=None)
     brand = find_brand(rows[:_HEAD])
     if brand is not None and (best is None or chances[best] < _BRAND or _is_beside(rows[best], brand) or _is_its_logo(rows[best], brand)):
-        return _of(brand)
+        return chain_of(brand)
     known = find_brand(rows)
     if best is not None and known is not None and _is_its_logo(rows[best], known):
-        return _of(known)
+        return chain_of(known)
     if best is None or chances[best] < _UNSURE:
-        fallback = _fallback(rows)
+        fallback = by_marks(rows)
         if fallback is None and (best is None or chances[best] < _HOPELESS):
-            fallback = _by_host(rows)
-        if fallback is not None or best is None:
+            fallback = by_host(rows)
+        if fallback is None and best is not None and chances[best] < _TWIN and rows[best].classes & {"street", "postal"}:
+            fallback = by_company(rows, kept)
+        if fallback is not None or best is None or _confidence((best,), rows, chances) < _LEAST:
             return fallback
-    best = _company(best, rows, chances)
+    best = _before_slogan(_company(best, rows, chances), rows, chances)
     chosen = _with_owner(_joined(_printed_twin(best, rows, chances), rows, chances), rows, chances)
     own = [rows[index] for index in chosen]
     name = " ".join(filter(None, (clean_name(row.text) for row in own)))
@@ -150,37 +141,9 @@ def _is_printed_again(name: str, chosen: Sequence[int], rows: Sequence[HeaderRow
     )
 
 
-def _fallback(rows: Sequence[HeaderRow]) -> Merchant | None:
-    """The name where no heading is legible: a chain's marks anywhere, or whom the foot thanks for."""
-    brand = find_brand(rows)
-    if brand is not None:
-        return _of(brand)
-    for above, below in pairwise(rows):
-        if match := _THANKS.search(above.folded):
-            row, start = (above, match.end()) if above.folded[match.end() :].strip() else (below, 0)
-            name = clean_name(row.text[start:])
-            if could_name(fold(name)) and len(name) < _SHORT:
-                return Merchant((row,), name, 0.5)
-    return None
-
-
-def _by_host(rows: Sequence[HeaderRow]) -> Merchant | None:
-    """The name in the merchant's web address."""
-    host = find_host(rows)
-    return Merchant((host[0],), host[1], 0.4) if host is not None else None
-
-
-def _of(brand: BrandMark) -> Merchant:
-    """The merchant that a chain's mark means; its own print where that begins with the name."""
-    name = clean_name(brand.row.text)
-    if not (brand.is_printed and len(brand.row.text) < _SHORT and squash(name).startswith(squash(brand.name))):
-        name = brand.name
-    return Merchant((brand.row,), name, 0.8)
-
-
 def _is_beside(row: HeaderRow, brand: BrandMark) -> bool:
     """Whether a piece is the chain's printed name, or a neighbour of it: its slogan, its branch."""
-    return row is brand.row or (brand.is_printed and abs(row.index - brand.row.index) == 1)
+    return row is brand.row or says_slogan(row.squashed, brand.name) or (brand.is_printed and abs(row.index - brand.row.index) == 1)
 
 
 def _is_its_logo(row: HeaderRow, brand: BrandMark) -> bool:
@@ -240,6 +203,15 @@ def _names_branch(folded: str) -> bool:
     """Whether a text begins with a word for a shop of a company."""
     first = folded.split(maxsplit=1)[:1]
     return bool(first) and first[0].strip(".:") in words("names", "branches")
+
+
+def _before_slogan(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> int:
+    """The likely piece beside the best one where that is a sentence: of `VIELFALT.` and `HIT 100 Leipzig` the second."""
+    if not _SENTENCE.search(rows[best].text.strip()):
+        return best
+    near = [index for index in range(best - _BESIDE, best + _BESIDE + 1) if chances.get(index, 0.0) >= _UNSURE]
+    named = [index for index in near if not _SENTENCE.search(rows[index].text.strip()) and not _is_trade_alone(rows[index].text)]
+    return max(named, key=lambda index: chances[index], default=best)
 
 
 def _printed_twin(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> int:
@@ -303,9 +275,8 @@ def _touch(above: HeaderRow, below: HeaderRow) -> bool:
 
 
 def _continues(above: HeaderRow, below: HeaderRow) -> bool:
-    """Whether two likely pieces are one name: neither repeats the other, the lower one is no branch and no company of its own."""
-    is_same = above.squashed in below.squashed or below.squashed in above.squashed or _are_twins(above.squashed, below.squashed)
-    if is_same or _names_branch(below.folded):
+    """Whether two likely pieces are one name: neither repeats the other, the upper is no sentence, the lower no branch or other company."""
+    if _is_same(above.squashed, below.squashed) or _SENTENCE.search(above.text.strip()) or _names_branch(below.folded):
         return False
     own = "legal" in below.classes and could_name(_LEGAL_WORDS.sub(" ", below.folded)) and not _TRADE_ROW.search(below.folded)
     return not own or "legal" in above.classes

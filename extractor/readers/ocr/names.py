@@ -32,6 +32,8 @@ _LEGAL_SLIPS = (
     (re.compile(r"\bs\W{0,3}r\W{0,2}0\b\.?", re.IGNORECASE), "s.r.o."),
 )
 _SLIPPED_WORD = re.compile(r"(?<![\w])(?=\w*[^\W\d_]\w*[^\W\d_]\w*[^\W\d_])(?=\w*[0158])[^\W_]{4,}(?![\w])")
+_DOUBLE_L = re.compile(r"(?<=[^\W\d_])11(?=[a-zäöü])")
+"""`Sne11vi11e`."""
 _LEADING_NOUGHT = re.compile(r"\b0(?=['’][A-Z]|[a-z]{2,}\b)")
 """`0'Briens`, `0ld`."""
 _NUMBERED = frozenset("level lvl hotel terminal mall hall portal canal".split())
@@ -44,7 +46,7 @@ def mend_words(text: str) -> str:
 
     Only in words of at least three letters with one or two such digits that do not stand as a number at the end.
     """
-    return _LEADING_NOUGHT.sub("O", _SLIPPED_WORD.sub(lambda match: _mended(match.group()), text))
+    return _LEADING_NOUGHT.sub("O", _SLIPPED_WORD.sub(lambda match: _mended(match.group()), _DOUBLE_L.sub("ll", text)))
 
 
 def _mended(word: str) -> str:
@@ -95,7 +97,8 @@ def is_slip_of(word: str, known: str) -> bool:
 @lru_cache(maxsize=4096)
 def could_name(text: str) -> bool:
     """Whether a folded text has a word that could name somebody: not only greetings, titles and words of tills, also when misread."""
-    found = [word.translate(_AS_LETTER) for word in re.findall(r"[^\W_]+", text)]
+    found = [word for word in re.findall(r"[^\W_]+", text) if any(character.isalpha() for character in word)]
+    found = [word.translate(_AS_LETTER) for word in found]
     found = [word for word in found if sum(character.isalpha() for character in word) >= 2]
     return any(word not in words("names", "nobody") and not _is_slip(word) for word in found)
 

@@ -167,7 +167,7 @@ def test_an_address_is_free_of_what_stands_beside_it(rows: tuple[str, ...], addr
 def test_an_address_begins_with_its_street() -> None:
     """Neither the name of the restaurant nor a row that is said again below it stands before the street."""
     jim = read("JIM BLOCK", "Jim Block Restaurant", "Dammtorstraße 29-32| 20354 Hamburg", "Tel.040 32 08 83 60")
-    assert jim[1] == "Dammtorstraße 29-32| 20354 Hamburg"
+    assert jim[1] == "Dammtorstraße 29-32, 20354 Hamburg"
     baru = read("Guardian Health Sdn Bhd", "Bandar Baru Rawang", "No 15 Jalan Bandar Rawang 10", "Bandar Baru Rawang", "Tel:03-60952052")
     assert baru[1] == "No 15 Jalan Bandar Rawang 10, Bandar Baru Rawang"
 

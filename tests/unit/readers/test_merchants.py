@@ -1,0 +1,40 @@
+"""Merchants beside slogans, in letterheads of companies, and on receipts that name nobody."""
+
+import pytest
+
+from extractor.readers.ocr.header import read_header
+from extractor.readers.ocr.names import could_name
+from tests.transcripts import transcript
+
+FOOT = ("05/03/2018 14:05", "Tea 2.00", "Coffee 3.50", "Subtotal 5.50", "Total 5.50", "Cash 10.00", "Change 4.50", "THANK YOU")
+
+
+def merchant(*rows: str) -> str | None:
+    return read_header([transcript(*rows, *FOOT)]).values.get("merchant_name")
+
+
+def test_a_slogan_gives_way_to_the_name_beside_it() -> None:
+    """A sentence in large print is not the shop, though it looks like one; the row below it is."""
+    assert merchant("VIELFALT.", "Lindner 100 Leipzig", "Strasse des 18. Oktober 44", "04103 Leipzig") == "Lindner 100 Leipzig"
+
+
+def test_a_chains_slogan_is_its_name() -> None:
+    """A slogan that a chain is known by is filed as the chain, however much it looks like a name."""
+    assert merchant("BETTER INGREDIENTS.", "BETTER PIZZA", "Neumarkt 29", "04109 Leipzig", "Papa John's") == "Papa John's"
+
+
+def test_a_hopeless_candidate_is_no_merchant() -> None:
+    """Where nothing is even a little like a name, none is given."""
+    assert merchant("1 SC Loaded Fries 9.50", "8 2nd St", "CHECK #5886083-1") is None
+
+
+@pytest.mark.parametrize("text", ["check #5886083-1", "guest satisfaction survey", "mode 2", "swiped", "tax invoice (abb)/receipt"])
+def test_words_of_tills_and_numbers_name_nobody(text: str) -> None:
+    """Numbers are no words, and neither surveys nor tills are somebody."""
+    assert not could_name(text)
+
+
+def test_a_company_is_better_than_a_street() -> None:
+    """Where the likeliest row is a street, the company below it with its legal form is the merchant."""
+    rows = ("Gran Via Corts Catalanes nº 630", "08007 Barcelona", "Hippocampo Restauracion S.L", "Telf: 934555040")
+    assert merchant(*rows) == "Hippocampo Restauracion S.L"
