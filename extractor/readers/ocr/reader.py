@@ -138,7 +138,7 @@ def read_fields(transcripts: Sequence[Transcript]) -> Part:
 def _in_one_script(line: Line) -> Line:
     """The row without look-alikes of other scripts in its words."""
     printed = [fragment.text for fragment in line.fragments]
-    texts = unmixed("\n".join(printed)).split("\n")
+    texts = unmixed("\n".join(text.replace("\n", " ") for text in printed)).split("\n")
     if texts == printed:
         return line
     return Line(tuple(replace(fragment, text=text) for fragment, text in zip(line.fragments, texts, strict=True)))

@@ -87,3 +87,9 @@ def test_instructions_on_a_receipt_are_just_text() -> None:
     assert {name: found.get(name) for name in ("total", "merchant_name", "transaction_date", "items")} == {
         name: wanted.get(name) for name in ("total", "merchant_name", "transaction_date", "items")
     }
+
+
+def test_a_line_end_inside_a_word_breaks_no_row() -> None:
+    """Whatever an engine gives as text, a row of another script keeps its pieces."""
+    fields = read_fields([transcript("КАФЕ УЮТ", [(50, "ИТ\nОГО"), (500, "4.00")], "Чай 4.00", "ИТОГО 4.00")])
+    assert fields.values["total"] == "4.00"
