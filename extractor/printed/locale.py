@@ -1,6 +1,7 @@
 """Where a receipt comes from, and so what its marks and dates mean: weighed from all its evidence together, never assumed."""
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,8 @@ from extractor.printed.clues import WITHOUT_FRACTIONS, Money, clues_in
 from extractor.printed.countries import countries
 from extractor.printed.date_readings import Order, PrintedDate
 from extractor.printed.dates import find_dates
+from extractor.printed.months import fold
+from extractor.printed.times import find_times
 from extractor.printed.weekdays import weekdays_in
 
 
@@ -87,6 +90,8 @@ _ELSEWHERE = 2.0  # score of all countries that the tables do not know; keeps a 
 _DECIDED, _LIKELY, _AHEAD, _DECIDED_ORDER, _LEAN = 0.8, 0.3, 1.7, 0.9, 0.05
 _CANDIDATE, _POSSIBLE, _POSSIBLY_YEAR_FIRST = 0.02, 0.01, 0.3
 _SETTINGS = ("country", "currency", "date_order")
+_LAST_DAY = re.compile(r"\b(?:valid|until|till|thru|expir\w*|exp|before|gultig|bis|vrijedi|zamjena|do|валидн\w|годн\w+|замяна|важи|до)\W")
+"""Words before the day on which something ends: a voucher, a right to return."""
 
 
 def weigh_locale(texts: Sequence[str], *, mark: str | None = None, preferences: Preferences | None = None) -> LocaleGuess:
@@ -99,7 +104,7 @@ def weigh_locale(texts: Sequence[str], *, mark: str | None = None, preferences: 
     """
     language, found = clues_in("\n".join(texts))
     dates = [printed for text in texts for printed in find_dates(text)]
-    day = max((min(printed.days) for printed in dates if not printed.is_weak), default=None)
+    day = _sold_on(texts)
     scores: dict[str, float] = {}
     reasons: dict[str, list[str]] = {}
     money = Money.of(texts, mark)
@@ -115,6 +120,14 @@ def weigh_locale(texts: Sequence[str], *, mark: str | None = None, preferences: 
     guess = _decide(chances, by_currency, texts, dates)
     guess = replace(guess, language=language, evidence=tuple(reasons[best][:8]))
     return _settle(guess, chances, preferences) if preferences is not None else guess
+
+
+def _sold_on(texts: Sequence[str]) -> date | None:
+    """The day that the currency hangs on: the latest that is printed, best beside a time, and not the last day of a voucher."""
+    found = [(text, printed) for text in texts for printed in find_dates(text) if not printed.is_weak]
+    past = [(text, printed) for text, printed in found if not _LAST_DAY.search(fold(text[: printed.start]))]
+    timed = [(text, printed) for text, printed in past if any(not time.is_weak for time in find_times(text))]
+    return max((min(printed.days) for _, printed in timed or past or found), default=None)
 
 
 def _decide(

@@ -164,3 +164,9 @@ def test_an_emv_number_is_no_tax_number() -> None:
     """Card terminals' application numbers do not look like a company's number."""
     guess = weigh_locale(["Diner", "AID: A0000000041010", "Total 12.00"])
     assert guess.country is None
+
+
+@pytest.mark.parametrize("rows", [("14-04-2025 16:16", "ВАЛИДНО ДО 14-04-2026"), ("14-04-2025", "Замяна до 14-04-2026")])
+def test_the_last_day_of_a_voucher_decides_no_currency(rows: tuple[str, ...]) -> None:
+    """Bulgaria paid in levs when the thing was bought, whatever it pays with when the voucher ends."""
+    assert weigh_locale(["СЛЪНЦЕ ООД гр. Русе", "ЕИК 115234876", "ОБЩА СУМА 9.37", "В БРОЙ 9.37", "ДДС 1.56", *rows]).currency == "BGN"
