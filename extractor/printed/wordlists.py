@@ -14,7 +14,7 @@ PHRASES: Final[Mapping[str, str]] = {
         проміжний підсумок, μερικό σύνολο, υποσύνολο, ara toplam, aratoplam, 小計, 小计, 소계, รวมเงิน, ราคารวม, ยอดรวมย่อย,
         المجموع الفرعي, الإجمالي الفرعي, jumlah kecil, sub jumlah, tạm tính, cộng tiền hàng, total sales value, סיכום ביניים,
         vahesumma, starpsumma, tarpinė suma, междинен сбор, сума без отстъпка, свега, међузбир, сумма без скидки, сума без знижки,
-        μερ. σύνολο, σύνολο προ έκπτωσης, ยอดรวมก่อนส่วนลด, ยอดรวมสินค้า, รวมราคา, รวมค่าอาหาร, ค่าอาหาร, รวมก่อนลด""",
+        μερ. σύνολο, σύνολο προ έκπτωσης, ยอดรวมก่อนส่วนลด, รวมเป็นเงิน, ยอดรวมสินค้า, รวมราคา, รวมค่าอาหาร, ค่าอาหาร, รวมก่อนลด""",
     "grand": """
         loppusumma, pyöristetty, за плащане, à régler, a regler, suma do zapłaty, grand total, total amt rounded,
         total amount rounded, grandtotal, total due, amount due, balance due, total amount due, balance to pay, to pay,
@@ -61,7 +61,7 @@ PHRASES: Final[Mapping[str, str]] = {
         due, sales total, total cost, summe, gesamt, betrag, total:, montant, totale, importe, totaal, bedrag, totalt, summa, i alt,
         ialt, beløp, belopp, yhteensä, yht, celkem, spolu, razem, suma, łącznie, összesen, osszesen, ukupno, skupaj, znesek, kokku,
         kopā, viso, iš viso, сума, общо, итого, всего, сумма, всього, разом, укупно, вкупно, σύνολο, συνολο, toplam, tutar, top, 合計,
-        合计, 计, 総計, 合 計, 总价, 金額, 金额, 합계, 총액, 총계, 합 계, รวม, ยอดรวม, รวมเป็นเงิน, จำนวนเงิน, المجموع, الإجمالي,
+        合计, 计, 総計, 合 計, 总价, 金額, 金额, 합계, 총액, 총계, 합 계, รวม, ยอดรวม, จำนวนเงิน, المجموع, الإجمالي,
         الاجمالي, اجمالي, إجمالي, سהכ, סה"כ, סהכ, סך הכל, tổng cộng, tổng, cộng, kabuuan, संपूर्ण, कुल, कुल राशि, обща стойност,
         тотал, промет, σύνολα, รวมทั้งหมด""",
     "net": """
@@ -243,7 +243,8 @@ PHRASES: Final[Mapping[str, str]] = {
         converted, dcc, currency rate, equivalent, equals, in eur, in euro, in hrk, in kn, in usd, u eur, u eurima, tečaj, tecaj,
         fiksni tečaj, fiksni tecaj konverzije, umrechnungskurs, wechselkurs, kurs, taux de change, cambio ufficiale, tipo de cambio,
         kurz, kurs wymiany, árfolyam, курс, фиксиран курс, в евро, ισοτιμία, döviz kuru, 為替, 汇率, 환율, อัตราแลกเปลี่ยน, سعر الصرف,
-        tỷ giá, currencies, currency, foreign currency, transaction currency, обменен курс, обменный курс""",
+        tỷ giá, currencies, currency, foreign currency, transaction currency, обменен курс, обменный курс,
+        еквівалент, эквивалент, противвредност""",
     "heading": """
         description, desc, item, items, qty description, particulars, product, price, unit price, u.price, u/price, u.p, amt(rm),
         amount (rm), price(rm), rm, disc, uom, qty, quantity, item code, s.code, code, total(rm), sub total(rm), artikel, bezeichnung,

@@ -10,6 +10,7 @@ from typing import Any, Final
 from extractor.ocr.interface import Transcript
 from extractor.printed.amounts import DecimalMark
 from extractor.printed.currencies import find_marks
+from extractor.printed.keywords import Role
 from extractor.readers.interface import Evidence
 from extractor.readers.ocr.charges import Charges, find_charges
 from extractor.readers.ocr.conversions import without_conversions
@@ -192,10 +193,12 @@ def _put_payments(part: _Builder, payments: Payments) -> None:
 
 def _put_currency(part: _Builder, rows: Rows, total: Entry | None) -> None:
     """The mark at the total, else the one that most amounts carry, else the one that stands alone most often."""
-    attached = Counter(entry.printed.mark for entry in rows.entries if entry.printed.mark)
+    attached = Counter(entry.printed.mark for entry in rows.entries if entry.printed.mark and Role.EXCHANGE not in entry.roles)
     marks: Counter[str] = Counter()
     for row in rows:
-        if row.entries or row.roles or len(row.text.split()) == 1:  # elsewhere `OMR` is the name of a road
+        if Role.EXCHANGE not in row.roles and (
+            row.entries or row.roles or len(row.text.split()) == 1
+        ):  # elsewhere `OMR` is the name of a road
             marks.update(mark.text for mark in find_marks(row.text))
     if total is not None and total.printed.mark:
         mark, source = total.printed.mark, total

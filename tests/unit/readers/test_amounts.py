@@ -324,3 +324,8 @@ def test_a_count_between_a_label_and_its_amount() -> None:
     rows = read_rows([transcript(priced("TEA", "12.00"), [(20.0, "TOTAL"), (300.0, "3 items"), (510.0, "12.00")])]).rows
     assert Role.COUNT not in rows[-1].entries[0].roles
     assert Role.TOTAL in rows[-1].entries[0].roles
+
+
+def test_the_currency_of_a_conversion_is_not_the_receipts() -> None:
+    """`Еквівалент EUR 26.72` below a total without a mark says nothing of the money that was paid."""
+    assert "currency" not in values(priced("Роман", "899.00"), priced("ВСЬОГО", "899.00"), priced("Еквівалент EUR", "26.72"))
