@@ -41,7 +41,7 @@ _OTHER = re.compile(
     r"\b(?:manager|cashier|server|waiter|operator|inv(?:oice|olce)?\.? ?no|order no|bill no|terminal ?(?:id|no\b|[:#])|table ?(?:no|\W))"
     r"|\b(?:shipping|payment) method|\bcustomer (?:name|code|no|copy)"
     r"|^\W*(?:store|cafe|branch|filiale|outlet) ?(?:number|no|nr|#)?\W{0,3}\d+\W*$|^\w+\W{1,3}\d{3}-\d{4}\b"
-    r"|^\W*(?:магазин|обект|филиал|філія|продавница|пословница|(?:υπο)?καταστημα|สาขา(?:ที่)?) ?№?\W{0,3}\d+\W*$"
+    r"|^\W*(?:магазин|обект|филиал|філія|продавница|пословница|poslovnica|(?:υπο)?καταστημα|สาขา(?:ที่)?) ?№?\W{0,3}\d+\W*$"
     r"|\d ?kg\b|\beur\b|[€$£]|\b(?:vat|gst|sst|abn|tin|nip)\w{0,3}\b.*\d{3}|\(#\d|^\W*outlet\W|: ?1[38]00\b"
 )
 _TAIL = re.compile(

@@ -21,6 +21,7 @@ _LETTERED = re.compile(r"\b(?:[a-z]\d[a-z] ?\d[a-z]\d|[a-z]{1,2}\d[a-z\d]? ?\d[a
 _COARSE_CODE = re.compile(r"\b[\doil]{5}\W*$")
 """A code at the end of a row, its digits misread or not."""
 _FIVE = re.compile(r"^\W*\d{5}(?:-\d{4})?\W*$")
+_GREEK_CODE = re.compile(r"^\W*τ\W{0,2}κ\W{0,3}\d{3} ?\d{2}\W*$")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _STREET_NEXT = re.compile(r"\s*(?:[^\W\d_][^\d,]{2,} \d{1,4}\b|\d{1,4} [^\W\d_]{3})")
 """Matches what begins with a street and its number."""
@@ -138,4 +139,5 @@ def _with_code(run: tuple[int, ...], rows: Sequence[HeaderRow]) -> tuple[int, ..
         return run
     is_code = _LETTERED.match(rows[below].folded) or ("region" in rows[run[-1]].classes and _FIVE.search(rows[below].folded))
     has_code = bool(re.search(r"\d{5}", rows[run[-1]].folded))
-    return (*run, below) if is_code and not has_code else run
+    is_greek = _GREEK_CODE.search(rows[below].folded) is not None
+    return (*run, below) if (is_code or is_greek) and not has_code else run

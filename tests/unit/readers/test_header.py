@@ -277,3 +277,10 @@ def test_a_numbered_branch_is_no_part_of_an_address() -> None:
     assert greek[1] == "ΕΡΜΟΥ 62, 596 58 ΝΕΑ ΑΚΤΗ"
     serbian = read("ЛИПА ДОО", "Продавница 676", "Његошева 68, 21000 Нови Сад", "ПИБ 101228374", "02.04.2022. 20:18")
     assert serbian[1] == "Његошева 68, 21000 Нови Сад"
+
+
+def test_a_greek_postal_code_ends_the_address() -> None:
+    """`Τ.Κ. 584 60` on a row of its own belongs to the street above."""
+    assert read("ΑΦΟΙ ΒΛΑΧΑΚΗΣ ΟΕ", "ΑΓΙΟΥ ΝΙΚΟΛΑΟΥ 43 - ΑΝΩ ΧΩΡΙΟ", "Τ.Κ. 602 97", "ΑΦΜ 099887766", "19/04/2022 11:27")[1] == (
+        "ΑΓΙΟΥ ΝΙΚΟΛΑΟΥ 43 - ΑΝΩ ΧΩΡΙΟ, Τ.Κ. 602 97"
+    )
