@@ -30,7 +30,7 @@ _CODE: Final = re.compile(
 _BRACKET: Final = re.compile(r"^\s*[（(][A-Z0-9]{1,2}[)）]\s*")
 _JUNK: Final = re.compile(r"^[\W\dxX]+\s(?=\W?[^\W\d])")
 _TAIL_CODE: Final = re.compile(r"[\s\t]+(?P<code>\d{8,14})\s*\D{0,2}$")
-_TAX_LETTER: Final = re.compile(r"\t[\s*#]*(?:[A-Z]{1,2}\d?|[*#]+\w?|\d)\s*$")
+_TAX_LETTER: Final = re.compile(r"\t[\s*#]*(?:[A-Z]{1,2}\d?|[А-ЯЂЈЉЊЋЏΑ-Ω]|[*#]+\w?|\d)\s*$")
 _RATE_COLUMN: Final = re.compile(r"\t[\s\t]*\d{1,2}(?:[.,]\d{1,2})?\s?%\s*$")
 """The tax rate in a column of its own between name and price."""
 _ENDS_IN_WORD: Final = re.compile(r"[\d\W]\d?[^\W\d][a-zß-ÿ]{2,}$")

@@ -11,7 +11,7 @@ from extractor.readers.ocr.spans import box_of, confidence_of
 
 _SHAPE: Final = re.compile(
     r"""(?P<sign>-\s?)?(?P<whole>[\dOolISB€]{1,4})\s?(?P<mark>[.,:;·'*\s\t]{1,2})?\s?(?P<cents>[\dOoClISBE€]{2})
-        (?P<tax>[\s\t]*[A-Za-z*#]{0,2}\d?[\s\t.*]*)$""",
+        (?P<tax>[\s\t]*(?:[A-Za-z*#]{0,2}|[А-ЯЂЈЉЊЋЏΑ-Ω])\d?[\s\t.*]*)$""",
     re.VERBOSE,
 )
 _DIGITS: Final = str.maketrans("OoClISBE€", "000115866")

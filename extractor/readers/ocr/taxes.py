@@ -24,7 +24,7 @@ _TORN: Final = 3
 """Rows between a sum and the tax that leads from it to the total."""
 _BARE: Final = 3
 """Letters of a label that says nothing, such as a currency."""
-_CODE: Final = re.compile(r"^\W*([A-Z]{1,3}\d?|\d)(?=[\s=:.)*%@\t]|\d|$)")
+_CODE: Final = re.compile(r"^\W*([A-Z]{1,3}\d?|[А-ЯЂЈЉЊЋЏΑ-Ω]|\d)(?=[\s=:.)*%@\t]|\d|$)")
 
 
 @dataclass(frozen=True)

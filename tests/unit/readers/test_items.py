@@ -338,6 +338,18 @@ def test_the_tax_rate_in_its_own_column_is_no_part_of_the_name() -> None:
     assert describe("МЛЯКО 3%").name == "МЛЯКО 3%"
 
 
+@pytest.mark.parametrize("letter", ["B", "Б", "Ђ", "Γ"])
+def test_a_tax_letter_of_any_script_in_its_own_column_is_no_part_of_the_name(letter: str) -> None:
+    """A capital alone between name and price is a tax code."""
+    assert describe(f"ХЛЯБ ДОБРУДЖА\t{letter}").name == "ХЛЯБ ДОБРУДЖА"
+
+
+def test_a_price_that_lost_its_mark_before_a_cyrillic_tax_letter() -> None:
+    """`179 Б` in the column of prices is 1.79 where the sum needs it."""
+    bought = items(priced("ХЛЯБ", "1.20 Б"), priced("МЛЯКО", "179 Б"), priced("СИР", "4.00 Б"), priced("ОБЩА СУМА", "6.99 ЛВ"))
+    assert brief(bought) == [("ХЛЯБ", "1.20"), ("МЛЯКО", "1.79"), ("СИР", "4.00")]
+
+
 @pytest.mark.parametrize("text", ["2 бр. x", "0,512 кг x", "25.125 ลิตร x", "3 τεμ. x"])
 def test_units_of_other_scripts_are_no_names(text: str) -> None:
     """A factor with its unit says nothing of what is sold."""
