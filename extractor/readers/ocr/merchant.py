@@ -23,10 +23,13 @@ _JOINED = 0.5
 _TRADES = r"restaurants?|restoran|cafe|bistro|bar|grill|kitchen|pizzeria|pub|supermarkets?|bakery|hotel|market|pharmacy|bookshop"
 _TRADE_ROW = re.compile(rf"^\W*(?:the\s)?(?:{_TRADES})\b(?:\s?(?:&|and|n)\s?(?:{_TRADES}))?(?:\s(?:limited|ltd))?\W*$")
 _TRADE_WORD = re.compile(rf"\b(?:{_TRADES})\b")
-_STAFF = re.compile(r"\b(?:manager|cashier|server|served by|waiter|operator|employee|kellner|bediener|serveur|vendeur)\b")
+_STAFF = re.compile(
+    r"\b(?:manager|cashier|server|served by|waiter|operator|employee|kellner|bediener|serveur|vendeur"
+    r"|касс?ие?р|оператор|продавец|сервитьор|официант|конобар|ταμειο|ταμιασ|σερβιτοροσ|χειριστησ)\b|พนักงาน|แคชเชียร์"
+)
 _STAFF_FIRST = ("manager", "cashier", "server", "waiter", "operator", "employee")
 _LEGAL_WORDS = re.compile(
-    r"\b(?:sdn|bhd|berhad|d\W?o\W?o|s\W?r\W?o|co|company|ltd|limited|llc|inc|corp|plc|pte|pvt|pty|gmbh|kg|ag|srl|sl|sa|sas|m|kl)\b|\([a-z]{1,4}\)"
+    r"\b(?:sdn|bhd|berhad|d\W?o\W?o|s\W?r\W?o|co|company|ltd|limited|llc|inc|corp|plc|pte|pvt|pty|е?оод|е?ад|ооо|[зоп]?ао|ип|тов|фоп|доо(?:ел)?|gmbh|kg|ag|srl|sl|sa|sas|m|kl)\b|\([a-z]{1,4}\)"
 )
 _STORE = re.compile(r"\b(?:store|shop|branch|filiale|outlet|unit|space|suite)\b\W*(?:no\.?|nr\.?)?\W*[a-z]{0,3}-?\d+")
 _PRICE = re.compile(r"[$€£]\s?\d")

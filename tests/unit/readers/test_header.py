@@ -284,3 +284,12 @@ def test_a_greek_postal_code_ends_the_address() -> None:
     assert read("ΑΦΟΙ ΒΛΑΧΑΚΗΣ ΟΕ", "ΑΓΙΟΥ ΝΙΚΟΛΑΟΥ 43 - ΑΝΩ ΧΩΡΙΟ", "Τ.Κ. 602 97", "ΑΦΜ 099887766", "19/04/2022 11:27")[1] == (
         "ΑΓΙΟΥ ΝΙΚΟΛΑΟΥ 43 - ΑΝΩ ΧΩΡΙΟ, Τ.Κ. 602 97"
     )
+
+
+@pytest.mark.parametrize(
+    "row", ["КАСИЕР: МАРИЯ", "Продавец: Гузель", "ΤΑΜΕΙΟ: ΕΛΕΝΗ", "พนักงาน: นก", "БРОЈ РАЧУНА", "Пазете бележката", "ООО"]
+)
+def test_staff_forms_and_labels_of_other_scripts_name_nobody(row: str) -> None:
+    """Who served, a label or a legal form alone is not the merchant, in whatever script."""
+    merchant = read(row, "Млечен Рай", "ул. Роза 7, 4000 Пловдив", "14.03.2023 18:42")[0]
+    assert merchant == "Млечен Рай"
