@@ -40,7 +40,8 @@ class LeaseLost(StorageError):
     """The job is not ours any more: another worker took it over, or it was put back. What was done for it does not count."""
 
 
-# Statements that every receipt needs are built once: building them costs several times what SQLite needs to run them.
+# Statements that every receipt needs are built once: building them costs several times what SQLite needs to run them. Those of arrivals
+# and of every move come first, then those of claims and of filing, as in the class.
 _IS_DUE = JOBS.c.next_attempt_at <= bindparam("now")
 
 _INSERT = insert(JOBS).returning(*COLUMNS)
