@@ -31,11 +31,16 @@ _NAME, _SAME = 7, 0.85
 
 
 def find_brand(rows: Sequence[HeaderRow]) -> BrandMark | None:
-    """The chain that the pieces give away; a printed name goes before slogans and hosts. `None` where there is none, or several."""
+    """The chain that the pieces give away; a printed name goes before slogans and hosts, and first of all the name alone.
+
+    `None` where there is none, or several.
+    """
     marks = [mark for row, below in zip(rows, (*rows[1:], None), strict=True) for mark in _marks(row, below)]
     best = [mark for mark in marks if mark.is_printed] or marks
     names = {mark.name for mark in best}
-    return best[0] if len(names) == 1 else None
+    if len(names) != 1:
+        return None
+    return next((mark for mark in best if mark.row.squashed == squash(mark.name)), best[0])
 
 
 def says_slogan(squashed: str, name: str) -> bool:
@@ -74,10 +79,12 @@ def _chains() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
 
 
 def _is_misread(own: str, squashed: str) -> bool:
-    """Whether a row is a chain's name with a letter misread."""
-    if len(own) < _NAME or abs(len(own) - len(squashed)) > 1:
+    """Whether a row is a chain's name with a letter misread, or begins with such a one if that is long."""
+    if len(own) < _NAME:
         return False
-    return _is_alike(own, squashed, _SAME)
+    if len(own) > _NAME and len(squashed) > len(own) + 1:
+        return sum(one != other for one, other in zip(own, squashed, strict=False)) == 1
+    return abs(len(own) - len(squashed)) <= 1 and _is_alike(own, squashed, _SAME)
 
 
 def _is_slogan(alias: str, squashed: str) -> bool:

@@ -189,10 +189,11 @@ def is_candidate(index: int, count: int) -> bool:
 
 
 def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Start and end of the parts of a piece that dots or bars set off: a name, its street, its town."""
+    """Start and end of the parts of a piece that dots or bars set off: a name, its street, its town. What has no number is no street."""
     first = start
     for match in _DIVIDER.finditer(text, start, end):
-        if _says_much(text[first : match.start()]) and _says_much(text[match.end() : end]):
+        before, after = text[first : match.start()], text[match.end() : end]
+        if _says_much(before) and _says_much(after) and any(character.isdigit() for character in after):
             yield first, match.start()
             first = match.end()
     yield first, end

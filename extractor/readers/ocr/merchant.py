@@ -54,7 +54,8 @@ _BESIDE, _OWNER = 2, 0.1
 _SENTENCE = re.compile(r"[^\W\d_]{5,}\.$")
 """Matches the end of a slogan; abbreviations are shorter."""
 _NOBODY = 0.5
-"""The most that is claimed for a slogan or a trade without a name: less than two looks that agree make believed."""
+"""The most that is claimed for a slogan, a trade without a name, or a piece that is hardly like one: less than two looks that agree make
+believed."""
 _LEAST = 0.1
 """Confidence below which a name is none: of names claimed with less on labelled photos none is right."""
 _NONE = 0.1
@@ -113,7 +114,8 @@ def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | N
     name = " ".join(filter(None, (clean_name(row.text) for row in own)))
     name = completed(respelled(name, own, rows), own, rows)
     sure = 1.0 if _is_printed_again(name, chosen, rows) else _ONCE
-    if _is_trade_alone(name) or _SENTENCE.search(name):
+    is_unlikely = max(chances.get(index, 0.0) for index in chosen) < _TWIN
+    if is_unlikely or _is_trade_alone(name) or _SENTENCE.search(name):
         sure = _NOBODY
     return Merchant(tuple(rows[index] for index in chosen), name, min(sure, _confidence(chosen, rows, chances)))
 

@@ -43,7 +43,8 @@ def test_dots_and_bars_divide_name_street_and_town(row: str) -> None:
 
 
 def test_a_dot_within_a_name_divides_nothing() -> None:
-    """Only a dot with space beside it sets off parts: OCR makes one of a stain between two words too."""
+    """Only a dot with space beside it and a number behind it sets off parts: OCR makes one of a stain between two words too."""
+    assert read_header([transcript("HARBOUR FISH | SEAFOOD", "14 QUAY STREET", *FOOT)]).values["merchant_name"] == "HARBOUR FISH"
     assert read_header([transcript("HARBOUR FISH·SDN BHD", "12, JALAN TAMPOI 7/4", *FOOT)]).values["merchant_name"].endswith("SDN BHD")
 
 

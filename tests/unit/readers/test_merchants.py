@@ -23,6 +23,14 @@ def test_a_chains_slogan_is_its_name() -> None:
     assert merchant("BETTER INGREDIENTS.", "BETTER PIZZA", "Neumarkt 29", "04109 Leipzig", "Papa John's") == "Papa John's"
 
 
+def test_a_chain_is_known_also_where_its_logo_has_more_beside_it() -> None:
+    """Its name alone in print goes before the logo with scrawls, and a letter misread at its begin is put right."""
+    below = ("610 W Nicholson Rd.", "Audubon, NJ 08106")
+    assert merchant("Applebee's Sax", "APPLEBEE'S", "NEIGHBORHOOD GRILL & BAR", *below) == "APPLEBEE'S"
+    assert merchant("Pizza fut Restaurant Sdn. Bhd.", *below) == "Pizza Hut"
+    assert merchant("Pizza Fun Centre Ltd", *below) == "Pizza Fun Centre Ltd"
+
+
 def test_a_hopeless_candidate_is_no_merchant() -> None:
     """Where nothing is even a little like a name, none is given."""
     assert merchant("1 SC Loaded Fries 9.50", "8 2nd St", "CHECK #5886083-1") is None
