@@ -13,7 +13,7 @@ from pathlib import Path
 from extractor.asking.reask import Policy
 from extractor.errors import InputError
 from extractor.extraction import Extraction
-from extractor.ocr.registry import build_ladder
+from extractor.ocr.registry import build_witness
 from extractor.ocr.witness import LOOKS, Witness
 from extractor.pages import PageLimits, check_complete, load_pages
 from extractor.read import read_files
@@ -37,7 +37,7 @@ def main() -> int:
         print(f"No receipts in {arguments.folder}.", file=sys.stderr)
         return 1
     print(f"{len(paths)} receipts, {arguments.threads or os.cpu_count()} threads, load of the machine {os.getloadavg()[0]:.1f}")
-    witness = Witness(build_ladder(arguments.engine, threads=arguments.threads))
+    witness = build_witness(arguments.engine, threads=arguments.threads)
     for effort in arguments.efforts:
         read(witness, paths[0], effort)  # loads the model
         page_seconds, text_seconds = zip(*(read(witness, path, effort) for path in paths), strict=True)

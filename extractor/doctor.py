@@ -21,8 +21,9 @@ from PIL import Image, ImageDraw, ImageFont
 from extractor.database.sqlite import HEAD
 from extractor.errors import ExtractorError
 from extractor.folders.outbox import Outbox
-from extractor.ocr.registry import build_ladder
-from extractor.ocr.witness import Witness
+from extractor.ocr.registry import build_witness
+from extractor.ocr.scripts import LATIN, SCRIPTS
+from extractor.ocr.tesseract import PACKAGE, LineRecogniser
 from extractor.pages import Page
 from extractor.settings import Settings
 
@@ -72,6 +73,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _database(settings.database)
     yield _events(settings)
     yield _ocr(settings)
+    yield _scripts()
     yield _weights()
     gpu = _gpu()
     yield gpu
@@ -173,7 +175,7 @@ def _ocr(settings: Settings) -> Finding:
     ImageDraw.Draw(image).text((40, 40), DRAWN, fill="black", font=ImageFont.load_default(size=64))
     started = time.monotonic()
     try:
-        witness = Witness(build_ladder(settings.reader.ocr_engine, threads=settings.reader.threads))
+        witness = build_witness(settings.reader.ocr_engine, threads=settings.reader.threads)
         _, transcript = witness.read(Page(image))
     except ExtractorError as error:
         return Finding("ocr", Level.FAIL, str(error))
@@ -182,6 +184,24 @@ def _ocr(settings: Settings) -> Finding:
         advice = "Choose another engine with reader.ocr_engine, or install the project again."
         return Finding("ocr", Level.FAIL, f"{transcript.engine} reads {transcript.text!r} where {DRAWN!r} is drawn", advice)
     return Finding("ocr", Level.OK, f"{transcript.engine} loads and reads in {seconds:.1f} s")
+
+
+def _scripts() -> Finding:
+    """Whether print in other scripts is read as such."""
+    names = "Cyrillic, Greek and Thai"
+    if not importlib.util.find_spec(PACKAGE):
+        advice = f"Install it where receipts are in these scripts: pip install {PACKAGE}"
+        return Finding("scripts", Level.WARN, f"{names} are read as Latin: {PACKAGE} is not installed", advice)
+    image = Image.new("L", (300, 60), "white")
+    ImageDraw.Draw(image).text((10, 5), DRAWN, fill="black", font=ImageFont.load_default(size=40))
+    try:
+        for language in (*(name for script in SCRIPTS for name in script.languages), LATIN):
+            text = LineRecogniser(language).read(image).text
+    except ExtractorError as error:
+        return Finding("scripts", Level.FAIL, str(error), "Install the project again: its package is incomplete.")
+    if text != DRAWN:
+        return Finding("scripts", Level.FAIL, f"Tesseract reads {text!r} where {DRAWN!r} is drawn", f"Install {PACKAGE} again.")
+    return Finding("scripts", Level.OK, f"{names} are read by Tesseract")
 
 
 def _weights() -> Finding:

@@ -13,7 +13,7 @@ from extractor.asking.reask import Outcome, Policy, read_documents
 from extractor.children.ahead import Ahead
 from extractor.children.share import cores, divide
 from extractor.errors import ExtractorError
-from extractor.ocr.registry import build_ladder
+from extractor.ocr.registry import build_witness
 from extractor.ocr.witness import Witness
 from extractor.pages import PageLimits, load_pages
 from extractor.preparation import Known, Part, Preparation, Prepared, PreparingServant
@@ -77,7 +77,7 @@ class Extraction:
             ConfigError: The reader or the OCR engine cannot work here.
         """
         reading = settings.reader
-        witness = Witness(build_ladder(reading.ocr_engine, threads=reading.threads if threads is None else threads))
+        witness = build_witness(reading.ocr_engine, threads=reading.threads if threads is None else threads)
         policy = Policy(max_rungs=reading.max_rungs, seconds=reading.reask_seconds, preferences=settings.locale)
         limits = PageLimits(**settings.limits.model_dump())
         reader = make_reader(settings, witness)
@@ -190,5 +190,5 @@ class _Here:
 
 def _preparation(settings: Settings, threads: int) -> Preparation:
     """What prepares files in a child, for a reader that is not the OCR reader."""
-    witness = Witness(build_ladder(settings.reader.ocr_engine, threads=threads))
+    witness = build_witness(settings.reader.ocr_engine, threads=threads)
     return Preparation(witness, PageLimits(**settings.limits.model_dump()), OcrReader(witness))

@@ -26,7 +26,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from extractor.ocr.interface import Transcript
-from extractor.ocr.registry import build_ladder
+from extractor.ocr.registry import build_witness
 from extractor.ocr.witness import Witness
 from extractor.pages import PageLimits, load_pages
 from extractor.readers.ocr.address import address_features, clean_piece, next_piece, step_features, usable_pieces
@@ -146,7 +146,7 @@ def read(path: Path) -> tuple[Transcript, ...]:
 
 @cache
 def _witness() -> Witness:
-    return Witness(build_ladder("auto", threads=0))
+    return build_witness("auto", threads=0)
 
 
 def rendered(count: int) -> Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from extractor.ocr.interface import Transcript
-from extractor.ocr.registry import build_ladder
+from extractor.ocr.registry import build_witness
 from extractor.ocr.witness import Witness
 from extractor.pages import PageLimits, load_pages
 from extractor.readers.ocr.rows import read_rows
@@ -85,7 +85,7 @@ def _cached(folder: Path, image: str, transcripts: Path) -> Sequence[Transcript]
 
 @lru_cache(maxsize=1)
 def _witness() -> Witness:
-    return Witness(build_ladder())
+    return build_witness()
 
 
 def _read(image: Path) -> Sequence[Transcript]:

@@ -7,6 +7,9 @@ from extractor.errors import ConfigError
 from extractor.ocr.faster_paddle import FasterPaddle
 from extractor.ocr.interface import OcrEngine
 from extractor.ocr.rapidocr import RapidOcr
+from extractor.ocr.scripts import Scripts
+from extractor.ocr.tesseract import PACKAGE
+from extractor.ocr.witness import Witness
 
 Ladder = tuple[OcrEngine, ...]
 
@@ -52,3 +55,15 @@ def build_ladder(name: str = "auto", *, threads: int = 0) -> Ladder:
     if not find_spec(package):
         raise ConfigError(f"The OCR engine {name} is not installed. {REMEDIES[name]}")
     return build(threads)
+
+
+def build_witness(name: str = "auto", *, threads: int = 0) -> Witness:
+    """A witness with the engines of the setting `reader.ocr_engine`, and recognisers of more scripts where they can be had.
+
+    Args:
+        name: As for `build_ladder`.
+        threads: CPU threads; 0 for all cores.
+    Raises:
+        ConfigError: As for `build_ladder`.
+    """
+    return Witness(build_ladder(name, threads=threads), Scripts() if find_spec(PACKAGE) else None)

@@ -11,6 +11,7 @@ from extractor.ocr.columns import reread_columns
 from extractor.ocr.interface import Box, Fragment, OcrEngine, Transcript
 from extractor.ocr.layout import to_lines
 from extractor.ocr.merged import merged
+from extractor.ocr.scripts import Scripts
 from extractor.ocr.tilt import measure_tilt
 from extractor.pages import Page
 
@@ -67,10 +68,11 @@ class Witness:
 
     Args:
         ladder: Engines, cheapest first; at least one. Where it is shorter than a look asks for, its last one looks.
+        scripts: Reads again what is printed in scripts that the engines do not know.
     """
 
-    def __init__(self, ladder: Sequence[OcrEngine]) -> None:
-        self._ladder = tuple(ladder)
+    def __init__(self, ladder: Sequence[OcrEngine], scripts: Scripts | None = None) -> None:
+        self._ladder, self._scripts = tuple(ladder), scripts
 
     @property
     def name(self) -> str:
@@ -89,16 +91,18 @@ class Witness:
         """
         look = LOOKS[min(effort, len(LOOKS) - 1)]
         if crop is not None:
-            return page, self._transcript(page.image, self._read_crop(page.image, crop, look, row=row), look)
-        image, fragments = self._read_upright(page.image, look)
-        turned = page if image is page.image else replace(page, image=image)
-        return turned, self._transcript(image, fragments, look)
+            image, fragments = page.image, self._read_crop(page.image, crop, look, row=row)
+        else:
+            image, fragments = self._read_upright(page.image, look)
+            page = page if image is page.image else replace(page, image=image)
+            if self._scripts and page.language is None and (language := self._scripts.language_of(image, fragments)):
+                page = replace(page, language=language)
+        if self._scripts and page.language:
+            fragments = self._scripts.reread(image, fragments, page.language)
+        return page, Transcript(to_lines(without_doubles(fragments)), image.width, image.height, self._engine(look).name)
 
     def _engine(self, look: _Look) -> OcrEngine:
         return self._ladder[min(look.engine, len(self._ladder) - 1)]
-
-    def _transcript(self, image: Image.Image, fragments: Sequence[Fragment], look: _Look) -> Transcript:
-        return Transcript(to_lines(without_doubles(fragments)), image.width, image.height, self._engine(look).name)
 
     def _read_upright(self, image: Image.Image, look: _Look) -> tuple[Image.Image, list[Fragment]]:
         """Most pages are upright and cost one reading; each fault that the reading shows costs another one."""

@@ -31,10 +31,15 @@ class PageLimits:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: `image` is RGB, 8 bits, upright as far as the file itself says."""
+    """One page: `image` is RGB, 8 bits, upright as far as the file itself says.
+
+    Attributes:
+        language: Who reads its print, where that is not in Latin or Chinese letters; known once it was read.
+    """
 
     image: Image.Image
     number: int = 0
+    language: str | None = None
 
 
 def scale_to_fit(width: float, height: float, limits: PageLimits) -> float:

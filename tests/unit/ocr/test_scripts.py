@@ -1,0 +1,177 @@
+"""Rows in Cyrillic, Greek and Thai are told from Latin ones, and read in their own letters."""
+
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+import pytest
+from PIL import Image, ImageDraw
+
+from extractor.ocr.interface import Box, Fragment
+from extractor.ocr.registry import build_witness
+from extractor.ocr.scripts import SCRIPTS, Scripts, joined
+from extractor.ocr.tesseract import LineRecogniser, Reading
+from extractor.ocr.witness import Witness
+from extractor.pages import Page
+from training.render import Style, render
+from training.render.fonts import load_font
+
+CYRILLIC, GREEK, THAI = SCRIPTS
+BOX = Box(10, 10, 210, 40)
+
+
+def reading(*words: tuple[str, float]) -> Reading:
+    return Reading(words)
+
+
+def join(own: str, script: Reading, latin: Reading = Reading(()), *, confidence: float = 0.8, greek: bool = False) -> str:  # noqa: B008 -- frozen
+    return joined(Fragment(own, BOX, confidence), script, latin, GREEK if greek else CYRILLIC).text
+
+
+def test_words_come_from_the_scripts_recogniser() -> None:
+    """What an engine takes for Latin is replaced, with the recogniser's confidence."""
+    found = joined(Fragment("05IA CyMA", BOX, 0.83), reading(("ОБЩА", 0.9), ("СУМА", 0.8)), reading(), CYRILLIC)
+    assert (found.text, found.box) == ("ОБЩА СУМА", BOX)
+    assert found.confidence == pytest.approx(0.85)
+
+
+def test_numbers_stay_the_engines() -> None:
+    """Dates, times and amounts are read better by the engine than by recognisers of letters, also where the two part words otherwise."""
+    assert join("796 01.09.2025 17:29:57 N", reading(("796", 0.9), ("01.09.2005", 0.9), ("17:29:67", 0.9), ("Н", 0.9))) == (
+        "796 01.09.2025 17:29:57 N"
+    )
+    assert join("4AC:14:47:19", reading(("ЧАС:", 0.9), ("14:41:19", 0.9))) == "ЧАС: 14:47:19"
+    assert join("AMUA L10 AKBWNOH", reading(("ЯЙЦА", 0.9), ("110", 0.4), ("АКВИЛОН", 0.9))) == "ЯЙЦА L10 АКВИЛОН"
+
+
+def test_no_long_number_is_lost() -> None:
+    """Where the recogniser sees no number like the engine's, the engine's row stays."""
+    assert (
+        join(
+            "Aara: 10.06.2019",
+            reading(
+                ("Дата", 0.9),
+            ),
+        )
+        == "Aara: 10.06.2019"
+    )
+
+
+def test_latin_words_stay_where_two_read_the_same() -> None:
+    """A brand between Cyrillic words stays Latin if a recogniser of Latin print reads it too, surer than the script's."""
+    script = reading(("МАЕЗТВО", 0.8), ("КАРТА", 0.6), ("БРОЙ", 0.9))
+    assert join("MAESTRO KAPTA 6POÑ", script, reading(("MAESTRO", 0.95), ("KAPTA", 0.7)), confidence=0.93) == "MAESTRO КАРТА БРОЙ"
+
+
+def test_a_row_with_one_latin_word_and_none_of_the_script_is_latin() -> None:
+    """Words whose letters may be either follow the one that cannot be."""
+    latin = reading(("HELLENIC", 0.9), ("GRILL", 0.9))
+    own = "KPK HELLENIC GRILL IKE"
+    assert join(own, reading(("ΚΡΚ", 0.8), ("ΗΕΙΙΕΝΙΟ", 0.3), ("ΟΚΙΙΙ", 0.2), ("ΙΚΕ", 0.8)), latin, confidence=0.97, greek=True) == own
+
+
+def test_look_alikes_become_the_scripts_letters_where_it_reads_badly() -> None:
+    """A word that the engine is sure of, in letters that both scripts have, needs no recogniser."""
+    assert join("BAPHA", reading(("ВАР^А", 0.1)), confidence=1.0) == "ВАРНА"
+
+
+def test_marks_at_the_edges_are_those_that_the_engine_sees() -> None:
+    """Recognisers see quotes and dots in the edges of a row's image."""
+    assert join("MAΓA3VH", reading(("„МАГАЗИН.", 0.7))) == "МАГАЗИН"
+    assert join("(6POÑ)", reading(("БРОЙ", 0.9))) == "(БРОЙ)"
+
+
+def test_greek_capitals_have_no_accents() -> None:
+    """Accents over capitals are specks."""
+    assert join("TAMEIO", reading(("ΤΑΜΕΊΟ", 0.9)), greek=True) == "ΤΑΜΕΙΟ"
+    assert join("Kápta", reading(("Κάρτα", 0.9)), greek=True) == "Κάρτα"
+
+
+@dataclass
+class Silent:
+    """A recogniser that reads nothing and remembers for which language it was asked."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, language: str) -> "Silent":
+        self.asked.append(language)
+        return self
+
+    def read(self, row: Image.Image) -> Reading:  # noqa: ARG002
+        return Reading(())
+
+
+def test_a_page_that_is_read_surely_costs_nothing() -> None:
+    """Latin pages are told by the engine's confidence alone."""
+    silent = Silent()
+    page = [Fragment(text, BOX, 0.97) for text in ("ORANGE JUICE", "SUBTOTAL", "TOTAL")]
+    assert Scripts(silent).language_of(Image.new("RGB", (300, 60), "white"), page) is None
+    assert silent.asked == []
+
+
+def test_a_page_that_no_script_reads_stays_latin() -> None:
+    """Faint print is doubted by every recogniser, and is no other script for that."""
+    silent = Silent()
+    page = [Fragment(text, BOX, 0.6) for text in ("ORANGE JUICE", "SUBTOTAL", "TOTAL")]
+    assert Scripts(silent).language_of(Image.new("RGB", (300, 60), "white"), page) is None
+    assert silent.asked == [script.first for script in SCRIPTS]
+
+
+def test_greek_is_told_by_letters_that_no_other_script_has() -> None:
+    """Where the engine gives sigmas, no recogniser is asked what script the page is in."""
+    silent = Silent()
+    page = [Fragment(text, BOX, 0.99) for text in ("∑YNOΛO", "A∑", "ANOΔEIΞH")]
+    assert Scripts(silent).language_of(Image.new("RGB", (300, 60), "white"), page) == "ell"
+    assert silent.asked == []
+
+
+class OneRow:
+    """An engine that finds one row, which it cannot read."""
+
+    name = "one-row"
+
+    def read(self, image: Image.Image) -> list[Fragment]:  # noqa: ARG002
+        return [Fragment("NNNEWKW AONEH", BOX, 0.7)]
+
+
+def test_parts_of_a_page_are_read_in_the_pages_language() -> None:
+    """A row says too little to tell its script from; what the whole page told holds for it too."""
+    image = Image.new("RGB", (300, 60), "white")
+    silent = Silent()
+    Witness([OneRow()], Scripts(silent)).read(Page(image, language="bul"), crop=BOX)
+    assert silent.asked == ["bul", "eng"]
+    silent.asked.clear()
+    Witness([OneRow()], Scripts(silent)).read(Page(image), crop=BOX)
+    assert silent.asked == []
+
+
+@pytest.mark.parametrize(
+    ("language", "font", "text"),
+    [
+        ("bul", "noto_sans", "ПИЛЕШКИ ДОЛЕН БУТ"),
+        ("rus", "noto_sans", "СДАЧА НАЛИЧНЫМИ"),
+        ("ukr", "noto_sans", "ГОТІВКА ЇЖА"),
+        ("srp", "noto_sans", "УКУПАН ИЗНОС"),
+        ("ell", "noto_sans", "ΜΕΡΙΚΟ ΣΥΝΟΛΟ"),
+        ("tha", "noto_thai", "ยอดรวม"),
+        ("eng", "noto_sans", "TOTAL 12.50"),
+    ],
+)
+def test_every_model_reads_its_language(language: str, font: str, text: str) -> None:
+    """The models are whole, and are what their names say."""
+    image = Image.new("RGB", (600, 60), "white")
+    ImageDraw.Draw(image).text((10, 8), text, "black", load_font(font, 36))
+    assert LineRecogniser(language).read(image).text == text
+
+
+@pytest.mark.parametrize(
+    ("country", "languages"), [("BG", {"bul", "rus"}), ("UA", {"ukr"}), ("GR", {"ell"}), ("TH", {"tha"}), ("DE", {None})]
+)
+def test_rendered_receipts_are_read_in_their_script(country: str, languages: set[str | None]) -> None:
+    """Most items are read nearly to the letter, and a German receipt is read as it always was."""
+    receipt = render("i2", Style(country=country, kind="grocery", ink="clean"))
+    page, transcript = build_witness(threads=1).read(Page(receipt.image))
+    assert page.language in languages
+    items = [item["description"] for item in receipt.truth["line_items"] if item["kind"] == "item"]
+    read = [fragment.text for fragment in transcript.fragments]
+    assert len(items) >= 3
+    assert sum(max(SequenceMatcher(None, item, text).ratio() for text in read) > 0.8 for item in items) >= 0.6 * len(items)
