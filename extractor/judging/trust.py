@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from extractor.printed.scripts import is_other
 from extractor.readers.interface import Issue
 from schemas.answer import DocumentType
 from schemas.receipt import Receipt
@@ -37,6 +38,9 @@ TRUST = {
     "total": Trust(0.999, 0.9, proven=0.6, despite=0.99),
 }
 """Of the required fields. Chosen on labelled receipts (`receipts eval`) so that less than one accepted record in a hundred is wrong."""
+
+ONE_WITNESS = 0.78
+"""Confidence from which a second look backs a merchant in Cyrillic, Greek or Thai letters: one recogniser reads both and may slip twice."""
 
 CLEAR = 0.85
 """Confidence from which an address is not looked at again: below, every second one on labelled receipts has a wrong letter or row."""
@@ -217,7 +221,8 @@ def _is_confirmed(name: str, evidence: FieldEvidence, support: Support) -> bool:
     """Whether a value may be trusted: its reader is sure, or it is likely and something independent agrees."""
     confidence, trust = evidence.confidence or 0.0, TRUST[name]
     if name != "total":
-        return confidence >= trust.alone or (evidence.looks > 1 and confidence >= trust.backed)
+        backed = ONE_WITNESS if name == "merchant_name" and is_other(evidence.raw_text or "") else trust.backed
+        return confidence >= trust.alone or (evidence.looks > 1 and confidence >= backed)
     if support.is_outweighed:
         return evidence.looks > 1 and confidence >= trust.despite
     if support.proofs == BOTH_SIDES:

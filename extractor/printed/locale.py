@@ -144,9 +144,10 @@ def _decide(
         for order in usual:
             orders[order] += chance / len(usual)
     home = countries()[country] if country else None
-    order = _printed_order(texts, dates, is_year_first=orders["YMD"] > 0.5) or next(
-        (o for o, chance in orders.items() if chance >= _DECIDED_ORDER), None
-    )
+    usual_order = next((each for each, chance in orders.items() if chance >= _DECIDED_ORDER), None)
+    printed_order = _printed_order(texts, dates, is_year_first=orders["YMD"] > 0.5)
+    # A date that the place's order cannot mean may be misread as well as printed in another order: it decides nothing for other dates.
+    order = None if printed_order and usual_order and printed_order != usual_order else printed_order or usual_order
     return LocaleGuess(
         country=country,
         currency=currency,

@@ -52,6 +52,11 @@ _INNER_DIGIT: Final = re.compile(r"(?<=[^\W\d_])[03](?=[^\W\d_])")
 _NOUGHT: Final = str.maketrans("ОоΟο", "0000")
 
 
+def is_other(text: str) -> bool:
+    """Whether letters of the text are Cyrillic, Greek or Thai."""
+    return bool(_OTHER.search(text))
+
+
 @lru_cache(maxsize=4096)
 def unmixed(text: str) -> str:
     """A row of print with each word in one script, whatever look-alikes OCR gave; rows in Latin letters alone stay as they are.

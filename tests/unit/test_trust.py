@@ -174,6 +174,16 @@ def test_an_unlikely_value_is_never_confirmed_by_agreement() -> None:
     assert not examined(receipt(total="10.00"), likely(by=0.01, looks=2)).is_acceptable
 
 
+def test_a_name_that_one_recogniser_read_twice_must_be_likelier() -> None:
+    """Letters that the second engine does not know are read by the same recogniser in both looks."""
+
+    def believed(name: str) -> bool:
+        return examined(receipt(total="10.00"), sure(merchant_name=FieldEvidence(raw_text=name, confidence=0.7, looks=2))).is_acceptable
+
+    assert believed("HARBOUR CAFE")
+    assert not believed("КРАМНИЦА КРАВЕЦБ")
+
+
 def test_looks_that_disagree_block() -> None:
     """Where looks disagree, a person decides, however sure each look was."""
     fields = sure(total=FieldEvidence(raw_text="10.00", confidence=1.0, state=FieldState.CONFLICT))

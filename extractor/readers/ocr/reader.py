@@ -19,7 +19,7 @@ from extractor.readers.ocr.when import read_when
 from extractor.readers.questions import asked_fields
 from schemas.answer import DocumentType
 
-FIELD_MODELS_VERSION = "3"
+FIELD_MODELS_VERSION = "4"
 """Changes with every change of rules, tables or weights that may answer the same transcript differently."""
 
 LEGIBLE = 0.8

@@ -92,6 +92,13 @@ def test_words_of_a_card_terminal_lean_towards_canada() -> None:
     assert (guess.currency, guess.is_currency_decided) == ("CAD", False)
 
 
+def test_a_date_that_the_place_cannot_mean_decides_nothing_for_others() -> None:
+    """A Greek receipt with a sixteenth month has a misread digit, or a till set otherwise: its other dates may be either."""
+    greek = ["ΦΑΡΜΑΚΕΙΟ ΒΛΑΧΑΚΗΣ", "ΑΦΜ 149642334", "881 11 ΠΑΛΑΙΑ ΠΟΛΗ", "ΦΠΑ 24% 1,14", "ΣΥΝΟΛΟ 5,90", "12/10/21"]
+    assert weigh_locale(greek).date_order == "DMY"
+    assert weigh_locale([*greek, "12/16/21 13:35"]).date_order is None
+
+
 def test_nothing_is_assumed_of_an_empty_page() -> None:
     """Without text there is no country, no currency, no order, no language."""
     guess = weigh_locale([])
