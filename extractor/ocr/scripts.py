@@ -70,8 +70,9 @@ LEGIBLE, CERTAIN = 0.5, 0.95
 """Confidence below which a word gives way to an engine's own reading that is as certain as this."""
 LATIN_TOO = 0.9
 """Confidence from which an engine's reading of a Latin word stays, if a recogniser of Latin print reads the same."""
-MOSTLY = 0.3
-"""Confidence of a row below which the engine's own reading stays, where both see different numbers of words."""
+MOSTLY, BETTER = 0.3, 0.25
+"""Where both see different numbers of words, the engine's own reading of a row stays below this confidence, and where it is surer by so
+much, as of a row with a Latin name."""
 SAME_NUMBER, LONG_NUMBER = 0.5, 3
 """Likeness from which two numbers are one, and characters from which none may get lost."""
 MARGIN = 0.1
@@ -181,7 +182,7 @@ def joined(fragment: Fragment, reading: Reading, latin: Reading, script: Script)
             _better((mine, fragment.confidence), other, sure.get(mine.strip(_EDGE).casefold(), 0.0), script)
             for mine, other in zip(own, reading.words, strict=True)
         ]
-    elif reading.confidence >= MOSTLY and _has(script, reading.text) and not _CODE.search(fragment.text):
+    elif reading.confidence >= max(MOSTLY, fragment.confidence - BETTER) and _has(script, reading.text) and not _CODE.search(fragment.text):
         words = [(word, sure) for word, sure in reading.words if any(map(str.isalnum, word))]
     else:
         words = [(_in_twins(word, script), fragment.confidence) for word in own]

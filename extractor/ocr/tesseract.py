@@ -15,6 +15,7 @@ from extractor.errors import ReaderUnavailable
 PACKAGE = "tesserocr"
 MODELS = Path(__file__).parent / "tessdata"
 HEIGHT_PX = 48  # recognisers scale rows to 36 to 48 pixels; larger costs time and gains nothing
+SARA_AM = ("\u0e4d\u0e32", "\u0e33")  # Thai: two signs that the model gives for one letter
 MAX_ASPECT = 60  # width in heights, above which a row is no row
 
 
@@ -59,7 +60,7 @@ class LineRecogniser:
                 for mode in (vendor.PSM.SINGLE_LINE, vendor.PSM.RAW_LINE):  # the first looks for the row's place, and may see none
                     api.SetPageSegMode(mode)
                     api.SetImage(line)
-                    words = api.GetUTF8Text().split()
+                    words = api.GetUTF8Text().replace(*SARA_AM).split()
                     if words:
                         sure = api.AllWordConfidences()
                         return Reading(tuple((word, percent / 100) for word, percent in zip(words, sure, strict=False)))

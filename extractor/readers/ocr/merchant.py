@@ -53,9 +53,11 @@ _BESIDE, _OWNER = 2, 0.1
 """How many pieces above and below a trade may name its owner, and how probable such a piece has to be."""
 _SENTENCE = re.compile(r"[^\W\d_]{5,}\.$")
 """Matches the end of a slogan; abbreviations are shorter."""
+_HOUSE, _TOWN = re.compile(r"[^\W\d_]{3,} \d{1,3}[a-z]?$"), re.compile(r"\W?\d{4,6} ?[^\W\d_]{3,}")
+"""Match the end of a street with its house number, and the beginning of the town with its postal code below it."""
 _NOBODY = 0.5
-"""The most that is claimed for a slogan, a trade without a name, or a piece that is hardly like one: less than two looks that agree make
-believed."""
+"""The most that is claimed for a slogan, a street, a trade without a name, or a piece that is hardly like one: less than what two looks
+that agree make believed."""
 _LEAST = 0.1
 """Confidence below which a name is none: of names claimed with less on labelled photos none is right."""
 _NONE = 0.1
@@ -115,7 +117,9 @@ def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | N
     name = completed(respelled(name, own, rows), own, rows)
     sure = 1.0 if _is_printed_again(name, chosen, rows) else _ONCE
     is_unlikely = max(chances.get(index, 0.0) for index in chosen) < _TWIN
-    if is_unlikely or _is_trade_alone(name) or _SENTENCE.search(name):
+    below = rows[chosen[-1] + 1].text if chosen[-1] + 1 < len(rows) else ""
+    is_street = _HOUSE.search(name) and _TOWN.match(below)
+    if is_unlikely or is_street or _is_trade_alone(name) or _SENTENCE.search(name):
         sure = _NOBODY
     return Merchant(tuple(rows[index] for index in chosen), name, min(sure, _confidence(chosen, rows, chances)))
 

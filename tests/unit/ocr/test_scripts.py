@@ -69,6 +69,12 @@ def test_a_row_with_one_latin_word_and_none_of_the_script_is_latin() -> None:
     assert join(own, reading(("ΚΡΚ", 0.8), ("ΗΕΙΙΕΝΙΟ", 0.3), ("ΟΚΙΙΙ", 0.2), ("ΙΚΕ", 0.8)), latin, confidence=0.97, greek=True) == own
 
 
+def test_a_row_that_the_engine_reads_much_surer_stays() -> None:
+    """Where the two see different words, a name in Latin letters beside a few of the script is not lost to a guess."""
+    guess = reading(("บ", 0.5), ("1-ไ1", 0.5), ("หมู่อุนไหม", 0.6), ("2", 0.8))
+    assert join("CP ALL,7-Eleven 2", guess, confidence=0.87) == "CP ALL,7-Eleven 2"
+
+
 def test_look_alikes_become_the_scripts_letters_where_it_reads_badly() -> None:
     """A word that the engine is sure of, in letters that both scripts have, needs no recogniser."""
     assert join("BAPHA", reading(("ВАР^А", 0.1)), confidence=1.0) == "ВАРНА"
@@ -153,6 +159,7 @@ def test_parts_of_a_page_are_read_in_the_pages_language() -> None:
         ("srp", "noto_sans", "УКУПАН ИЗНОС"),
         ("ell", "noto_sans", "ΜΕΡΙΚΟ ΣΥΝΟΛΟ"),
         ("tha", "noto_thai", "ยอดรวม"),
+        ("tha", "noto_thai", "ใบกำกับภาษี"),
         ("eng", "noto_sans", "TOTAL 12.50"),
     ],
 )

@@ -46,3 +46,14 @@ def test_a_company_is_better_than_a_street() -> None:
     """Where the likeliest row is a street, the company below it with its legal form is the merchant."""
     rows = ("Gran Via Corts Catalanes nº 630", "08007 Barcelona", "Hippocampo Restauracion S.L", "Telf: 934555040")
     assert merchant(*rows) == "Hippocampo Restauracion S.L"
+
+
+def test_a_street_is_not_believed_to_be_the_merchant() -> None:
+    """What ends in a house number above a town with its postal code is a street, however much it looks like a name in the top row."""
+
+    def is_believed(*rows: str) -> bool:
+        part = read_header([transcript(*rows, *FOOT)])
+        return (part.evidence["merchant_name"].confidence or 0.0) > 0.5
+
+    assert is_believed("Gelbe Lagune", "Steinhauser Aue 1", "51491 Overath")
+    assert not is_believed("Steinhauser Aue 1", "51491 Overath")
