@@ -70,9 +70,10 @@ LEGIBLE, CERTAIN = 0.5, 0.95
 """Confidence below which a word gives way to an engine's own reading that is as certain as this."""
 LATIN_TOO = 0.9
 """Confidence from which an engine's reading of a Latin word stays, if a recogniser of Latin print reads the same."""
-MOSTLY, BETTER = 0.3, 0.25
-"""Where both see different numbers of words, the engine's own reading of a row stays below this confidence, and where it is surer by so
-much, as of a row with a Latin name."""
+MOSTLY = 0.3
+"""Confidence of a row below which the engine's own reading stays, where both see different numbers of words."""
+BETTER = 0.25
+"""So it does where it is surer by so much, of a script without look-alikes: engines are sure of Latin print only."""
 SAME_NUMBER, LONG_NUMBER = 0.5, 3
 """Likeness from which two numbers are one, and characters from which none may get lost."""
 MARGIN = 0.1
@@ -182,7 +183,7 @@ def joined(fragment: Fragment, reading: Reading, latin: Reading, script: Script)
             _better((mine, fragment.confidence), other, sure.get(mine.strip(_EDGE).casefold(), 0.0), script)
             for mine, other in zip(own, reading.words, strict=True)
         ]
-    elif reading.confidence >= max(MOSTLY, fragment.confidence - BETTER) and _has(script, reading.text) and not _CODE.search(fragment.text):
+    elif _is_legible(reading, fragment, script) and not _CODE.search(fragment.text):
         words = [(word, sure) for word, sure in reading.words if any(map(str.isalnum, word))]
     else:
         words = [(_in_twins(word, script), fragment.confidence) for word in own]
@@ -204,6 +205,12 @@ def _better(own: tuple[str, float], other: tuple[str, float], latin: float, scri
     if _CODE.search(own[0]) or not _has(script, word) or (latin > sure and twins == own[0] and own[1] >= LATIN_TOO):
         return own
     return (twins, own[1]) if sure < LEGIBLE and own[1] >= CERTAIN else other
+
+
+def _is_legible(reading: Reading, fragment: Fragment, script: Script) -> bool:
+    """Whether a row is in the script and read well enough to replace what the engine reads, word for word or not."""
+    least = MOSTLY if script.twins else max(MOSTLY, fragment.confidence - BETTER)
+    return reading.confidence >= least and _has(script, reading.text)
 
 
 def _is_latin(own: Sequence[str], words: Sequence[str], script: Script) -> bool:

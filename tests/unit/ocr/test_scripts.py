@@ -72,7 +72,8 @@ def test_a_row_with_one_latin_word_and_none_of_the_script_is_latin() -> None:
 def test_a_row_that_the_engine_reads_much_surer_stays() -> None:
     """Where the two see different words, a name in Latin letters beside a few of the script is not lost to a guess."""
     guess = reading(("บ", 0.5), ("1-ไ1", 0.5), ("หมู่อุนไหม", 0.6), ("2", 0.8))
-    assert join("CP ALL,7-Eleven 2", guess, confidence=0.87) == "CP ALL,7-Eleven 2"
+    assert joined(Fragment("CP ALL,7-Eleven 2", BOX, 0.87), guess, reading(), THAI).text == "CP ALL,7-Eleven 2"
+    assert joined(Fragment("lunnLi 2", BOX, 0.6), guess, reading(), THAI).text == "บ 1-ไ1 หมู่อุนไหม 2"
 
 
 def test_look_alikes_become_the_scripts_letters_where_it_reads_badly() -> None:
