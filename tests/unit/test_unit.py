@@ -69,8 +69,9 @@ def test_the_network_is_closed_where_nothing_needs_it(tmp_path: Path) -> None:
     assert "AF_INET " in values(systemd_unit(monitored, version=252), "RestrictAddressFamilies")[0]
 
 
-def test_a_private_tmp_does_not_hide_the_receipts() -> None:
-    """Whoever works in /tmp keeps it."""
+def test_a_private_tmp_does_not_hide_the_receipts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever works in /tmp keeps it, be it with the receipts or with the program."""
+    monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
     assert values(systemd_unit(program(Path("/srv")), version=252), "PrivateTmp") == ["yes"]
     assert values(systemd_unit(program(Path("/tmp/r")), version=252), "PrivateTmp") == ["no"]  # noqa: S108 -- a path as text
 
