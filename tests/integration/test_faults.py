@@ -32,7 +32,7 @@ from extractor.settings import InboxSettings, Settings, WorkSettings
 from extractor.source import Source
 from extractor.testing import ManualClock, ScriptedExtraction
 
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 90.0  # a filing that is tried while the volume is away waits longer each time
 DAY = 86_400.0
 
 
