@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.overhead import rich_record
-from extractor.archive import Archive, open_archive
-from extractor.database.ledger import Ledger
-from extractor.folders.notices import record_json
-from extractor.job import Arrival, JobState
-from extractor.settings import InboxSettings, Settings
-from extractor.source import Source, new_receipt_id
+from extractor.config.settings import InboxSettings, Settings
+from extractor.jobs import Arrival, JobState, Source, new_receipt_id
+from extractor.schemas.record import Record, RecordStatus, ReviewReason
+from extractor.storage.archive import Archive, open_archive
+from extractor.storage.database.job_queue import Ledger
+from extractor.storage.files.sidecars import record_json
 from extractor.testing import ManualClock
-from schemas.record import Record, RecordStatus, ReviewReason
 
 MERCHANTS = 500
 FIRST_DAY = datetime(2016, 1, 1, tzinfo=UTC)

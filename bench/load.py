@@ -31,14 +31,13 @@ from PIL import Image
 
 from bench.filled import settings_in
 from bench.overhead import rich_record
-from extractor.archive import Archive, open_archive
+from extractor.config.settings import InboxSettings, Settings, WorkSettings
 from extractor.errors import ReaderUnavailable
-from extractor.folders.inbox import Check
-from extractor.job import JobState
-from extractor.running.build import build
-from extractor.settings import InboxSettings, Settings, WorkSettings
-from extractor.source import Extracted, Source
-from extractor.verify import Verifier
+from extractor.jobs import Extracted, JobState, Source
+from extractor.service.app import build
+from extractor.storage.archive import Archive, open_archive
+from extractor.storage.files.inbox import Check
+from extractor.storage.verify import Verifier
 
 SEED = 20261124
 PATIENCE_SECONDS = 180.0
@@ -104,7 +103,7 @@ def work_off(
     """
     archive = open_archive(settings)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.overhead", "extractor.running.service"])
+    context.set_forkserver_preload(["bench.overhead", "extractor.service.lifecycle"])
     is_up = context.Event()
     service = context.Process(target=serve, args=(settings, is_up, check))
     service.start()

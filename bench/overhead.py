@@ -17,13 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 
-from extractor.running.build import build
-from extractor.settings import InboxSettings, Settings, WorkSettings
-from extractor.source import Extracted, Source
+from extractor.config.settings import InboxSettings, Settings, WorkSettings
+from extractor.jobs import Extracted, Source
+from extractor.schemas.receipt import Item
+from extractor.schemas.record import Check, Record
+from extractor.schemas.values import FieldEvidence
+from extractor.service.app import build
 from extractor.testing import make_record
-from schemas.receipt import Item
-from schemas.record import Check, Record
-from schemas.values import FieldEvidence
 
 BUDGET_MS = 10.0
 

@@ -14,7 +14,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import MllamaConfig, MllamaForConditionalGeneration, MllamaImageProcessor, MllamaProcessor, PreTrainedTokenizerFast
 from transformers.models.mllama.configuration_mllama import MllamaTextConfig, MllamaVisionConfig
 
-from extractor.readers.questions import FIRST, answer_schema, prompt
+from extractor.readers.prompts import FIRST, answer_schema, prompt
 
 ORDINARY_TOKENS = 128_000
 """Llama 3's vocabulary without its 256 control tokens and the image token, which has no logits."""

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from extractor.asking.reask import Policy
+from extractor.api import read_files
+from extractor.config.settings import ReaderSettings, Settings
+from extractor.documents import PageLimits, check_complete, load_pages
 from extractor.errors import InputError
-from extractor.extraction import Extraction
-from extractor.ocr.registry import build_witness
-from extractor.ocr.witness import LOOKS, Witness
-from extractor.pages import PageLimits, check_complete, load_pages
-from extractor.read import read_files
-from extractor.readers.registry import make_reader
-from extractor.settings import ReaderSettings, Settings
+from extractor.extraction.reask import Policy
+from extractor.extraction.runner import Extraction
+from extractor.ocr.page_reader import LOOKS, Witness
+from extractor.ocr.selection import build_witness
+from extractor.readers.factory import make_reader
 
 LIMITS = PageLimits()
 

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 import torch
 from PIL import Image, ImageDraw
 
-from extractor.ocr.interface import Transcript
-from extractor.pages import Page
-from extractor.readers.interface import Document, Issue, Question, ReaderError
-from extractor.readers.questions import FIRST, answer_schema, prompt
+from extractor.documents import Page
+from extractor.ocr.transcript import Transcript
+from extractor.readers.base import Document, Issue, Question, ReaderError
+from extractor.readers.prompts import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Said
 from extractor.readers.vision.loading import Loaded
-from extractor.readers.vision.options import VisionOptions
+from extractor.readers.vision.model_options import VisionOptions
 
 if TYPE_CHECKING:
     from extractor.readers.vision.mllama import MllamaEngine
-    from extractor.readers.vision.sight import MllamaSight
+    from extractor.readers.vision.scheduler import MllamaSight
 
 
 TOKENS = 300

@@ -10,13 +10,13 @@ import torch
 
 from bench.vision_parts import AGAIN, Row, engine_in_memory, engine_of, receipt_image
 from extractor.errors import ReaderUnavailable
-from extractor.readers.interface import ReaderError
-from extractor.readers.questions import FIRST, answer_schema, prompt
+from extractor.readers.base import ReaderError
+from extractor.readers.prompts import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Engine, Said
-from extractor.readers.vision.generating import GeneratingEngine
+from extractor.readers.vision.generation import GeneratingEngine
 from extractor.readers.vision.loading import Loaded
-from extractor.readers.vision.options import VisionOptions
-from extractor.readers.vision.weights import GIB
+from extractor.readers.vision.model_options import VisionOptions
+from extractor.readers.vision.weight_selection import GIB
 
 ROWS = 32
 LEFT_GIB = (4.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.02)

@@ -14,14 +14,14 @@ from torch.profiler import ProfilerActivity
 
 from bench.script import Scripted, ScriptedGrammars, misread, receipt_answer, written
 from bench.vision_parts import AGAIN, BATCH, TOKENS, Row, all_said, clock, engine_in_memory, median_of, opened, receipt_image, warm_up
-from extractor.readers.questions import FIRST, answer_schema, prompt
+from extractor.readers.prompts import FIRST, answer_schema, prompt
+from extractor.readers.vision.cuda_graphs import RowFeed, Steps
 from extractor.readers.vision.decoding import Decoder
 from extractor.readers.vision.engine import Ask
+from extractor.readers.vision.kv_pools import Span
 from extractor.readers.vision.loading import Loaded
-from extractor.readers.vision.memory import Span
 from extractor.readers.vision.mllama import MllamaEngine
-from extractor.readers.vision.steps import RowFeed, Steps
-from extractor.readers.vision.weights import GIB
+from extractor.readers.vision.weight_selection import GIB
 
 ROUNDS = 2
 """Timed rounds of a batch, of which the slower counts."""

@@ -7,16 +7,16 @@ from dataclasses import replace
 import torch
 
 from bench.vision_parts import AGAIN, BATCH, Row, clock, documents, engine_in_memory, receipt_image
-from extractor.ocr.interface import Box
-from extractor.readers.interface import Answer, Look
-from extractor.readers.parse import parse_answer
-from extractor.readers.questions import FIRST, answer_schema, prompt
+from extractor.ocr.transcript import Box
+from extractor.readers.answer_parser import parse_answer
+from extractor.readers.base import Answer, Look
+from extractor.readers.prompts import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Said
-from extractor.readers.vision.generating import GeneratingEngine
-from extractor.readers.vision.options import VisionOptions
+from extractor.readers.vision.generation import GeneratingEngine
+from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.reader import VisionReader
 from extractor.readers.vision.sampling import Draw
-from extractor.readers.vision.weights import GIB
+from extractor.readers.vision.weight_selection import GIB
 
 
 def exact() -> Iterator[Row]:

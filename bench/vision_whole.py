@@ -13,15 +13,15 @@ from typing import NamedTuple
 import torch
 
 from bench.vision_parts import AGAIN, BATCH, TOKENS, Row, checkpoint, clock, engine_of, receipt_image
-from extractor.archive import prepare
-from extractor.job import JobState
-from extractor.readers.questions import FIRST, answer_schema, prompt
+from extractor.config.settings import InboxSettings, ReaderSettings, Settings, VisionSettings
+from extractor.jobs import JobState
+from extractor.readers.prompts import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Said
 from extractor.readers.vision.loading import Loaded, load
-from extractor.readers.vision.options import VisionOptions
-from extractor.readers.vision.weights import GIB
-from extractor.running.build import build
-from extractor.settings import InboxSettings, ReaderSettings, Settings, VisionSettings
+from extractor.readers.vision.model_options import VisionOptions
+from extractor.readers.vision.weight_selection import GIB
+from extractor.service.app import build
+from extractor.storage.archive import prepare
 
 WATCHED = 5 * BATCH
 """Files for the whole pipeline: the first batch waits for its OCR, and the model for its start."""

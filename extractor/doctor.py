@@ -18,14 +18,14 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from extractor.database.sqlite import HEAD
+from extractor.config.settings import Settings
+from extractor.documents import Page
 from extractor.errors import ExtractorError
-from extractor.folders.outbox import Outbox
-from extractor.ocr.registry import build_witness
+from extractor.ocr.engines.tesseract import PACKAGE, LineRecogniser
 from extractor.ocr.scripts import LATIN, SCRIPTS
-from extractor.ocr.tesseract import PACKAGE, LineRecogniser
-from extractor.pages import Page
-from extractor.settings import Settings
+from extractor.ocr.selection import build_witness
+from extractor.storage.database.connection import HEAD
+from extractor.storage.files.outbox import Outbox
 
 LOW_BYTES = 1_000_000_000
 FULL_BYTES = 100_000_000
@@ -209,7 +209,7 @@ def _weights() -> Finding:
     advice = "Install the project again: its package is incomplete."
     sizes: dict[str, int] = {}
     try:
-        for path in files("extractor.readers.ocr").joinpath("weights").iterdir():
+        for path in files("extractor.readers.rules").joinpath("weights").iterdir():
             data = path.read_bytes()
             json.loads(data)
             sizes[path.name] = len(data)
@@ -239,7 +239,7 @@ _PLAN = """
 import json, sys
 from extractor.errors import ExtractorError
 from extractor.readers.vision.loading import planned
-from extractor.readers.vision.options import VisionOptions
+from extractor.readers.vision.model_options import VisionOptions
 try:
     choice = planned(VisionOptions(**json.loads(sys.argv[1])))
     print(f"{choice.model} would be read with in {choice.precision.removesuffix('bit')} bits ({choice.why})")

@@ -5,16 +5,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from extractor.database.ledger import Ledger
-from extractor.database.sqlite import Database
-from extractor.database.store import Store
 from extractor.errors import ExtractorError, StorageError
-from extractor.folders.outbox import Outbox
-from extractor.job import Job, JobState
-from extractor.source import Extract, Extracted, Foretell, Source, part_id
-from extractor.steps import AtStep, Step, go_on
-from extractor.telemetry import Telemetry
-from schemas.record import Record
+from extractor.jobs import Extract, Extracted, Foretell, Job, JobState, Source, part_id
+from extractor.runtime.checkpoints import AtStep, Step, go_on
+from extractor.runtime.telemetry import Telemetry
+from extractor.schemas.record import Record
+from extractor.storage.database.connection import Database
+from extractor.storage.database.job_queue import Ledger
+from extractor.storage.database.receipts import Store
+from extractor.storage.files.outbox import Outbox
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from extractor.readers.interface import Answer, Document, Question, ReaderError
-from extractor.source import Extracted, Source, new_receipt_id
-from schemas.record import Record, RecordStatus
+from extractor.jobs import Extracted, Source, new_receipt_id
+from extractor.readers.base import Answer, Document, Question, ReaderError
+from extractor.schemas.record import Record, RecordStatus
 
 
 class ManualClock:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.answer import DocumentType
-from schemas.values import Amount, CountryCode, CurrencyCode, Frozen
+from extractor.schemas.answer import DocumentType
+from extractor.schemas.values import Amount, CountryCode, CurrencyCode, Frozen
 
 Text = Annotated[str, Field(max_length=300)]
 TaxRate = Annotated[Amount, Field(description="Per cent: 19 for 19 %.")]

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.receipt import Receipt
-from schemas.values import Amount, FieldEvidence, FractionBox, Frozen
+from extractor.schemas.receipt import Receipt
+from extractor.schemas.values import Amount, FieldEvidence, FractionBox, Frozen
 
 SCHEMA_VERSION = "1"
 

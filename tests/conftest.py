@@ -11,10 +11,10 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from PIL import Image, ImageDraw
 
-from extractor.archive import Archive, open_archive
-from extractor.files import digest
-from extractor.job import Arrival, Job
-from extractor.settings import InboxSettings, Settings, WorkSettings
+from extractor.config.settings import InboxSettings, Settings, WorkSettings
+from extractor.jobs import Arrival, Job
+from extractor.storage.archive import Archive, open_archive
+from extractor.storage.files.atomic import digest
 from extractor.testing import ManualClock
 
 # A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C; `nohup`, SIGHUP. Tests send both.

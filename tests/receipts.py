@@ -4,7 +4,7 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
-from schemas.receipt import Receipt, amounts_of
+from extractor.schemas.receipt import Receipt, amounts_of
 
 AMOUNTS = frozenset(
     ("subtotal", "discount_total", "tax_total", "tip", "service_charge", "rounding", "total", "amount_tendered", "change_given")

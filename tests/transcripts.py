@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from extractor.ocr.interface import Box, Fragment, Line, Transcript
+from extractor.ocr.transcript import Box, Fragment, Line, Transcript
 
 CHARACTER_PX, ROW_PX = 10.0, 30.0
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from extractor.children.checking import Checking
-from extractor.children.reading import IsolatedReading, Loaded
+from extractor.documents import PageLimits
+from extractor.documents.isolated_check import Checking
 from extractor.errors import ConfigError, InputError
-from extractor.pages import PageLimits
-from extractor.source import Extracted, Source
+from extractor.extraction.isolated import IsolatedReading, Loaded
+from extractor.jobs import Extracted, Source
 from extractor.testing import make_record, make_source
 
 logger = logging.getLogger("extractor.unruly")

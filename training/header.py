@@ -25,22 +25,22 @@ from zlib import crc32
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from extractor.ocr.interface import Transcript
-from extractor.ocr.registry import build_witness
-from extractor.ocr.witness import Witness
-from extractor.pages import PageLimits, load_pages
-from extractor.readers.ocr.address import address_features, clean_piece, next_piece, step_features, usable_pieces
-from extractor.readers.ocr.header_features import features
-from extractor.readers.ocr.header_rows import HeaderRow, header_rows, is_candidate
-from extractor.readers.ocr.merchant import merchant_features
-from extractor.readers.ocr.names import clean_name
-from extractor.readers.ocr.trees import Trees
+from extractor.documents import PageLimits, load_pages
+from extractor.ocr.page_reader import Witness
+from extractor.ocr.selection import build_witness
+from extractor.ocr.transcript import Transcript
+from extractor.readers.rules.address import address_features, clean_piece, next_piece, step_features, usable_pieces
+from extractor.readers.rules.header_features import features
+from extractor.readers.rules.merchant import merchant_features
+from extractor.readers.rules.merchant_names import clean_name
+from extractor.readers.rules.segments import HeaderRow, header_rows, is_candidate
+from extractor.readers.rules.trees import Trees
 from training.headings import disturbed, with_heading
 from training.render import OcrNoise, render
 
 LEGIBLE = 0.8
 """Likeness of the pieces found to the address from which they teach where it begins and ends."""
-WEIGHTS = Path(__file__).parent.parent / "extractor" / "readers" / "ocr" / "weights" / "header.json"
+WEIGHTS = Path(__file__).parent.parent / "extractor" / "readers" / "rules" / "weights" / "header.json"
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def rendered(count: int) -> Iterator[tuple[tuple[Transcript, ...], dict[str, Any
 
 
 def train(samples: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Boosted trees as `extractor.readers.ocr.trees.Trees.of` reads them."""
+    """Boosted trees as `extractor.readers.rules.trees.Trees.of` reads them."""
     model = HistGradientBoostingClassifier(
         max_iter=180, learning_rate=0.07, max_leaf_nodes=10, min_samples_leaf=15, l2_regularization=2.0, max_features=0.25, random_state=0
     )

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from random import Random
 
-from extractor.ocr.interface import Box, Fragment, Line, Transcript
+from extractor.ocr.transcript import Box, Fragment, Line, Transcript
 from training.places import address, faker
 from training.render import OcrNoise
 

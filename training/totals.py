@@ -17,20 +17,20 @@ from pathlib import Path
 
 import numpy as np
 
-from extractor.ocr.interface import Transcript
-from extractor.ocr.registry import build_witness
-from extractor.ocr.witness import Witness
-from extractor.pages import PageLimits, load_pages
-from extractor.readers.ocr.rows import read_rows
-from extractor.readers.ocr.sums import Sums
-from extractor.readers.ocr.totals import Model, features, find_candidates
+from extractor.documents import PageLimits, load_pages
+from extractor.ocr.page_reader import Witness
+from extractor.ocr.selection import build_witness
+from extractor.ocr.transcript import Transcript
+from extractor.readers.rules.amount_rows import read_rows
+from extractor.readers.rules.sums import Sums
+from extractor.readers.rules.totals import Model, features, find_candidates
 from training.render import OcrNoise, render
 
 LICENSED = frozenset({"sroie"})
 """Datasets whose licence lets weights trained on them be shared."""
 TOLERANCE = {"sroie": Decimal("0.02")}
 """SROIE labels totals before and after cash rounding."""
-WEIGHTS = Path(__file__).parents[1] / "extractor/readers/ocr/weights/total.json"
+WEIGHTS = Path(__file__).parents[1] / "extractor/readers/rules/weights/total.json"
 FOLDS = 5
 
 

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from extractor.ocr.interface import Transcript
-from extractor.printed.date_readings import PrintedDate
-from extractor.readers.ocr.when import Found, find_when
+from extractor.ocr.transcript import Transcript
+from extractor.parsing.dates.interpretations import PrintedDate
+from extractor.readers.rules.transaction_datetime import Found, find_when
 from training.header import rendered, scans
 
-WEIGHTS = Path(__file__).parent.parent / "extractor" / "readers" / "ocr" / "weights" / "when.json"
+WEIGHTS = Path(__file__).parent.parent / "extractor" / "readers" / "rules" / "weights" / "when.json"
 
 
 def is_right(found: Found, truth: dict[str, Any]) -> bool | None:
@@ -34,7 +34,7 @@ def is_right(found: Found, truth: dict[str, Any]) -> bool | None:
 
 
 def calibrate(pairs: Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]) -> dict[str, dict[str, float]]:
-    """Coefficients of a logistic regression by field, as `extractor.readers.ocr.trees.logistic` reads them."""
+    """Coefficients of a logistic regression by field, as `extractor.readers.rules.trees.logistic` reads them."""
     samples: dict[str, list[tuple[dict[str, float], bool]]] = {}
     for transcripts, truth in pairs:
         for name, found in find_when(transcripts).items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from extractor.cli.text import safe
+from extractor.cli.terminal import safe
 
 if TYPE_CHECKING:
     from extractor.readers.vision.conversation import Conversation
@@ -22,10 +22,10 @@ def ask(
     page: Annotated[int, typer.Option("--page", min=1, help="Page of a PDF.")] = 1,
 ) -> None:
     """Ask the vision model anything about an image. The answer appears while it is given; Ctrl-C ends it."""
+    from extractor.documents import PageLimits, load_pages
     from extractor.errors import ConfigError, InputError  # `--help` answers at once
-    from extractor.pages import PageLimits, load_pages
     from extractor.readers.vision.conversation import Conversation
-    from extractor.readers.vision.options import VisionOptions
+    from extractor.readers.vision.model_options import VisionOptions
     from extractor.readers.vision.reader import load_engine
 
     if question is None and not chat:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from extractor.cli.options import ReaderOption
-from extractor.cli.text import safe, tell
+from extractor.cli.common_options import ReaderOption
+from extractor.cli.terminal import safe, tell
 
 if TYPE_CHECKING:
-    from extractor.evaluation import Score
+    from extractor.evaluation.scoring import Score
 
 TruthArgument = Annotated[
     Path, typer.Argument(metavar="TRUTH.jsonl", help="Labels, one JSON object a line; see the manual.", show_default=False)
@@ -34,11 +34,11 @@ def evaluate(
     reader: ReaderOption = None,
 ) -> None:
     """Read labelled receipts and say how many fields are right, how many records are accepted, and how many of those are wrong."""
-    from extractor.cli.tables import reliability_table, score_table, stdout, track
-    from extractor.contact_sheet import write_contact_sheet
-    from extractor.evaluation import Score, load_truth
-    from extractor.extraction import Extraction
-    from extractor.read import read_files
+    from extractor.api import read_files
+    from extractor.cli.display import reliability_table, score_table, stdout, track
+    from extractor.evaluation.contact_sheet import write_contact_sheet
+    from extractor.evaluation.scoring import Score, load_truth
+    from extractor.extraction.runner import Extraction
 
     settings = context.obj.settings(reader={"name": reader} if reader else None)
     truths = load_truth(truth)

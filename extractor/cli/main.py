@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from extractor.cli import about, ask, evaluate, filing, keeping, records, service, status
-from extractor.cli.options import Invocation
-from extractor.cli.text import tell
+from extractor.cli import ask, evaluate, installation, maintenance, processing, records, service_commands, status_command
+from extractor.cli.common_options import Invocation
+from extractor.cli.terminal import tell
 from extractor.errors import ExtractorError, StorageError
 
 BUG = 1
@@ -21,22 +21,22 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: it is read by scripts too, and Rich costs a third of the start
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init")(about.init)
-app.command("watch")(filing.watch)
-app.command("add")(filing.add)
-app.command("read")(filing.read)
+app.command("init")(installation.init)
+app.command("watch")(processing.watch)
+app.command("add")(processing.add)
+app.command("read")(processing.read)
 app.command("list")(records.list_records)
 app.command("show")(records.show)
 app.command("search")(records.search)
 app.command("export")(records.export)
-app.command("retry")(filing.retry)
-app.command("status")(status.status)
-app.command("backup")(keeping.backup)
-app.command("restore")(keeping.restore)
-app.command("verify")(keeping.verify)
-app.add_typer(service.app, name="service")
-app.command("doctor")(about.doctor)
-app.command("schema")(about.schema)
+app.command("retry")(processing.retry)
+app.command("status")(status_command.status)
+app.command("backup")(maintenance.backup)
+app.command("restore")(maintenance.restore)
+app.command("verify")(maintenance.verify)
+app.add_typer(service_commands.app, name="service")
+app.command("doctor")(installation.doctor)
+app.command("schema")(installation.schema)
 app.command("eval")(evaluate.evaluate)
 app.command("ask")(ask.ask)
 
@@ -51,7 +51,7 @@ def _options(
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     _version: Annotated[
-        bool, typer.Option("--version", callback=about.show_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=installation.show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     context.obj.config = config

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from extractor.cli.options import Format, FormatOption
+from extractor.cli.common_options import Format, FormatOption
 
 if TYPE_CHECKING:
-    from extractor.archive import Archive
-    from extractor.cli.formats import Row
-    from schemas.record import Record
+    from extractor.cli.output import Row
+    from extractor.schemas.record import Record
+    from extractor.storage.archive import Archive
 
 
 class Status(StrEnum):
@@ -78,8 +78,8 @@ def show(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Show everything about one record: values, the text they were read from, items, checks, and reasons for review."""
-    from extractor.cli.formats import WRITERS
-    from extractor.cli.tables import record_page, stdout
+    from extractor.cli.display import record_page, stdout
+    from extractor.cli.output import WRITERS
     from extractor.errors import InputError
 
     with context.obj.archive() as archive:
@@ -115,7 +115,7 @@ def export(
     tag: TagOption = None,
 ) -> None:
     """Write all records to stdout, newest arrival first; the options choose some of them."""
-    from extractor.cli.formats import write_items_csv
+    from extractor.cli.output import write_items_csv
 
     if items and output is not DataFormat.CSV:
         raise typer.BadParameter("--items goes with --format csv; JSON has the items inside each record.")
@@ -137,7 +137,7 @@ def _filtered(
     tag: str | None,
     limit: int | None = None,
 ) -> "Iterator[Record]":
-    from schemas.record import RecordStatus
+    from extractor.schemas.record import RecordStatus
 
     return archive.store.list(
         status=RecordStatus(status) if status else None,
@@ -150,8 +150,8 @@ def _filtered(
 
 
 def _write_files(archive: "Archive", output: Format, limit: int) -> None:
-    from extractor.cli.formats import write_jobs
-    from extractor.cli.tables import job_table, stdout
+    from extractor.cli.display import job_table, stdout
+    from extractor.cli.output import write_jobs
 
     newest = archive.ledger.newest(limit=limit)
     if output is Format.TABLE:
@@ -161,8 +161,8 @@ def _write_files(archive: "Archive", output: Format, limit: int) -> None:
 
 
 def _tell_why(archive: "Archive", records: "list[Record]", limit: int) -> None:
-    from extractor.cli.tables import job_table, review_table, stdout
-    from extractor.job import JobState
+    from extractor.cli.display import job_table, review_table, stdout
+    from extractor.jobs import JobState
 
     if any(record.review_reasons for record in records):
         stdout().print(review_table(records))
@@ -172,8 +172,8 @@ def _tell_why(archive: "Archive", records: "list[Record]", limit: int) -> None:
 
 
 def _write(records: "Iterable[Record]", output: Format) -> None:
-    from extractor.cli.formats import WRITERS
-    from extractor.cli.tables import record_table, stdout
+    from extractor.cli.display import record_table, stdout
+    from extractor.cli.output import WRITERS
 
     rows: Iterator[Row] = (({}, record) for record in records)
     if output is Format.TABLE:

@@ -11,8 +11,8 @@ from statistics import median
 
 from PIL import Image
 
-from extractor.ocr.interface import Box, Fragment
 from extractor.ocr.layout import slope_of
+from extractor.ocr.transcript import Box, Fragment
 
 TALL = 1.8  # heights of usual print, from which on a box may hold several rows
 NARROW = 1.5  # heights in widths of a box that is no large print

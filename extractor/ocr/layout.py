@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from extractor.ocr.interface import Fragment, Line
+from extractor.ocr.transcript import Fragment, Line
 
 MAX_SLOPE = 0.1  # about 6 degrees: what the witness leaves after turning a page upright is far below
 MAX_BOW = 0.03  # how far curved paper may lift the middle of a row, as a share of the page's width

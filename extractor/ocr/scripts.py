@@ -11,8 +11,8 @@ from typing import Final, Protocol
 
 from PIL import Image
 
-from extractor.ocr.interface import Fragment
-from extractor.ocr.tesseract import LineRecogniser, Reading
+from extractor.ocr.engines.tesseract import LineRecogniser, Reading
+from extractor.ocr.transcript import Fragment
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.record import Record, RecordStatus
+from extractor.schemas.record import Record, RecordStatus
 from tests.acceptance.conftest import Installation, wait_until
 from training.samples import Sample
 

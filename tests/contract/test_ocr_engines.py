@@ -8,10 +8,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from extractor.errors import ConfigError, ReaderUnavailable
-from extractor.ocr.faster_paddle import FasterPaddle
-from extractor.ocr.interface import OcrEngine
-from extractor.ocr.rapidocr import RapidOcr
-from extractor.ocr.registry import ENGINES, build_ladder
+from extractor.ocr.engines.faster_paddle import FasterPaddle
+from extractor.ocr.engines.rapidocr import RapidOcr
+from extractor.ocr.selection import ENGINES, build_ladder
+from extractor.ocr.transcript import OcrEngine
 
 BUILDERS: dict[str, Callable[[], OcrEngine]] = {
     "faster-paddle tiny": lambda: FasterPaddle("tiny", threads=1),

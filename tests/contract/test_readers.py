@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from extractor.documents import Page
 from extractor.errors import ReaderUnavailable
-from extractor.ocr.interface import Box, Transcript
-from extractor.pages import Page
-from extractor.readers.interface import Answer, Document, Issue, Look, Question, Reader, Reading, root_of
-from extractor.readers.ocr.reader import OcrReader
-from extractor.readers.parse import parse_answer
-from extractor.readers.questions import FIRST, again, asked_fields
+from extractor.ocr.transcript import Box, Transcript
+from extractor.readers.answer_parser import parse_answer
+from extractor.readers.base import Answer, Document, Issue, Look, Question, Reader, Reading, root_of
+from extractor.readers.prompts import FIRST, again, asked_fields
+from extractor.readers.rules.reader import OcrReader
 from tests.transcripts import transcript
 from tests.vision.conftest import TRANSFORMERS_TALKS_TO_ITSELF, picture
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from extractor.steps import Step
+from extractor.runtime.checkpoints import Step
 from tests.crash.conftest import MEMORY
 from tests.crash.killing import Diary, kill_often
 from tests.crash.power import State, first_state, run, run_with_faults, stops, wrong_in_the_end

@@ -13,8 +13,8 @@ from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from extractor.running.build import build
-from extractor.steps import Step
+from extractor.runtime.checkpoints import Step
+from extractor.service.app import build
 from extractor.testing import ScriptedExtraction
 from tests.crash.world import Deed, Plot, Script, User, check, problems, settings_in, work_off
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, event
 
-from extractor.archive import open_archive
-from extractor.database.sqlite import Database
 from extractor.errors import StorageError
-from extractor.running.build import build
-from extractor.steps import Step
+from extractor.runtime.checkpoints import Step
+from extractor.service.app import build
+from extractor.storage.archive import open_archive
+from extractor.storage.database.connection import Database
 from extractor.testing import ScriptedExtraction
 from tests.crash.disk import Event, History, Recorder, Tree, as_past
 from tests.crash.world import Deed, Plot, Script, ShiftedClock, User, check, problems, settings_in, work_off

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from extractor.steps import Step
+from extractor.runtime.checkpoints import Step
 from tests.crash.killing import Death, kill_at, kill_often
 
 SEED = 20260314

@@ -76,7 +76,8 @@ def test_sqlite_brings_durable_transactions_to_disk_and_only_those(tmp_path: Pat
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     script = (
-        "import os, sys; from pathlib import Path; from sqlalchemy import text; from extractor.database.sqlite import Database\n"
+        "import os, sys; from pathlib import Path; from sqlalchemy import text\n"
+        "from extractor.storage.database.connection import Database\n"
         "database = Database(Path(sys.argv[1]))\n"
         "for durable in (False, True, False):\n"
         "    os.write(1, b'begin')\n"

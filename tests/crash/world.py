@@ -13,16 +13,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from extractor.archive import Archive, open_archive
-from extractor.clock import SystemClock
+from extractor.config.settings import InboxSettings, Settings, WorkSettings
 from extractor.errors import Encrypted, ReaderUnavailable, StorageError, Unreadable
-from extractor.job import Job, JobState
-from extractor.running.build import build
-from extractor.settings import InboxSettings, Settings, WorkSettings
-from extractor.source import Extracted, Source, part_id
-from extractor.steps import Step
+from extractor.jobs import Extracted, Job, JobState, Source, part_id
+from extractor.runtime.checkpoints import Step
+from extractor.runtime.clock import SystemClock
+from extractor.schemas.record import Record
+from extractor.service.app import build
+from extractor.storage.archive import Archive, open_archive
 from extractor.testing import ScriptedExtraction, make_record
-from schemas.record import Record
 
 END = b"the end"
 """Of every complete file."""

@@ -6,7 +6,7 @@ from functools import cache
 import pillow_heif
 from PIL import Image, ImageDraw
 
-from extractor.settings import settings_template
+from extractor.config.settings import settings_template
 from tests import hostile
 
 

@@ -13,33 +13,33 @@ from typing import Final
 
 from PIL import Image
 
-from extractor.asking.reask import Policy, read_documents
-from extractor.cli.text import safe
-from extractor.database.sqlite import Database
-from extractor.database.store import Store
+from extractor.cli.terminal import safe
+from extractor.config.settings import LocaleSettings, load_settings
+from extractor.documents import Page, PageLimits, check_complete, display_name
+from extractor.documents.formats import kind_of, missing_end
 from extractor.errors import BadAnswer, ConfigError, InputError
-from extractor.files import printable, safe_stem, safe_suffix
-from extractor.judging.checks import run_checks
-from extractor.judging.normalise import normalise
-from extractor.log import JsonFormatter, TextFormatter
-from extractor.ocr.interface import Box, Fragment, Transcript
+from extractor.extraction.reask import Policy, read_documents
 from extractor.ocr.layout import to_lines
-from extractor.pages import Page, PageLimits, check_complete, display_name
-from extractor.pages.kinds import kind_of, missing_end
-from extractor.printed.amounts import decimal_mark, find_amounts, find_percentages, parse_amount
-from extractor.printed.currencies import find_marks
-from extractor.printed.date_readings import PrintedDate
-from extractor.printed.dates import find_dates
-from extractor.printed.keywords import roles_of
-from extractor.printed.locale import weigh_locale
-from extractor.printed.times import PrintedTime, find_times
-from extractor.readers.interface import Answer, Document, Issue, Look
-from extractor.readers.ocr.reader import OcrReader
-from extractor.readers.parse import parse_answer
-from extractor.readers.questions import FIRST, again
-from extractor.settings import LocaleSettings, load_settings
+from extractor.ocr.transcript import Box, Fragment, Transcript
+from extractor.parsing.amounts import decimal_mark, find_amounts, find_percentages, parse_amount
+from extractor.parsing.currencies import find_marks
+from extractor.parsing.dates.finder import find_dates
+from extractor.parsing.dates.interpretations import PrintedDate
+from extractor.parsing.keywords import roles_of
+from extractor.parsing.locale.resolution import weigh_locale
+from extractor.parsing.times import PrintedTime, find_times
+from extractor.readers.answer_parser import parse_answer
+from extractor.readers.base import Answer, Document, Issue, Look
+from extractor.readers.prompts import FIRST, again
+from extractor.readers.rules.reader import OcrReader
+from extractor.runtime.filenames import printable, safe_stem, safe_suffix
+from extractor.runtime.logs import JsonFormatter, TextFormatter
+from extractor.schemas.values import Origin
+from extractor.storage.database.connection import Database
+from extractor.storage.database.receipts import Store
 from extractor.testing import ScriptedReader
-from schemas.values import Origin
+from extractor.validation.arithmetic import run_checks
+from extractor.validation.normalisation import normalise
 from tests.fuzz.dice import Dice
 
 LIMITS: Final = PageLimits(max_bytes=1_000_000, max_pages=4, max_pixels=1_000_000)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from extractor.readers.interface import Issue, Look, Question
-from extractor.readers.questions import FIRST, again, answer_schema, prompt
+from extractor.readers.base import Issue, Look, Question
+from extractor.readers.prompts import FIRST, again, answer_schema, prompt
 
 AGAIN = again(
     [Issue("transaction_time", "missing", "No time was found."), Issue("items[2].total_price", "conflict", "Sum is off.")], Look(effort=1)

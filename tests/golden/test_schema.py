@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from schemas.record import Record
+from extractor.schemas.record import Record
 
 
 def test_the_record_s_schema_is_the_one_that_was_published(golden: Callable[[str, str], None]) -> None:

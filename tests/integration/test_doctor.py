@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from extractor.archive import prepare
+from extractor.config.settings import Settings
 from extractor.doctor import Finding, Level, examine
-from extractor.settings import Settings
+from extractor.storage.archive import prepare
 
 
 def _find(settings: Settings) -> dict[str, Finding]:

@@ -15,21 +15,20 @@ from pathlib import Path
 import pytest
 from watchdog.observers import Observer
 
-from extractor.archive import Archive, open_archive, prepare
-from extractor.database.ledger import Ledger
-from extractor.database.sqlite import Database
+from extractor.config.settings import InboxSettings, Settings, WorkSettings
 from extractor.errors import ConfigError, DatabaseDamaged, StorageError, Unreadable
-from extractor.files import rename_to_free
-from extractor.folders import events
-from extractor.folders.events import FolderEvents
-from extractor.folders.inbox import Inbox
-from extractor.job import Arrival, Job, JobState
-from extractor.running.build import build
-from extractor.running.instance import InstanceLock
-from extractor.running.service import Service
-from extractor.running.supervisor import Crew, Supervisor
-from extractor.settings import InboxSettings, Settings, WorkSettings
-from extractor.source import Source
+from extractor.jobs import Arrival, Job, JobState, Source
+from extractor.service.app import build
+from extractor.service.lifecycle import Service
+from extractor.service.lock import InstanceLock
+from extractor.service.supervisor import Crew, Supervisor
+from extractor.storage.archive import Archive, open_archive, prepare
+from extractor.storage.database.connection import Database
+from extractor.storage.database.job_queue import Ledger
+from extractor.storage.files import folder_events
+from extractor.storage.files.atomic import rename_to_free
+from extractor.storage.files.folder_events import FolderEvents
+from extractor.storage.files.inbox import Inbox
 from extractor.testing import ManualClock, ScriptedExtraction
 
 DEADLINE_SECONDS = 90.0  # a filing that is tried while the volume is away waits longer each time
@@ -432,7 +431,7 @@ def test_a_clock_that_jumps_does_not_settle_a_file(settings: Settings, clock: Ma
 def test_the_real_limit_of_inotify_leads_to_polling(tmp_path: Path) -> None:
     """Where the kernel gives no more watches, files are found all the same, and the log says so."""
     script = (
-        "import logging, sys, time; from pathlib import Path; from extractor.folders.events import FolderEvents\n"
+        "import logging, sys, time; from pathlib import Path; from extractor.storage.files.folder_events import FolderEvents\n"
         "logging.basicConfig(stream=sys.stdout, format='%(message)s'); seen = []; folder = Path(sys.argv[1])\n"
         "with FolderEvents(folder, seen.append, poll=False, poll_seconds=0.05) as events:\n"
         "    print(events.is_polling, flush=True); (folder / 'lunch.jpg').write_bytes(b'x')\n"
@@ -456,7 +455,7 @@ def test_events_that_end_are_begun_anew(settings: Settings, monkeypatch: pytest.
         started.append(Observer())
         return started[-1]
 
-    monkeypatch.setattr(events, "Observer", make)
+    monkeypatch.setattr(folder_events, "Observer", make)
     with running(settings):
         eventually(lambda: len(started) == 1, "the first events")
         started[0].stop()  # type: ignore[attr-defined]

@@ -6,10 +6,10 @@ import pytest
 
 from bench.filled import fill
 from bench.load import QUESTIONS, at_once, held_now_and_then, in_pieces, problems, work_off
-from extractor.archive import open_archive
-from extractor.pages import PageLimits, check_complete
-from extractor.settings import InboxSettings, Settings, WorkSettings
-from extractor.verify import Verifier
+from extractor.config.settings import InboxSettings, Settings, WorkSettings
+from extractor.documents import PageLimits, check_complete
+from extractor.storage.archive import open_archive
+from extractor.storage.verify import Verifier
 
 
 def check(path: Path) -> None:

@@ -12,20 +12,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from extractor.archive import Archive
-from extractor.database.ledger import Ledger
-from extractor.database.sqlite import Database
-from extractor.database.store import Store
+from extractor.config.settings import WorkSettings
 from extractor.errors import Encrypted, ExtractorError, ReaderRefused, ReaderUnavailable, StorageError
-from extractor.files import digest
-from extractor.folders.outbox import Outbox
-from extractor.job import Arrival, Job, JobState, Refused
+from extractor.jobs import Arrival, Job, JobState, Refused, Source, part_id
 from extractor.pipeline import Pipeline
-from extractor.settings import WorkSettings
-from extractor.source import Source, part_id
+from extractor.schemas.record import Record, RecordStatus, Region
+from extractor.service.worker import Worker
+from extractor.storage.archive import Archive
+from extractor.storage.database.connection import Database
+from extractor.storage.database.job_queue import Ledger
+from extractor.storage.database.receipts import Store
+from extractor.storage.files.atomic import digest
+from extractor.storage.files.outbox import Outbox
 from extractor.testing import ManualClock, ScriptedExtraction, make_record
-from extractor.worker import Worker
-from schemas.record import Record, RecordStatus, Region
 
 
 @pytest.fixture

@@ -11,17 +11,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from extractor import log
+from extractor.config.settings import LogSettings, MetricsSettings, Settings
 from extractor.errors import BadAnswer, ReaderUnavailable
-from extractor.job import JobState
-from extractor.running.build import build
-from extractor.running.monitor import Monitor
-from extractor.running.service import Service
-from extractor.settings import LogSettings, MetricsSettings, Settings
-from extractor.source import Source
+from extractor.jobs import JobState, Source
+from extractor.runtime import logs
+from extractor.schemas.receipt import Item
+from extractor.schemas.record import Attempt, Check, Record, RecordStatus, ReviewReason
+from extractor.service.app import build
+from extractor.service.health import Monitor
+from extractor.service.lifecycle import Service
 from extractor.testing import ScriptedExtraction, make_record
-from schemas.receipt import Item
-from schemas.record import Attempt, Check, Record, RecordStatus, ReviewReason
 
 MERCHANT, ADDRESS, ITEM, AMOUNT, CARD = "Zebrafink Bakery", "17 Quillwort Lane", "Marzipan hedgehog", "48151.62", "4242"
 SECRETS = (MERCHANT, ADDRESS, ITEM, AMOUNT, CARD, "Zebrafink", "hedgehog")
@@ -32,7 +31,7 @@ def logged() -> Iterator[io.StringIO]:
     """What the program logs at INFO, as JSON."""
     root, ours = logging.getLogger(), logging.getLogger("extractor")
     before = root.handlers[:], root.level, ours.level
-    log.configure(LogSettings(format="json"), stream := io.StringIO())
+    logs.configure(LogSettings(format="json"), stream := io.StringIO())
     yield stream
     root.handlers[:] = before[0]
     root.setLevel(before[1])
@@ -110,7 +109,7 @@ def monitored(service: Service) -> str:
 
 def test_at_debug_a_crash_says_what_it_said(logged: io.StringIO) -> None:
     """Whoever asks for contents gets them."""
-    log.configure(LogSettings(level="DEBUG"), logged)
+    logs.configure(LogSettings(level="DEBUG"), logged)
     try:
         raise ValueError(MERCHANT)
     except ValueError:

@@ -5,8 +5,8 @@ import re
 import tomllib
 from pathlib import Path
 
-from extractor.running.supervisor import STOP_SECONDS
-from extractor.settings import describe_settings
+from extractor.config.settings import describe_settings
+from extractor.service.supervisor import STOP_SECONDS
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
@@ -23,7 +23,13 @@ def test_every_variable_is_a_setting() -> None:
 def test_all_that_the_package_is_built_from_is_copied() -> None:
     """What pyproject.toml names is in the image's build stage, and is not ignored on the way."""
     built = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    needed = {"pyproject.toml", PROJECT["project"]["readme"], *PROJECT["project"]["license-files"], *built}
+    needed = {
+        "pyproject.toml",
+        PROJECT["project"]["readme"],
+        *PROJECT["project"]["license-files"],
+        *built,
+        "schemas",
+    }  # which extractor/schemas is a link to
     copied = {word for line in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE) for word in line.split()}
     ignored = (ROOT / "deploy" / "Dockerfile.dockerignore").read_text(encoding="utf-8")
     assert copied == needed

@@ -2,10 +2,10 @@
 
 from PIL import Image
 
+from extractor.documents import Page
 from extractor.errors import ReaderUnavailable
-from extractor.ocr.interface import Transcript
-from extractor.pages import Page
-from extractor.readers.interface import Answer, Document, Question, Reader
+from extractor.ocr.transcript import Transcript
+from extractor.readers.base import Answer, Document, Question, Reader
 from extractor.testing import ManualClock, ScriptedReader
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
-    from extractor.readers.vision.generating import GeneratingEngine
+    from extractor.readers.vision.generation import GeneratingEngine
     from extractor.readers.vision.loading import Loaded
     from extractor.readers.vision.mllama import MllamaEngine
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 from extractor.errors import BadAnswer, ConfigError
-from extractor.readers.interface import Answer, Document, Question, ReaderError
+from extractor.readers.base import Answer, Document, Question, ReaderError
 
 
 class EchoReading:

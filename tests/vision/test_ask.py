@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 pytest.importorskip("torch", reason="the vision extra is not installed")
 
 from extractor.cli.ask import answer, ask
-from extractor.cli.options import Invocation
+from extractor.cli.common_options import Invocation
 from extractor.errors import ConfigError, ReaderRefused
 from extractor.readers.vision.conversation import Conversation
 from tests.vision.conftest import picture

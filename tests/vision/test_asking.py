@@ -11,14 +11,14 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="the vision extra is not installed")
 
 from extractor.errors import BadAnswer  # noqa: E402 - not without torch
-from extractor.readers.interface import Issue, Question, ReaderError  # noqa: E402 - as above
-from extractor.readers.parse import parse_answer  # noqa: E402 - as above
-from extractor.readers.questions import answer_schema  # noqa: E402 - as above
+from extractor.readers.answer_parser import parse_answer  # noqa: E402 - as above
+from extractor.readers.base import Issue, Question, ReaderError  # noqa: E402 - as above
+from extractor.readers.prompts import answer_schema  # noqa: E402 - as above
 from extractor.readers.vision.engine import Ask, Engine, Said  # noqa: E402 - as above
 from extractor.readers.vision.sampling import Draw, shaken  # noqa: E402 - as above
 
 if TYPE_CHECKING:
-    from extractor.readers.vision.generating import GeneratingEngine
+    from extractor.readers.vision.generation import GeneratingEngine
     from extractor.readers.vision.mllama import MllamaEngine
 
 pytestmark = pytest.mark.vision

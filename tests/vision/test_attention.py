@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the vision extra is not installed")
 
 from extractor.readers.vision.attention import Runs, attend  # noqa: E402 - not without torch
-from extractor.readers.vision.steps import MAX_RUN, ROW_COUNTS, STEP_TOKENS, graph_size  # noqa: E402 - as above
+from extractor.readers.vision.cuda_graphs import MAX_RUN, ROW_COUNTS, STEP_TOKENS, graph_size  # noqa: E402 - as above
 
 pytestmark = pytest.mark.vision
 

@@ -10,13 +10,13 @@ from PIL import Image
 pytest.importorskip("torch", reason="the vision extra is not installed")
 
 from extractor.readers.vision.engine import Ask, Said
-from tests.vision.test_shortage import with_steps
+from tests.vision.test_adaptive_batch import with_steps
 
 if TYPE_CHECKING:
     import torch
 
+    from extractor.readers.vision.cuda_graphs import RowFeed, Steps
     from extractor.readers.vision.mllama import MllamaEngine
-    from extractor.readers.vision.steps import RowFeed, Steps
 
 pytestmark = pytest.mark.vision
 

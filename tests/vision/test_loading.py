@@ -13,8 +13,8 @@ from huggingface_hub import errors  # noqa: E402 - not without torch
 
 from extractor.errors import ConfigError, ReaderUnavailable  # noqa: E402 - as above
 from extractor.readers.vision import loading  # noqa: E402 - as above
-from extractor.readers.vision.options import VisionOptions  # noqa: E402 - as above
-from extractor.readers.vision.weights import GIB  # noqa: E402 - as above
+from extractor.readers.vision.model_options import VisionOptions  # noqa: E402 - as above
+from extractor.readers.vision.weight_selection import GIB  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from extractor.readers.vision.loading import Loaded

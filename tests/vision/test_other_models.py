@@ -8,16 +8,16 @@ from PIL import Image
 
 pytest.importorskip("torch", reason="the vision extra is not installed")
 
-from extractor.readers.interface import Answer, Issue, Question, ReaderError
-from extractor.readers.parse import parse_answer
-from extractor.readers.questions import answer_schema
+from extractor.readers.answer_parser import parse_answer
+from extractor.readers.base import Answer, Issue, Question, ReaderError
+from extractor.readers.prompts import answer_schema
 from extractor.readers.vision.engine import Ask, Said
 from extractor.readers.vision.reader import VisionReader
 from tests.vision.conftest import picture
 from tests.vision.test_reader import receipt
 
 if TYPE_CHECKING:
-    from extractor.readers.vision.generating import GeneratingEngine
+    from extractor.readers.vision.generation import GeneratingEngine
 
 pytestmark = pytest.mark.vision
 

@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("torch", reason="the vision extra is not installed")
 
-from extractor.job import JobState
-from extractor.running.build import build
-from extractor.settings import ReaderSettings, Settings, VisionSettings
-from schemas.record import RecordStatus
+from extractor.config.settings import ReaderSettings, Settings, VisionSettings
+from extractor.jobs import JobState
+from extractor.schemas.record import RecordStatus
+from extractor.service.app import build
 
 pytestmark = pytest.mark.vision
 

@@ -9,10 +9,10 @@ from PIL import Image
 
 pytest.importorskip("torch", reason="the vision extra is not installed")
 
-from extractor.ocr.interface import Box, Transcript
-from extractor.pages import Page
-from extractor.readers.interface import Answer, Document, Issue, Look, Question
-from extractor.readers.parse import parse_answer
+from extractor.documents import Page
+from extractor.ocr.transcript import Box, Transcript
+from extractor.readers.answer_parser import parse_answer
+from extractor.readers.base import Answer, Document, Issue, Look, Question
 from extractor.readers.vision.reader import VisionReader
 from tests.vision.conftest import picture
 

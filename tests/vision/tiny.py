@@ -18,10 +18,10 @@ from transformers.models.mllama.configuration_mllama import MllamaTextConfig, Ml
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.qwen3_vl.processing_qwen3_vl import Qwen3VLProcessor
 
-from extractor.readers.vision.generating import GeneratingEngine
+from extractor.readers.vision.generation import GeneratingEngine
 from extractor.readers.vision.loading import Loaded, load
 from extractor.readers.vision.mllama import MllamaEngine
-from extractor.readers.vision.options import VisionOptions
+from extractor.readers.vision.model_options import VisionOptions
 
 __all__ = ["GeneratingEngine", "MllamaEngine", "VisionOptions", "load", "load_qwen", "save_mllama"]
 

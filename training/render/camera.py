@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from extractor.ocr.interface import Box
+from extractor.ocr.transcript import Box
 from training.render.sheet import Sheet
 
 Matrix = NDArray[np.float64]

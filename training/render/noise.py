@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from random import Random
 
-from extractor.ocr.interface import Box
+from extractor.ocr.transcript import Box
 
 # Pairs that small OCR models were seen to mix up; each is read either way.
 _ALIKE = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from extractor.ocr.interface import Box, Fragment, Line, Transcript
+from extractor.ocr.transcript import Box, Fragment, Line, Transcript
 from training.render.assemble import lay_out
 from training.render.camera import Pose, aim
 from training.render.fonts import FONTS, fonts_for

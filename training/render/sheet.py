@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from extractor.ocr.interface import Box
+from extractor.ocr.transcript import Box
 from training.render.rows import Cell, Face, Role, Row
 
 _ASCENT, _DESCENT = 0.93, 0.19  # of the font size, above and below the baseline: measured on an engine's boxes

@@ -4,8 +4,8 @@ import importlib.util
 import json
 from pathlib import Path
 
-from extractor.readers.vision.options import VisionOptions
-from extractor.readers.vision.weights import names_of
+from extractor.readers.vision.model_options import VisionOptions
+from extractor.readers.vision.weight_selection import names_of
 
 
 def why_not(options: VisionOptions) -> str | None:

@@ -15,12 +15,12 @@ from typing import TypeVar
 
 import torch
 
+from extractor.readers.vision.adaptive_batch import Allowance, is_shortage, out_of_memory
+from extractor.readers.vision.cuda_graphs import RowFeed, Steps
 from extractor.readers.vision.grammar import Grammars, masked
-from extractor.readers.vision.memory import Span
+from extractor.readers.vision.kv_pools import Span
 from extractor.readers.vision.sampling import Draw, shaken
-from extractor.readers.vision.shortage import Allowance, is_shortage, out_of_memory
-from extractor.readers.vision.speaking import Speaker
-from extractor.readers.vision.steps import RowFeed, Steps
+from extractor.readers.vision.sequence import Speaker
 
 Done = TypeVar("Done")
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from extractor.readers.interface import ReaderError
+from extractor.readers.base import ReaderError
 from extractor.readers.vision.sampling import Draw
 
 OnText = Callable[[int, str], None]

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from extractor.readers.vision.attention import Runs, attend
-from extractor.readers.vision.memory import Pool, Span
+from extractor.readers.vision.kv_pools import Pool, Span
 
 OwnAttention = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Layer, queries, keys and values (rows, tokens, heads, head size) to what the queries draw, shaped as the queries."""

@@ -13,8 +13,8 @@ from typing import Any
 
 from extractor.errors import ConfigError, ReaderUnavailable
 from extractor.readers.vision.availability import are_here
-from extractor.readers.vision.options import DEFAULT_MODEL, VisionOptions
-from extractor.readers.vision.weights import Choice, Precision, choose
+from extractor.readers.vision.model_options import DEFAULT_MODEL, VisionOptions
+from extractor.readers.vision.weight_selection import Choice, Precision, choose
 
 log = logging.getLogger(__name__)
 

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import torch
 
 from extractor.errors import ReaderUnavailable
-from extractor.readers.vision.album import Album
+from extractor.readers.vision.adaptive_batch import Allowance, is_shortage, out_of_memory
+from extractor.readers.vision.chat_template import Prompter
+from extractor.readers.vision.cuda_graphs import EagerSteps, GraphSteps, Steps
 from extractor.readers.vision.decoding import Decoder
 from extractor.readers.vision.grammar import Grammars
+from extractor.readers.vision.image_cache import Album
+from extractor.readers.vision.kv_pools import Pool
 from extractor.readers.vision.layers import Shape, TextLayers
 from extractor.readers.vision.loading import Loaded
-from extractor.readers.vision.memory import Pool
-from extractor.readers.vision.options import VisionOptions
-from extractor.readers.vision.prompting import Prompter
-from extractor.readers.vision.shortage import Allowance, is_shortage, out_of_memory
-from extractor.readers.vision.sight import MllamaSight, Speech
-from extractor.readers.vision.steps import EagerSteps, GraphSteps, Steps
-from extractor.readers.vision.tower import Tower
-from extractor.readers.vision.weights import GIB
+from extractor.readers.vision.model_options import VisionOptions
+from extractor.readers.vision.scheduler import MllamaSight, Speech
+from extractor.readers.vision.vision_encoder import Tower
+from extractor.readers.vision.weight_selection import GIB
 
 log = logging.getLogger(__name__)
 

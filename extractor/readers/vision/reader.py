@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from functools import partial
 
-from extractor.readers.interface import Document, Reader
-from extractor.readers.questions import PROMPT_VERSION
+from extractor.readers.base import Document, Reader
+from extractor.readers.prompts import PROMPT_VERSION
+from extractor.readers.vision.batch import VisionReading
 from extractor.readers.vision.engine import Engine
-from extractor.readers.vision.options import VisionOptions
-from extractor.readers.vision.reading import VisionReading
-from extractor.readers.vision.worker import WorkerReader
+from extractor.readers.vision.model_options import VisionOptions
+from extractor.readers.vision.reader_process import WorkerReader
 
 LOOKS_VERSION = "2"
 """Changes whenever the same page would be shown differently."""
@@ -59,7 +59,7 @@ def load_engine(options: VisionOptions) -> tuple[Engine, str]:
         from extractor.readers.vision.mllama import MllamaEngine  # noqa: PLC0415 - as above
 
         return MllamaEngine(loaded, options), loaded.name
-    from extractor.readers.vision.generating import GeneratingEngine  # noqa: PLC0415 - as above
+    from extractor.readers.vision.generation import GeneratingEngine  # noqa: PLC0415 - as above
 
     return GeneratingEngine(loaded, options), loaded.name
 

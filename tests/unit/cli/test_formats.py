@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from extractor.cli.formats import ITEM_COLUMNS, RECORD_COLUMNS, write_csv, write_items_csv, write_json, write_jsonl
-from schemas.receipt import Item
-from schemas.record import Record, RecordStatus, ReviewReason
+from extractor.cli.output import ITEM_COLUMNS, RECORD_COLUMNS, write_csv, write_items_csv, write_json, write_jsonl
+from extractor.schemas.receipt import Item
+from extractor.schemas.record import Record, RecordStatus, ReviewReason
 
 
 def _record(**values: object) -> Record:

@@ -4,7 +4,7 @@ import pytest
 
 from extractor import errors
 from extractor.cli.main import exit_code_of, explain
-from extractor.cli.text import tell
+from extractor.cli.terminal import tell
 from extractor.errors import BadAnswer, ExtractorError
 
 OWN_ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ExtractorError)]

@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 from rich.console import Console, RenderableType
 
-from extractor.cli.tables import job_table, record_page, record_table, review_table
-from extractor.job import Job, JobState
-from schemas.receipt import Item, Payment, TaxLine
-from schemas.record import Attempt, Check, Record, RecordStatus, ReviewReason
-from schemas.values import FieldEvidence, Origin
+from extractor.cli.display import job_table, record_page, record_table, review_table
+from extractor.jobs import Job, JobState
+from extractor.schemas.receipt import Item, Payment, TaxLine
+from extractor.schemas.record import Attempt, Check, Record, RecordStatus, ReviewReason
+from extractor.schemas.values import FieldEvidence, Origin
 
 
 @pytest.fixture

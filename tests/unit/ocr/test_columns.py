@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from extractor.ocr.columns import reread_columns
-from extractor.ocr.interface import Box, Fragment
 from extractor.ocr.layout import to_lines
+from extractor.ocr.transcript import Box, Fragment
 
 PITCH, HEIGHT, TOP, LEFT = 26, 20, 40, 420
 PRICES = ("15", "25", "35", "45", "55")

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from extractor.ocr.interface import Box, Fragment
 from extractor.ocr.layout import to_lines
+from extractor.ocr.transcript import Box, Fragment
 
 ROWS = (
     ("BAKERY NORTH",),

@@ -6,12 +6,12 @@ from difflib import SequenceMatcher
 import pytest
 from PIL import Image, ImageDraw
 
-from extractor.ocr.interface import Box, Fragment
-from extractor.ocr.registry import build_witness
+from extractor.documents import Page
+from extractor.ocr.engines.tesseract import LineRecogniser, Reading
+from extractor.ocr.page_reader import Witness
 from extractor.ocr.scripts import SCRIPTS, Scripts, joined
-from extractor.ocr.tesseract import LineRecogniser, Reading
-from extractor.ocr.witness import Witness
-from extractor.pages import Page
+from extractor.ocr.selection import build_witness
+from extractor.ocr.transcript import Box, Fragment
 from training.render import Style, render
 from training.render.fonts import load_font
 

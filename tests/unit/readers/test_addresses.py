@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from extractor.readers.ocr.header import read_header
+from extractor.readers.rules.header import read_header
 from tests.transcripts import transcript
 
 FOOT = ("05/03/2018 14:05", "Tea 2.00", "Coffee 3.50", "Subtotal 5.50", "Total 5.50", "Cash 10.00", "Change 4.50", "THANK YOU")

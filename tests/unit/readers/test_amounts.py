@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from extractor.ocr.interface import Transcript
-from extractor.printed.keywords import Role
-from extractor.readers.ocr.amounts import read_amounts
-from extractor.readers.ocr.rows import read_rows
+from extractor.ocr.transcript import Transcript
+from extractor.parsing.keywords import Role
+from extractor.readers.rules.amount_rows import read_rows
+from extractor.readers.rules.money_fields import read_amounts
 from tests.transcripts import transcript
 
 RIGHT = 560

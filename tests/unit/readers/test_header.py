@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from extractor.judging.trust import TRUST
-from extractor.ocr.interface import Line, Transcript
-from extractor.readers.ocr.header import read_header
-from extractor.readers.ocr.header_rows import header_rows
-from extractor.readers.ocr.hosts import find_host
+from extractor.ocr.transcript import Line, Transcript
+from extractor.readers.rules.header import read_header
+from extractor.readers.rules.merchant_marks import find_host
+from extractor.readers.rules.segments import header_rows
+from extractor.validation.decision import TRUST
 from tests.transcripts import transcript
 
 FOOT = ("Tea 2.00", "Coffee 3.50", "Subtotal 5.50", "Total 5.50", "Cash 10.00", "Change 4.50", "THANK YOU")

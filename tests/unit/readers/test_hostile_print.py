@@ -2,10 +2,10 @@
 
 import pytest
 
-from extractor.ocr.interface import Transcript
-from extractor.readers.ocr.amounts import MOST, read_amounts
-from extractor.readers.ocr.reader import read_fields
-from extractor.readers.ocr.sums import MAX_COLUMNS
+from extractor.ocr.transcript import Transcript
+from extractor.readers.rules.money_fields import MOST, read_amounts
+from extractor.readers.rules.reader import read_fields
+from extractor.readers.rules.sums import MAX_COLUMNS
 from tests.hostile import no_endless_loop
 from tests.transcripts import transcript
 

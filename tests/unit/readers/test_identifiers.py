@@ -2,8 +2,8 @@
 
 import pytest
 
-from extractor.readers.ocr.header_rows import header_rows
-from extractor.readers.ocr.identifiers import find_phone, find_receipt_number, find_tax_id
+from extractor.readers.rules.header import find_phone, find_receipt_number, find_tax_id
+from extractor.readers.rules.segments import header_rows
 from tests.transcripts import transcript
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from extractor.readers.ocr.amounts import read_amounts
-from extractor.readers.ocr.descriptions import Description, describe, says_something
-from extractor.readers.ocr.items import find_items
-from extractor.readers.ocr.rows import read_rows
+from extractor.readers.rules.amount_rows import read_rows
+from extractor.readers.rules.item_text import Description, describe, says_something
+from extractor.readers.rules.items import find_items
+from extractor.readers.rules.money_fields import read_amounts
 from tests.transcripts import transcript
 from tests.unit.readers.test_amounts import priced
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from extractor.readers.ocr.address import clean_piece
-from extractor.readers.ocr.brands import find_brand
-from extractor.readers.ocr.header_rows import header_rows
-from extractor.readers.ocr.names import clean_name, could_name, mend_words
+from extractor.readers.rules.address import clean_piece
+from extractor.readers.rules.chains import find_brand
+from extractor.readers.rules.merchant_names import clean_name, could_name, mend_words
+from extractor.readers.rules.segments import header_rows
 from tests.transcripts import transcript
 
 

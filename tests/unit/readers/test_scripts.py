@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 
-from extractor.judging.normalise import normalise
-from extractor.printed.months import fold
-from extractor.readers.ocr.reader import read_fields
-from extractor.readers.parse import parse_answer
-from extractor.settings import LocaleSettings
-from schemas.receipt import Receipt
-from schemas.values import Origin
+from extractor.config.settings import LocaleSettings
+from extractor.parsing.dates.months import fold
+from extractor.readers.answer_parser import parse_answer
+from extractor.readers.rules.reader import read_fields
+from extractor.schemas.receipt import Receipt
+from extractor.schemas.values import Origin
+from extractor.validation.normalisation import normalise
 from tests.transcripts import typed
 
-RECEIPTS = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in (Path(__file__).parents[2] / "scripts").glob("*.toml")}
-TABLES = ("extractor/printed/languages.toml", "extractor/printed/countries.toml", "extractor/readers/ocr/header_words.toml")
+RECEIPTS = {
+    path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in (Path(__file__).parents[2] / "typed_receipts").glob("*.toml")
+}
+TABLES = ("extractor/parsing/data/languages.toml", "extractor/parsing/data/countries.toml", "extractor/readers/rules/header_words.toml")
 
 
 def read(text: str) -> Receipt:

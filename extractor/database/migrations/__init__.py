@@ -1,1 +1,0 @@
-"""The database's schema, step by step; run by `extractor.database.sqlite` when a database is opened."""

@@ -1,0 +1,1 @@
+"""Accuracy: records compared with labelled receipts."""

@@ -1,0 +1,1 @@
+"""OCR engines: each turns pixels into text with boxes and confidence."""

@@ -1,0 +1,69 @@
+"""A setting becomes the OCR engines that are tried on a page, cheapest first."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from extractor.errors import ConfigError
+from extractor.ocr.engines.faster_paddle import FasterPaddle
+from extractor.ocr.engines.rapidocr import RapidOcr
+from extractor.ocr.engines.tesseract import PACKAGE
+from extractor.ocr.page_reader import Witness
+from extractor.ocr.scripts import Scripts
+from extractor.ocr.transcript import OcrEngine
+
+Ladder = tuple[OcrEngine, ...]
+
+
+def _faster_paddle(threads: int) -> Ladder:
+    return FasterPaddle("tiny", threads=threads), FasterPaddle("small", threads=threads)
+
+
+def _rapidocr(threads: int) -> Ladder:
+    return (RapidOcr(threads=threads),)
+
+
+# Name of the setting, package that must be there, ladder. `auto` takes the first whose package is there.
+ENGINES: dict[str, tuple[str, Callable[[int], Ladder]]] = {
+    "faster-paddle": ("faster_paddle", _faster_paddle),
+    "rapidocr": ("rapidocr", _rapidocr),
+}
+REMEDIES = {
+    "faster-paddle": "Install it with: pip install faster-paddle",
+    "rapidocr": 'Install it with: pip install "receipt-extractor[rapidocr]"',
+}
+
+
+def build_ladder(name: str = "auto", *, threads: int = 0) -> Ladder:
+    """The engines of the setting `reader.ocr_engine`, cheapest first; nothing is loaded yet.
+
+    Args:
+        name: `auto`, `faster-paddle` or `rapidocr`.
+        threads: CPU threads; 0 for all cores.
+    Raises:
+        ConfigError: Unknown name, or its package is not installed.
+    """
+    if name == "auto":
+        installed = (build for package, build in ENGINES.values() if find_spec(package))
+        if build := next(installed, None):
+            return build(threads)
+        raise ConfigError(
+            f"No OCR engine is installed. {REMEDIES['faster-paddle']}, or: {REMEDIES['rapidocr'].removeprefix('Install it with: ')}"
+        )
+    if name not in ENGINES:
+        raise ConfigError(f"There is no OCR engine {name!r}. Set reader.ocr_engine to auto, {' or '.join(ENGINES)}.")
+    package, build = ENGINES[name]
+    if not find_spec(package):
+        raise ConfigError(f"The OCR engine {name} is not installed. {REMEDIES[name]}")
+    return build(threads)
+
+
+def build_witness(name: str = "auto", *, threads: int = 0) -> Witness:
+    """A witness with the engines of the setting `reader.ocr_engine`, and recognisers of more scripts where they can be had.
+
+    Args:
+        name: As for `build_ladder`.
+        threads: CPU threads; 0 for all cores.
+    Raises:
+        ConfigError: As for `build_ladder`.
+    """
+    return Witness(build_ladder(name, threads=threads), Scripts() if find_spec(PACKAGE) else None)

@@ -1,0 +1,1 @@
+"""Country, language and currency of a receipt, inferred from its text."""

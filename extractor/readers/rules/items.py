@@ -1,0 +1,276 @@
+"""The line items: which rows sell something, what it is called, how many, and what it cost."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from statistics import median
+from typing import Final
+
+from extractor.ocr.transcript import Box
+from extractor.parsing.amounts import DecimalMark
+from extractor.parsing.digits import clean_digits
+from extractor.parsing.keywords import Role
+from extractor.readers.rules.amount_rows import Entry, Row, Rows, loose_price
+from extractor.readers.rules.item_selection import Choice, FoundItem, Money, Slot, choose_items, make_slot, unsigned
+from extractor.readers.rules.item_text import (
+    QUANTITY,
+    WEIGHT,
+    before_price,
+    describe,
+    goes_on,
+    is_factor_row,
+    is_heading,
+    is_name,
+    is_nameless,
+    names_above,
+    names_stand_below,
+    says_something,
+    title_of,
+    without_sizes,
+)
+from extractor.readers.rules.sums import SUMMED
+
+_ENDS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.CASH, Role.CHANGE})
+_NEVER: Final = frozenset({Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.GRAND})
+_NEAR: Final = Decimal("0.02")
+_LATE: Final = 2
+"""Priced rows after which no heading of columns follows."""
+_SUM_REACH: Final = 4
+"""Rows below the items among which their sum may stand."""
+_PRINTED_COST: Final = 0.7
+_DERIVED_COST: Final = 1.0
+"""Costs of believing that the items add up to a sum that is only printed below them, or to one that is printed nowhere."""
+_LATER_COST: Final = 1.5
+"""Cost of believing that the items go on below a sum."""
+
+
+@dataclass
+class _Pending:
+    """What rows without a price said of the next item."""
+
+    names: list[Row] = field(default_factory=list)
+    doubtful: Row | None = None
+    quantity: str | None = None
+    unit: str | None = None
+    unit_price: Entry | None = None
+
+    def right_above(self, row: Row) -> list[Row]:
+        """The doubtful name, where it stands on the row above."""
+        return [self.doubtful] if self.doubtful is not None and row.index - self.doubtful.index == 1 else []
+
+
+def find_items(rows: Rows, known: Sequence[Entry], others: Iterable[Decimal] = (), taken: Collection[int] = ()) -> tuple[FoundItem, ...]:
+    """The line items in print order.
+
+    Args:
+        known: Subtotal and total as far as they are known: the items end above them, and should add up to one of them.
+        others: What else they may add up to, such as the total less the tax.
+        taken: Rows that are taxes or charges, where they stand below the items.
+    """
+    first = next((row.index for row in rows if row.last is not None and not row.last.roles & (_NEVER | {Role.NOISE})), None)
+    if first is None or any(entry.row < first for entry in known):
+        return ()
+    labelled = [row.index for row in rows if row.last is not None and row.index > first and _is_end(row.last)]
+    values = {entry.value for entry in known}
+    sums = [row.index for row in rows if row.index > first and row.last is not None and row.last.value in values]
+    ends = [min(labelled, default=len(rows.rows)), *sums[:1], *(entry.row for entry in known if entry.row > first)]
+    search = _Search(rows, first, known, dict.fromkeys(others, _DERIVED_COST), taken)
+    tried = [search.above(end) for end in dict.fromkeys(sorted(ends))]
+    closing = [(choice.cost + _LATER_COST * late, late) for late, choice in enumerate(tried) if choice.closes and choice.items]
+    return tried[min(closing)[1] if closing else 0].items
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What the items of one receipt are looked for with."""
+
+    rows: Rows
+    first: int
+    known: Sequence[Entry]
+    derived: Mapping[Decimal, float]
+    taken: Collection[int]
+
+    def above(self, end: int) -> Choice:
+        """The items above one row, chosen to add up to a known sum, or to one that is printed right below them."""
+        below = self.rows.rows[end : end + _SUM_REACH]
+        targets = dict(self.derived) | {entry.value: _PRINTED_COST for row in below for entry in row.entries if _is_sum(entry)}
+        labelled = {entry.value for entry in self.rows.entries if entry.roles & SUMMED}
+        targets |= {entry.value: 0.0 for entry in self.known if entry.value in labelled}  # else an item may be taken for the total
+        region = self._without_charges(_region(self.rows, self.first, end))
+        return choose_items(_collect(region, self.rows.mark, targets), targets)
+
+    def _without_charges(self, region: Sequence[Row]) -> Sequence[Row]:
+        """The rows above the taxes and charges at the end."""
+        items = [place for place, row in enumerate(region) if row.last is not None and row.index not in self.taken]
+        charges = [place for place, row in enumerate(region) if row.index in self.taken and place > items[-1]] if items else []
+        return region[: charges[0]] if charges else region
+
+
+def _region(rows: Rows, first: int, end: int) -> Sequence[Row]:
+    """The rows from below the heading of the columns down to a sum."""
+    late = [row.index for row in rows if row.last is not None and row.index >= first][_LATE : _LATE + 1]
+    headings = [row.index for row in rows.rows[: min([end, *late])] if is_heading(row)]
+    start = headings[0] if headings else -1
+    for heading in headings[1:]:
+        if any(row.entries for row in rows.rows[start:heading]):
+            break  # the heading of another table
+        start = heading
+    return rows.rows[start + 1 : end]
+
+
+def _is_end(entry: Entry) -> bool:
+    return bool(entry.roles & _ENDS) and not entry.roles & {Role.COUNT, Role.DISCOUNT, Role.NOISE, Role.HEADING, Role.SAVINGS}
+
+
+def _is_sum(entry: Entry) -> bool:
+    return bool(entry.roles & {Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.NET}) and not entry.roles & {Role.TAX, Role.COUNT, Role.CHANGE}
+
+
+def _collect(region: Sequence[Row], mark: DecimalMark | None, targets: Iterable[Decimal]) -> list[Slot]:
+    prices = [row.last for row in region if row.last is not None]
+    if not prices:
+        return []
+    edge = _price_column(prices)
+    region = [without_sizes(row, edge) for row in region] if mark is not None else region
+    names_below = names_stand_below(region, edge)
+    money = Money.of(prices, mark, max(targets, default=Decimal(0)))
+    right = median(price.box.right for price in prices if price.box.right >= edge)
+    slots: list[Slot] = []
+    pending = _Pending()
+    for place, line in enumerate(region):
+        is_read = line.last is not None and line.last.box.right >= edge
+        row = line if mark is None or money.places > 2 or is_read else _with_loose_price(line, right, mark, money.most)
+        price = row.last
+        if price is None:
+            _note_text(row, pending)
+        elif is_factor_row(row, edge):
+            _note_factor(row, pending, slots)
+        elif price.box.right >= edge and Role.GRAND not in price.roles:
+            below = region[place + 1 : place + 2] if names_below else []
+            slots.append(make_slot(_item(row, price, pending, below), money))
+            if not price.roles & _NEVER:
+                pending = _Pending()
+    return _with_one_sign(slots)
+
+
+def _with_loose_price(row: Row, right: float, mark: DecimalMark, most: Decimal) -> Row:
+    price = loose_price(row, right, mark, most)
+    return row if price is None else replace(row, entries=(*row.entries, price))
+
+
+def _with_one_sign(slots: Sequence[Slot]) -> list[Slot]:
+    """The slots; where most prices are below zero, their dashes lead to the amounts and are no signs."""
+    prices = [slot.usual.total.value for slot in slots if slot.usual is not None]
+    is_leader = len(prices) > 1 and sum(price < 0 for price in prices) * 2 > len(prices)
+    return [unsigned(slot) for slot in slots] if is_leader else list(slots)
+
+
+def _price_column(prices: Sequence[Entry]) -> float:
+    """How far right the right edge of a price is at least, in pixels."""
+    rights = sorted(entry.box.right for entry in prices)
+    usual = rights[(3 * len(rights)) // 4]
+    return usual - 1.5 * max(entry.box.width for entry in prices)
+
+
+def _note_text(row: Row, pending: _Pending) -> None:
+    match = QUANTITY.search(row.text) or WEIGHT.search(row.text)
+    if match and not says_something(row.text[: match.start()] + " " + row.text[match.end() :]):
+        pending.quantity, pending.unit = match["quantity"], match["unit"]
+    elif is_name(row):
+        pending.names.append(row)
+    elif is_heading(row):
+        pending.names.clear()
+    elif is_name(replace(row, roles=frozenset())):
+        pending.doubtful = row  # `Phone Case`: perhaps a name that holds a word of headers
+
+
+def _note_factor(row: Row, pending: _Pending, slots: list[Slot]) -> None:
+    """A factor belongs to the item above if it explains its price, else to the next one."""
+    match = QUANTITY.search(row.text) or WEIGHT.search(row.text)
+    if match is None:
+        return
+    product = Decimal(match["quantity"].replace(",", ".")) * row.entries[0].value
+    last = slots[-1].usual if slots else None
+    if last is not None and last.unit_price is None and abs(product - last.total.value) <= _NEAR:
+        counted = replace(last, quantity=match["quantity"], unit=match["unit"], unit_price=row.entries[0])
+        slots[-1] = replace(slots[-1], usual=counted)
+    else:
+        pending.quantity, pending.unit, pending.unit_price = match["quantity"], match["unit"], row.entries[0]
+
+
+def _item(row: Row, price: Entry, pending: _Pending, below: Sequence[Row]) -> FoundItem:
+    own = describe(before_price(row))
+    boxes = [row.box]
+    name, code = own.name, own.code
+    if not says_something(name) or (below and is_nameless(row)):
+        named = [other for other in below if is_name(other)] or names_above(row, pending.names) or pending.right_above(row)
+        if named:
+            titled = title_of(named)
+            other = describe(titled.text)
+            name, code = other.name or name, code or other.code
+            boxes.append(titled.box)
+    elif (above := names_above(row, pending.names)) and goes_on(above[-1].text, name):
+        name = f"{describe(above[-1].text).name} {name}"
+        boxes.append(above[-1].box)
+    units = [entry for entry in row.entries if entry is not price]
+    return FoundItem(
+        description=name or code or "",
+        total=price,
+        box=Box.around(boxes),
+        row=row.index,
+        quantity=own.quantity or pending.quantity,
+        unit=own.unit or pending.unit,
+        unit_price=units[-1] if units else pending.unit_price,
+        product_code=code,
+    )
+
+
+_GRADES: Final = re.compile(
+    r"(?i)\b(?:regular(?:\s+unleaded)?|reg\s?ul\s?ar|unleaded(?:\s+plus)?|unl(?:d|\s?87)|midgrade|plus|premium(?:\s+unleaded)?|super(?:\s?(?:plus|e10|95|98))?"
+    r"|supreme|v-?power\w*|vortex\s?\d*|diesel(?:\s?b7)?|eurodiesel|gasoil|gas[oó]leo\s?\w?|gasolina\s?\w*|natural\s?9[58]|euro\s?9[58]|e-?85|e10|e5"
+    r"|ron\s?9[57]|primax\s?9[57]|pertamax|pertalite|magna|dexlite|sp\s?9[58](?:-e10)?|benzin[ae]?\s?\w?9?5?|бензин\s?\w?\d*|дизел\w*)\b"
+)
+_UNNAMED: Final = re.compile(r"(?i)(?:fuel|petrol|gas)(?:\s+(?:sales?|total|purchase|amount))?")
+_PUMP: Final = re.compile(r"(?i)\b(?:pump|gallons?|gals?|litres?|liters?|ltrs?|price/g)\b|/\s?(?:gal|l)\b|\d{3}\s?[gl]\b")
+_NUMBER: Final = re.compile(r"(?<![\d.,])\d{1,3}[.,]\d{2,4}(?!\d)")
+_NEAR_PUMP: Final = Decimal("0.015")
+
+
+def find_fuel(rows: Rows, sums: Iterable[Entry]) -> FoundItem | None:
+    """The fuel sold, or `None` where no printed volume and price per unit make one of the sums, or no grade is named."""
+    if not any(_PUMP.search(row.text) for row in rows):
+        return None
+    grade = next(((row, match) for row in rows if (match := _GRADES.search(row.text))), None)
+    if grade is None:
+        return None
+    numbers = {text for row in rows for text in _NUMBER.findall(clean_digits(row.text))}
+    made = next((found for amount in sums if (found := _factors(amount, sorted(numbers))) is not None), None)
+    if made is None:
+        return None
+    row, match = grade
+    total, volume = made
+    return FoundItem(match.group().strip(), total, row.box, row.index, quantity=volume)
+
+
+def with_grade(rows: Rows, items: Sequence[FoundItem]) -> Sequence[FoundItem]:
+    """The items; one that is only called `FUEL SALE` is named by the grade that the receipt prints elsewhere."""
+    if not any(_UNNAMED.fullmatch(item.description) for item in items):
+        return items
+    grade = next((match.group().strip() for row in rows if (match := _GRADES.search(row.text))), None)
+    return [replace(item, description=grade) if grade and _UNNAMED.fullmatch(item.description) else item for item in items]
+
+
+def _factors(amount: Entry, numbers: Sequence[str]) -> tuple[Entry, str] | None:
+    """The amount and the volume, where a volume with three decimals and a price per unit with three or more make it."""
+    for volume in numbers:
+        for price in numbers:
+            if len(re.split("[.,]", volume)[1]) == 3 and len(re.split("[.,]", price)[1]) >= 3 and volume != price:
+                product = Decimal(volume.replace(",", ".")) * Decimal(price.replace(",", "."))
+                if abs(product - amount.value) <= _NEAR_PUMP and _is_price(price):
+                    return amount, volume
+    return None
+
+
+def _is_price(text: str) -> bool:
+    return Decimal(text.replace(",", ".")) < 10

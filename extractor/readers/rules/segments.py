@@ -1,0 +1,216 @@
+"""The rows of a receipt as its header sees them: pieces of print with what their words say they are."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from itertools import chain, pairwise
+from statistics import median
+
+from extractor.ocr.transcript import Box, Fragment, Line, Transcript
+from extractor.parsing.dates.finder import find_dates
+from extractor.parsing.dates.months import fold
+from extractor.parsing.locale.countries import countries
+from extractor.parsing.times import find_times
+from extractor.readers.rules.evidence import box_of, confidence_of
+from extractor.readers.rules.lexicon import patterns
+from extractor.readers.rules.merchant_names import mend_words
+
+WIDE_GAP = 2.0
+"""Fragments further apart than this many heights are separate pieces: a shop's name beside a stamp, a street beside a phone."""
+
+_HEAD, _FOOT = 28, 8
+"""Pieces at the top and at the bottom that may name the merchant: real headers end before, footers begin later."""
+
+_AMOUNT_END = re.compile(r"\d[.,]\s?\d{2}\s?[-a-z*]{0,2}$")
+_STATE_ZIP = re.compile(r"\b[a-z]{2}[ .,]{1,3}[\dol]{5}(?:-\d{4})?\b")
+_POSTAL = re.compile(
+    r"(?<!\d)(?:\d{5}|\d{4} [a-z]{2}|\d{3} \d{2}|\d{2}-\d{3}|\d{4}-\d{3}|[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}|[a-z]\d[a-z] ?\d[a-z]\d)"
+    r"(?!\d)(?=[ ,]|$)|(?<!\d)\d{4}(?:\d\d)?,? (?:гр?\. ?|м\. ?)?[а-яѐ-џ]{3}|\b(?:singapore|s'?pore|s) ?\(?\d{6}\b"
+)
+_HOUSE = re.compile(
+    r"^(?:no\.? ?)?\d{1,5}[a-z]?(?:[-/&, ]+\d{1,5}[a-z]?)*[ ,]+(?:[nsew]\.? ?)?(?:[^\W\d_]{2,}|\d{1,3}(?:st|nd|rd|th)\b|[a-z]{2}\d)"
+    r"|[^\W\d_]{3,}[ .]\d{1,4}[a-z]?(?:[-/]\d{1,4})?,?$"
+)
+
+
+_DIVIDER = re.compile(r"\s+[·•|]\s*|\s*[·•|]\s+")
+"""What sets off the parts of a row: `Hotel Linde · Hauptstr. 5 · 50667 Köln`."""
+
+
+def squash(text: str) -> str:
+    """The letters and digits of a text only, folded."""
+    return "".join(character for character in fold(text) if character.isalnum())
+
+
+@dataclass(frozen=True)
+class HeaderRow:
+    """A piece of a printed row: its fragments side by side without a wide gap, and what its words say.
+
+    Attributes:
+        line: The whole row.
+        start: Where the piece begins in `line.text`.
+        end: Where it ends, excluding.
+        index: Its place among all pieces, in reading order over all pages.
+        row: Place of its row among all rows.
+    """
+
+    line: Line
+    start: int
+    end: int
+    page: int
+    index: int
+    row: int
+    box: Box
+
+    @property
+    def text(self) -> str:
+        return self.line.text[self.start : self.end]
+
+    @cached_property
+    def folded(self) -> str:
+        return fold(self.text)
+
+    @cached_property
+    def squashed(self) -> str:
+        """Letters and digits only, folded."""
+        return squash(self.text)
+
+    @cached_property
+    def letters(self) -> int:
+        return sum(character.isalpha() for character in self.text)
+
+    @cached_property
+    def digits(self) -> int:
+        return sum(character.isdigit() for character in self.text)
+
+    @cached_property
+    def classes(self) -> frozenset[str]:
+        """Which lists of `rows` in `header_words.toml` its words belong to, and `place`, `postal`, `region`, `house` and so on."""
+        return classes_of(self.text)
+
+    @cached_property
+    def confidence(self) -> float:
+        """The lowest OCR confidence of its own fragments."""
+        return confidence_of(self.line, self.start, self.end)
+
+    @cached_property
+    def is_print(self) -> bool:
+        """Whether it looks like words that a till printed: at least three letters, read with some confidence."""
+        return self.letters >= 3 and self.confidence >= 0.5 and self.letters + self.digits >= 0.6 * len(self.text.replace(" ", ""))
+
+
+@lru_cache(maxsize=4096)
+def classes_of(printed: str) -> frozenset[str]:
+    """Which kinds of words a text has (see `HeaderRow.classes`)."""
+    text = mend_words(unicodedata.normalize("NFKC", printed))
+    folded = fold(text)
+    found = {name for name, pattern in patterns("rows").items() if pattern.search(folded)}
+    if _names_place(folded):
+        found.add("place")
+    if _STATE_ZIP.search(folded) or _POSTAL.search(folded):
+        found.add("postal")
+    if _HOUSE.search(folded):
+        found.add("house")
+    if _region().search(text):
+        found.add("region")
+    if _AMOUNT_END.search(folded):
+        found.add("amount")
+    if find_dates(text):
+        found.add("date")
+    if any(not printed.is_weak for printed in find_times(text)):
+        found.add("time")
+    return frozenset(found)
+
+
+@cache
+def _region() -> re.Pattern[str]:
+    """Matches a town with the short name of its state or province at the end of a row, or before a postal code."""
+    regions = "|".join(region for country in countries().values() for region in country.regions)
+    code, phone = r"(?:[\dOo]{4,5}(?:-\d{4})?|[A-Z]\d[A-Z] ?\d[A-Z]\d)?", r"(?:\(?\d{3}\)?\W?\d{3}\W?\d{4})?"
+    return re.compile(rf"[A-Za-z]{{3,}}[ .,]{{1,3}}(?:{regions})\b[ .,]{{0,3}}{code}\W*{phone}$")
+
+
+@cache
+def _places() -> tuple[frozenset[str], tuple[str, ...]]:
+    """Names of towns and regions of all countries, folded: those of words, and those written without spaces around them."""
+    names = frozenset(word for country in countries().values() if "places" in country.clues for word, _ in country.clues["places"].literals)
+    unspaced = tuple(name for name in names if name[0] >= "\u2e80" or "\u0e00" <= name[0] < "\u0f00")
+    return names.difference(unspaced), unspaced
+
+
+def _names_place(folded: str) -> bool:
+    words = re.findall(r"[^\W\d_]+", folded)
+    names, unspaced = _places()
+    phrases = chain(words, (f"{one} {two}" for one, two in pairwise(words)))
+    return any(phrase in names for phrase in phrases) or any(name in folded for name in unspaced)
+
+
+def is_place_alone(folded: str) -> bool:
+    """Whether every word of a folded text belongs to the name of a town, a region or a country."""
+    words = re.findall(r"[^\W_]+", folded)
+    names, _ = _places()
+    at = 0
+    while at < len(words):
+        taken = next((size for size in (3, 2, 1) if " ".join(words[at : at + size]) in names and at + size <= len(words)), 0)
+        if not taken:
+            return False
+        at += taken
+    return bool(words)
+
+
+_BRANCH = re.compile(r"\s*#\s?\d{1,5}\s*$")
+
+
+def is_branch(text: str) -> bool:
+    """Whether a text is a town with its state and the number of a branch: `OMAHA, NE #1012`."""
+    town, count = _BRANCH.subn("", text)
+    return count > 0 and _region().fullmatch(town.strip()) is not None
+
+
+def header_rows(transcripts: Sequence[Transcript]) -> tuple[HeaderRow, ...]:
+    """All pieces of all rows, in reading order over all pages."""
+    found: list[HeaderRow] = []
+    row = 0
+    for page, transcript in enumerate(transcripts):
+        for line in transcript.lines:
+            for start, end, box in _pieces(line):
+                for first, last in _parts(line.text, start, end):
+                    part = box if (first, last) == (start, end) else box_of(line, first, last)
+                    found.append(HeaderRow(line, first, last, page, len(found), row, part))
+            row += 1
+    return tuple(found)
+
+
+def is_candidate(index: int, count: int) -> bool:
+    """Whether the piece at that index, among `count`, stands where headers and footers name the merchant."""
+    return index < _HEAD or index >= count - _FOOT
+
+
+def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Start and end of the parts of a piece that dots or bars set off: a name, its street, its town. What has no number is no street."""
+    first = start
+    for match in _DIVIDER.finditer(text, start, end):
+        before, after = text[first : match.start()], text[match.end() : end]
+        if _says_much(before) and _says_much(after) and any(character.isdigit() for character in after):
+            yield first, match.start()
+            first = match.end()
+    yield first, end
+
+
+def _says_much(text: str) -> bool:
+    return sum(character.isalnum() for character in text) >= 3
+
+
+def _pieces(line: Line) -> Iterator[tuple[int, int, Box]]:
+    """Start, end and box of the runs of fragments without a wide gap."""
+    group: list[Fragment] = []
+    start = offset = 0
+    for fragment in line.fragments:
+        if group and fragment.box.left - group[-1].box.right > WIDE_GAP * median([piece.box.height for piece in (*group, fragment)]):
+            yield start, offset - 1, Box.around([piece.box for piece in group])
+            group, start = [], offset
+        group.append(fragment)
+        offset += len(fragment.text) + 1
+    yield start, offset - 1, Box.around([piece.box for piece in group])

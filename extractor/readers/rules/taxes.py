@@ -1,0 +1,261 @@
+"""The taxes: single lines and tax tables, each with rate, net amount and tax where they are printed, and their sum."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import combinations, permutations
+from typing import Final
+
+from extractor.parsing.digits import find_percentages
+from extractor.parsing.keywords import Role
+from extractor.readers.rules.amount_rows import Entry, Row, Rows, loose_price
+from extractor.readers.rules.sums import MAX_COLUMNS, SUMMED, Sums
+
+CENT: Final = Decimal("0.01")
+_NEAR: Final = Decimal("0.02")
+_TABLE_REACH: Final = 6
+"""Rows below a heading that may belong to its table."""
+_MAX_RATE: Final = Decimal(40)
+_MANY: Final = 6
+"""Taxes whose sums are tried in every combination."""
+_TORN: Final = 3
+"""Rows between a sum and the tax that leads from it to the total."""
+_BARE: Final = 3
+"""Letters of a label that says nothing, such as a currency."""
+_CODE: Final = re.compile(r"^\W*([A-Z]{1,3}\d?|[А-ЯЂЈЉЊЋЏΑ-Ω]|\d)(?=[\s=:.)*%@\t]|\d|$)")
+
+
+@dataclass(frozen=True)
+class TaxFigure:
+    """One printed tax: its row, what it says, and the amounts on it."""
+
+    row: Row
+    rate: Decimal | None
+    net: Entry | None
+    amount: Entry
+    is_table: bool
+    is_proven: bool
+    gross: Entry | None = None
+
+    @property
+    def base(self) -> Decimal | None:
+        """The net amount, printed or made of the gross."""
+        if self.net is not None:
+            return self.net.value
+        return self.gross.value - self.amount.value if self.gross is not None else None
+
+    @property
+    def code(self) -> str | None:
+        match = _CODE.match(self.row.text) if self.is_table else None
+        return match[1] if match else None
+
+
+@dataclass(frozen=True)
+class Taxes:
+    """All taxes of a receipt.
+
+    Attributes:
+        lines: One a rate; a tax that is printed twice is there once.
+        total: The sum of all taxes, or `None` where no tax is printed.
+        source: Where the sum, or the only tax, is printed; `None` where the sum is not printed.
+    """
+
+    lines: tuple[TaxFigure, ...]
+    total: Decimal | None
+    source: Entry | None
+
+
+def find_taxes(rows: Rows, sums: Sums, total: Decimal | None) -> Taxes:
+    """Every printed tax, and the sum that fits the rest of the receipt best.
+
+    Args:
+        total: The receipt's total, which decides between a tax of one rate and the sum over all.
+    """
+    tables = _table_figures(rows, total)
+    singles = _single_figures(rows, {figure.row.index for figure in tables})
+    figures = [figure for figure in (*tables, *singles) if _is_possible(figure, total)]
+    options = _options(rows, figures) + _missing_label(rows, sums, total)
+    if not options:
+        return Taxes((), None, None)
+    return max(options, key=lambda option: _merit(sums, option, total, figures))
+
+
+def _is_possible(figure: TaxFigure, total: Decimal | None) -> bool:
+    return total is None or not total or abs(figure.amount.value) <= abs(total) * _MAX_RATE / 100
+
+
+def _single_figures(rows: Rows, in_tables: set[int]) -> list[TaxFigure]:
+    """Amounts labelled as tax outside tables."""
+    found = []
+    for row in rows:
+        named = [entry for entry in row.entries if _is_tax(entry)]
+        if row.index not in in_tables:
+            rates = [rate for rate in find_percentages(row.text) if rate <= _MAX_RATE]
+            found += [TaxFigure(row, rates[0] if rates else None, None, entry, is_table=False, is_proven=False) for entry in named]
+    return found
+
+
+def _is_tax(entry: Entry) -> bool:
+    return Role.TAX in entry.roles and not entry.roles & {Role.GRAND, Role.SUBTOTAL, Role.NOISE, Role.CHANGE, Role.CASH}
+
+
+def _table_figures(rows: Rows, total: Decimal | None) -> list[TaxFigure]:
+    figures: list[TaxFigure] = []
+    heading = None
+    for row in rows:
+        if _is_heading(row):
+            heading = row.index
+        if not 2 <= len(row.entries) <= MAX_COLUMNS:
+            continue
+        is_under = heading is not None and row.index - heading <= _TABLE_REACH
+        if figure := _figure(row, total, is_under_heading=is_under):
+            figures.append(figure)
+            heading = row.index if is_under else heading
+    return _without_sums(figures)
+
+
+def _is_heading(row: Row) -> bool:
+    """True for the heading of tax columns, such as `GST Summary  Amount  Tax`."""
+    columns = row.text.count("\t") > 0 or bool(row.roles & {Role.NET, Role.GROSS, Role.TOTAL, Role.HEADING})
+    return Role.TAX in row.roles and Role.NOISE not in row.roles and not row.entries and columns
+
+
+def _figure(row: Row, total: Decimal | None, *, is_under_heading: bool) -> TaxFigure | None:
+    """Net and tax of one table row: proven by its rate, or by net + tax = gross, or by its place under a heading of tax columns."""
+    if row.roles & {Role.CASH, Role.CHANGE, Role.CARD} and not row.roles & {Role.TAX}:
+        return None
+    entries = [entry for entry in row.entries if entry.value >= 0]
+    rates = [rate for rate in find_percentages(row.text) if 0 <= rate <= _MAX_RATE]
+    is_named = is_under_heading or Role.TAX in row.roles
+    near = _NEAR if any(entry.printed.decimals == 2 for entry in entries) else Decimal(1)
+    found: list[tuple[int, TaxFigure]] = []
+    for net, tax in permutations(entries, 2):
+        if tax.value > net.value * _MAX_RATE / 100:
+            continue
+        others = [entry for entry in entries if entry not in (net, tax)]
+        for rate in rates or [entry.value for entry in others if 0 < entry.value <= 30 and entry.index < max(net.index, tax.index)]:
+            if abs(net.value * rate / 100 - tax.value) <= near and (is_named or rates):
+                found.append((3 if tax.value else 1, TaxFigure(row, rate, net, tax, is_table=True, is_proven=True)))
+            elif abs(net.value * rate / (100 + rate) - tax.value) <= near and tax.value and (is_named or rates):
+                found.append((2, TaxFigure(row, rate, None, tax, is_table=True, is_proven=True, gross=net)))
+        if any(abs(net.value + tax.value - gross.value) <= CENT and (is_named or gross.value == total) for gross in others):
+            found.append((2, TaxFigure(row, rates[0] if rates else None, net, tax, is_table=True, is_proven=bool(tax.value))))
+    if found:
+        return max(found, key=lambda option: option[0])[1]
+    if is_under_heading and len(entries) == 2:
+        net, tax = entries if entries[0].value >= entries[1].value else entries[::-1]
+        if tax.value <= net.value * _MAX_RATE / 100:
+            return TaxFigure(row, rates[0] if rates else None, net, tax, is_table=True, is_proven=False)
+    return None
+
+
+def _without_sums(figures: Sequence[TaxFigure]) -> list[TaxFigure]:
+    """The table's rows without the one that sums up the others."""
+    for figure in figures:
+        others = [other for other in figures if other is not figure]
+        if others and Role.TOTAL in figure.row.roles and figure.amount.value == sum(other.amount.value for other in others):
+            return others
+    return list(figures)
+
+
+def _distinct(figures: Iterable[TaxFigure]) -> list[TaxFigure]:
+    kept: dict[tuple[Decimal | None, Decimal, str], TaxFigure] = {}
+    for figure in figures:
+        name = figure.code or "" if figure.is_table else re.sub(r"[\W\d]", "", figure.amount.label).casefold()
+        kept.setdefault((figure.rate, figure.amount.value, name), figure)
+    return list(kept.values())
+
+
+def _options(rows: Rows, figures: Sequence[TaxFigure]) -> list[Taxes]:
+    """Each printed tax alone, and the sums over several."""
+    tables = _distinct(figure for figure in figures if figure.is_table)
+    singles = _distinct(figure for figure in figures if not figure.is_table)
+    printed = {entry.value: entry for entry in rows.entries if Role.TAX in entry.roles or Role.TOTAL in entry.roles}
+    options = [Taxes((figure,), figure.amount.value, figure.amount) for figure in figures]
+    for group in (tables, singles):
+        sizes = range(2, len(group) + 1) if len(group) <= _MANY else [len(group)]
+        for size in sizes:
+            for chosen in combinations(group, size):
+                value = sum((figure.amount.value for figure in chosen), Decimal(0))
+                options.append(Taxes(tuple(chosen), value, printed.get(value)))
+    return options
+
+
+def _missing_label(rows: Rows, sums: Sums, total: Decimal | None) -> list[Taxes]:
+    """Printed amounts that lead from a labelled subtotal or net sum to the total, where nothing says that they are something else."""
+    if total is None:
+        return []
+    is_named = any(Role.TAX in row.roles for row in rows)
+    bases = [entry for entry in rows.entries if entry.roles & {Role.SUBTOTAL, Role.NET} and 0 <= entry.value < total]
+    found = []
+    for base in bases:
+        near = rows.rows[max(0, base.row - _TORN) : base.row + _TORN + 1]
+        torn = [entry for row in near for entry in (*row.entries, *_loose_taxes(row, rows, total)) if base.value + entry.value == total]
+        found += [entry for entry in torn if _may_be_tax(entry, base, rows.rows[entry.row])]
+        if is_named and Role.SUBTOTAL in base.roles:
+            free = [entry for entry in rows.entries if entry.row >= sums.first_sum - 2 and not entry.roles & SUMMED - {Role.TAX}]
+            found += [entry for entry in free if base.value + entry.value == total]
+    return [Taxes((TaxFigure(rows.rows[e.row], None, None, e, is_table=False, is_proven=False),), e.value, e) for e in found]
+
+
+def _loose_taxes(row: Row, rows: Rows, total: Decimal) -> list[Entry]:
+    """The tax that lost its decimal mark on a row that names it, as in `7% TAX  70`."""
+    if rows.mark is None or row.entries or Role.TAX not in row.roles:
+        return []
+    price = loose_price(row, row.box.right, rows.mark, total)
+    return [price] if price is not None else []
+
+
+def _may_be_tax(entry: Entry, base: Entry, row: Row) -> bool:
+    """True where nothing but its place names an amount between a base and the total, or only a rate does, or the base is a net sum."""
+    if entry.roles & (SUMMED | {Role.TIP, Role.DISCOUNT}) - {Role.TAX} or entry.value * 100 > base.value * _MAX_RATE:
+        return False
+    is_bare = sum(character.isalpha() for character in entry.label) <= _BARE
+    return is_bare or Role.NET in base.roles or bool(find_percentages(row.text)) or bool(entry.seen)
+
+
+def _merit(sums: Sums, option: Taxes, total: Decimal | None, figures: Sequence[TaxFigure]) -> tuple[float, float]:
+    """How well a sum of taxes fits: with the total, with the printed bases, with the other printed taxes."""
+    value = option.total or Decimal(0)
+    merit = 0.7 * all(figure.is_proven for figure in option.lines)
+    merit += 0.5 * min(3, sum(figure.amount.value == value for figure in figures))
+    merit += 0.3 * (option.source is not None) + 0.2 * (value > 0)
+    merit -= 1.0 * any(Role.NET in figure.amount.roles for figure in option.lines)
+    merit -= 0.2 * any(not figure.amount.is_last for figure in option.lines if not figure.is_table)
+    merit -= 1.0 * any(figure.amount.printed.decimals > 2 for figure in option.lines)
+    merit += 1.5 * (len(option.lines) == 1 and _is_sum(value, figures)) + 1.5 * _are_parts(option.lines)
+    if total is not None:
+        is_net = any(Role.NET in figure.amount.roles for figure in option.lines)
+        merit += 0.0 if is_net else sums.base_merit(total, value)
+        nets = sum((figure.base or Decimal(0) for figure in option.lines), Decimal(0))
+        merit += 2.0 * (nets > 0 and abs(nets + value - total) <= 2 * _NEAR)
+        merit -= 3.0 * (not _within(value, total))
+        rates = [figure.rate for figure in option.lines if figure.rate]
+        if len(option.lines) == 1 and rates:
+            merit += 1.0 * (abs(total * rates[0] / (100 + rates[0]) - value) <= _NEAR)
+            merit += 0.5 * (abs(total * rates[0] / 100 - value) <= _NEAR)
+    return merit, -float(len(option.lines))
+
+
+def _are_parts(lines: Sequence[TaxFigure]) -> bool:
+    """True for taxes that belong together: one a rate, or the same twice under two names, as CGST and SGST."""
+    rates = [line.rate for line in lines]
+    if len(lines) < 2 or None in rates:
+        return False
+    names = {re.sub(r"[\W\d]", "", line.amount.label).casefold() for line in lines}
+    is_split = len(lines) == 2 and lines[0].amount.value == lines[1].amount.value and not any(line.is_table for line in lines)
+    return len(set(rates)) == len(rates) or (is_split and len(names) == 2 and all(name.endswith("gst") for name in names))
+
+
+def _within(value: Decimal, total: Decimal) -> bool:
+    return abs(value) <= abs(total) * _MAX_RATE / 100
+
+
+def _is_sum(value: Decimal, figures: Sequence[TaxFigure]) -> bool:
+    """True where a value is what two or more of the other printed taxes add up to."""
+    for group in ([f for f in figures if f.is_table], [f for f in figures if not f.is_table]):
+        others = [figure.amount.value for figure in _distinct(group) if figure.amount.value not in (value, 0)]
+        if len(others) > 1 and any(sum(chosen) == value for size in (2, 3) for chosen in combinations(others[:_MANY], size)):
+            return True
+    return False

@@ -1,0 +1,226 @@
+"""The total: every printed value as a candidate, its features, and the trained choice among them."""
+
+import json
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from typing import Any, Final
+
+import numpy as np
+
+from extractor.parsing.keywords import Role
+from extractor.readers.rules.amount_rows import Entry, Rows
+from extractor.readers.rules.sums import CASH_STEP, CENT, Sums, is_near
+
+WEIGHTS: Final = "weights/total.json"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One value that may be the total, with all places where it is printed."""
+
+    value: Decimal
+    entries: tuple[Entry, ...]
+
+    @cached_property
+    def best(self) -> Entry:
+        """The place that names it best: a grand total before a total, else the lowest labelled one."""
+        return max(self.entries, key=lambda entry: (_strength(entry), -entry.index))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A candidate, its probability of being the total, and how often a choice of that probability is right."""
+
+    candidate: Candidate
+    probability: float
+    confidence: float
+
+
+def _strength(entry: Entry) -> int:
+    roles = entry.roles
+    if Role.GRAND in roles:
+        return 4
+    if Role.TOTAL in roles and not roles & {Role.CHANGE, Role.CASH, Role.TAX, Role.NET}:
+        return 3
+    return 2 if Role.TOTAL in roles else 1 if roles & {Role.CARD, Role.PAYMENT, Role.SUBTOTAL} else 0
+
+
+def find_candidates(rows: Rows) -> tuple[Candidate, ...]:
+    """Every printed value once, with its places; in order of first appearance."""
+    places: dict[Decimal, list[Entry]] = defaultdict(list)
+    for entry in rows.entries:
+        places[entry.value].append(entry)
+    return tuple(Candidate(value, tuple(entries)) for value, entries in places.items())
+
+
+def choose_total(rows: Rows, sums: Sums) -> tuple[Choice, ...]:
+    """The candidates with their probabilities, likeliest first; empty where no amount is printed."""
+    candidates = find_candidates(rows)
+    if not candidates:
+        return ()
+    model = _model()
+    probabilities = model.probabilities(features(rows, sums, candidates))
+    ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
+    return tuple(Choice(candidate, float(probability), model.confidence(float(probability))) for candidate, probability in ranked)
+
+
+ROLES: Final = tuple(Role)
+_CLEAN: Final = frozenset({Role.GRAND, Role.TOTAL, Role.GROSS, Role.HEADING, Role.CARD, Role.UNIT, Role.PAYMENT})
+
+
+def features(rows: Rows, sums: Sums, candidates: Sequence[Candidate]) -> np.ndarray:
+    """One row of features a candidate, columns as `feature_names()`; numbers between -1 and about 3."""
+    whole = _whole(rows, candidates)
+    return np.array([list(_features(rows, sums, candidate, whole).values()) for candidate in candidates], dtype=np.float64)
+
+
+def feature_names(rows: Rows, sums: Sums, candidates: Sequence[Candidate]) -> tuple[str, ...]:
+    """What each column of `features` is."""
+    return tuple(_features(rows, sums, candidates[0], _whole(rows, candidates)))
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """What every candidate is compared with, computed once a receipt: one that prints a thousand amounts has as many candidates.
+
+    Attributes:
+        sizes: The largest and the second largest amount without sign; the same twice where all are one.
+        totals: Amounts labelled as a total, in print order.
+        span: First and last row with an amount.
+        payments: Amounts labelled as paid.
+        ascending: Every value once.
+    """
+
+    count: int
+    sizes: tuple[Decimal, Decimal]
+    totals: tuple[Decimal, ...]
+    span: tuple[int, int]
+    payments: frozenset[Decimal]
+    ascending: tuple[Decimal, ...]
+
+
+def _whole(rows: Rows, candidates: Sequence[Candidate]) -> _Whole:
+    sizes = sorted({abs(candidate.value) for candidate in candidates})
+    totals = [e.value for e in rows.entries if e.roles & {Role.TOTAL, Role.GRAND} and not e.roles & {Role.TAX, Role.CHANGE, Role.COUNT}]
+    paid = [e.value for e in rows.entries if e.roles & {Role.CARD, Role.PAYMENT, Role.CASH} and not e.roles & {Role.TOTAL, Role.GRAND}]
+    return _Whole(
+        count=len(candidates),
+        sizes=(sizes[-1], sizes[-2:][0]),
+        totals=tuple(totals),
+        span=(rows.entries[0].row, rows.entries[-1].row),
+        payments=frozenset(paid),
+        ascending=tuple(sorted({candidate.value for candidate in candidates})),
+    )
+
+
+def _features(rows: Rows, sums: Sums, candidate: Candidate, whole: _Whole) -> dict[str, float]:
+    value, entries = candidate.value, candidate.entries
+    roles = [entry.roles for entry in entries]
+    last_row = max(1, len(rows.rows) - 1)
+    top, bottom = whole.span
+    best = candidate.best
+    largest, second = whole.sizes
+    totals = whole.totals
+    found: dict[str, float] = {f"role_{role}": float(any(role in r for r in roles)) for role in ROLES}
+    found |= {
+        "clean_total": float(any(Role.TOTAL in r and r <= _CLEAN for r in roles)),
+        "clean_grand": float(any(Role.GRAND in r and r <= _CLEAN for r in roles)),
+        "own_label": float(any(r & {Role.TOTAL, Role.GRAND} and not e.is_adjacent for r, e in zip(roles, entries, strict=True))),
+        "only_cash": float(all(r & {Role.CASH} and not r & {Role.TOTAL, Role.GRAND} for r in roles)),
+        "only_change": float(all(Role.CHANGE in r for r in roles)),
+        "only_tax": float(all(Role.TAX in r and not r & {Role.TOTAL, Role.GRAND} for r in roles)),
+        "no_label": float(not any(roles)),
+        "count_2": float(len(entries) == 2),
+        "count_3": float(len(entries) > 2),
+        "is_largest": float(abs(value) == largest),
+        "is_second": float(whole.count > 1 and abs(value) == second),
+        "share_of_largest": float(abs(value) / largest) if largest else 0.0,
+        "is_largest_total": float(bool(totals) and value == max(totals)),
+        "is_last_total": float(bool(totals) and value == totals[-1]),
+        "is_first_total": float(bool(totals) and value == totals[0]),
+        "height": min(3.0, best.box.height / max(1.0, rows.text_height)),
+        "position": best.row / last_row,
+        "position_in_amounts": (best.row - top) / max(1, bottom - top),
+        "below_items": float(best.row >= sums.first_sum),
+        "at_first_sum": float(best.row == sums.first_sum),
+        "is_zero": float(value == 0),
+        "is_negative": float(value < 0),
+        "has_cents": float(best.printed.decimals == 2),
+        "has_mark": float(bool(best.printed.mark)),
+        "is_last": float(best.is_last),
+        "alone": float(len(rows.rows[best.row].entries) == 1),
+        "confidence": best.confidence,
+    }
+    return found | _arithmetic(rows, sums, candidate, whole)
+
+
+def _arithmetic(rows: Rows, sums: Sums, candidate: Candidate, whole: _Whole) -> dict[str, float]:
+    value, best = candidate.value, candidate.best
+    below = rows.rows[best.row + 1 : best.row + 4]
+    return {
+        "paid_surely": float(value in sums.paid_surely),
+        "paid": float(value in sums.paid),
+        "settled": float(value > 0 and value in sums.settled),
+        "run_of_2": float(sums.runs.get(value) == 2),
+        "run_of_3": float(sums.runs.get(value, 0) > 2),
+        "paid_rounded": float(is_near(value, sums.paid_surely, CASH_STEP)),
+        "built": float(is_near(value, sums.built, CENT)),
+        "taxed": float(is_near(value, sums.taxed, CENT * 2)),
+        "table": float(sums.table_total is not None and is_near(value, [sums.table_total], CENT * 2)),
+        "items": float(sums.last_items is not None and is_near(value, [sums.last_items], CENT)),
+        "some_items": float(is_near(value, sums.items, CENT)),
+        "is_payment": float(value in whole.payments),
+        "above_payment": float(any(row.roles & {Role.CASH, Role.CARD, Role.PAYMENT} for row in below)),
+        "above_change": float(any(row.roles & {Role.CHANGE} for row in below)),
+        "has_rounded_twin": float(_has_rounded_twin(value, whole.ascending)),
+    }
+
+
+def _has_rounded_twin(value: Decimal, ascending: Sequence[Decimal]) -> bool:
+    """Whether another value lies within what rounding to coins changes."""
+    place = bisect_left(ascending, value)
+    beside = (*ascending[max(0, place - 1) : place], *ascending[place + 1 : place + 2])
+    return any(0 < abs(value - other) < CASH_STEP for other in beside)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A small network with one hidden layer that scores each candidate; a softmax over the receipt's candidates gives probabilities."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    hidden: np.ndarray
+    hidden_bias: np.ndarray
+    out: np.ndarray
+    linear: np.ndarray
+    calibration: np.ndarray
+
+    def scores(self, matrix: np.ndarray) -> np.ndarray:
+        """One score a candidate; higher is likelier."""
+        scaled = (matrix - self.mean) / self.scale
+        return np.asarray(np.tanh(scaled @ self.hidden + self.hidden_bias) @ self.out + scaled @ self.linear)
+
+    def probabilities(self, matrix: np.ndarray) -> np.ndarray:
+        """Probabilities of the candidates of one receipt; they add up to 1."""
+        scores = self.scores(matrix)
+        powers = np.exp(scores - scores.max())
+        return np.asarray(powers / powers.sum())
+
+    def confidence(self, probability: float) -> float:
+        """How often a choice of this probability was right on receipts that the network had not seen."""
+        return float(np.interp(probability, self.calibration[:, 0], self.calibration[:, 1]))
+
+    @classmethod
+    def load(cls, stored: dict[str, Any]) -> "Model":
+        return cls(**{field.name: np.array(stored[field.name], dtype=np.float64) for field in fields(cls)})
+
+
+@lru_cache(maxsize=1)
+def _model() -> Model:
+    text = files("extractor.readers.rules").joinpath(WEIGHTS).read_text(encoding="utf-8")
+    return Model.load(json.loads(text))

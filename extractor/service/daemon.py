@@ -1,0 +1,123 @@
+"""One service after the other in one process: settings are read anew on SIGHUP; monitoring and systemd hear how it goes."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from extractor.config.settings import Settings
+from extractor.errors import ConfigError, ExtractorError, StorageError
+from extractor.jobs import JobState
+from extractor.runtime.clock import SystemClock
+from extractor.runtime.logs import configure
+from extractor.schemas.record import RecordStatus
+from extractor.service.health import Monitor
+from extractor.service.lifecycle import Service
+from extractor.service.status import count
+from extractor.service.supervisor import Crew
+from extractor.service.systemd_notify import Notifier
+
+logger = logging.getLogger(__name__)
+
+ATTEND_SECONDS = 20.0
+"""How often it is looked whether the threads go on, where systemd does not ask more often."""
+
+
+class Daemon:
+    """Keeps a service at work until it is told to stop.
+
+    Args:
+        service: The first one, not yet running.
+        load: Reads the settings anew; without it SIGHUP is an order to stop, as for any program whose terminal is closed.
+        notifier: The way to systemd.
+
+    Attributes:
+        service: The one at work.
+    """
+
+    def __init__(self, service: Service, *, load: Callable[[], Settings] | None = None, notifier: Notifier | None = None) -> None:
+        self.service = service
+        self.monitor: Monitor | None = None
+        self._load = load
+        self._notifier = notifier or Notifier()
+        self._notice = ""
+        self._is_hung = False
+
+    def run(self) -> None:
+        """Watches and works until SIGTERM, SIGINT or `stop()` of the first service.
+
+        Raises:
+            ConfigError: Another service works on this database, or the address for monitoring cannot be had.
+        """
+        notifier = self._notifier
+        every = min(ATTEND_SECONDS, (notifier.watchdog_seconds or ATTEND_SECONDS) / 3)
+        with self.service.at_work(can_reload=self._load is not None) as supervisor, self._monitored():
+            notifier.ready()
+            try:
+                supervisor.run(self.service.crew(), succeed=self._succeed, refused=self._refuse, attend=self._attend, attend_seconds=every)
+            finally:
+                notifier.stopping()
+                self.service.archive.close()
+
+    @contextmanager
+    def _monitored(self) -> Iterator[None]:
+        settings = self.service.archive.settings.metrics
+        if settings.port is None:
+            yield
+            return
+        with Monitor(settings, lambda: self.service) as self.monitor:
+            yield
+
+    def _succeed(self) -> Crew | None:
+        """The crew for settings that have changed."""
+        before = self.service.archive.settings
+        settings = self._load() if self._load else before
+        if settings == before:
+            logger.info("settings_unchanged")
+            return None
+        if settings.metrics != before.metrics:
+            raise ConfigError("[metrics] cannot change while the service runs. Stop it and start it again.")
+        successor = self.service.successor(settings)
+        return successor.crew(lambda: self._change_to(successor))
+
+    def _change_to(self, successor: Service) -> None:
+        before, self.service = self.service, successor
+        before.archive.close()
+        configure(successor.archive.settings.log)
+        self._notice = ""
+        logger.info("settings_changed", extra={"settings": ", ".join(_changes(before.archive.settings, successor.archive.settings))})
+
+    def _refuse(self, error: Exception) -> None:
+        """Tells why the settings stay as they were."""
+        if isinstance(error, ExtractorError):
+            logger.error("settings_refused", extra={"error": str(error)})
+        else:
+            logger.error("settings_refused", exc_info=error)
+        self._notice = "Changed settings were refused, see the log. "
+
+    def _attend(self) -> None:
+        """Tells systemd that the threads go on, if they do."""
+        if hung := self.service.pulse.hung():
+            if not self._is_hung:
+                logger.error("service_hung", extra={"reasons": list(hung)})
+            self._notifier.status(f"Hung: {'; '.join(hung)}")
+        else:
+            self._notifier.alive()
+            if self._notifier.is_heard:
+                self._notifier.status(self._notice + self._summary())
+        self._is_hung = bool(hung)
+
+    def _summary(self) -> str:
+        if troubles := self.service.pulse.troubles():
+            return "; ".join(troubles)
+        try:
+            numbers = count(self.service.archive, SystemClock().now())
+        except StorageError:
+            return "The database cannot be read"
+        filed, failed = numbers.files.get(JobState.DONE, 0), numbers.files.get(JobState.FAILED, 0)
+        review = numbers.records.get(RecordStatus.NEEDS_REVIEW, 0)
+        return f"{sum(numbers.waiting.values())} waiting, {filed} filed, {review} to review, {failed} failed"
+
+
+def _changes(before: Settings, after: Settings) -> list[str]:
+    """Names of the sections that differ."""
+    return [name for name in type(after).model_fields if getattr(before, name) != getattr(after, name)]

@@ -1,0 +1,153 @@
+"""`/healthz` and `/metrics` of a running service, over HTTP, answered in threads of their own: also while a long read goes on."""
+
+import json
+import logging
+import os
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from extractor.config.settings import MetricsSettings
+from extractor.errors import ConfigError, StorageError
+from extractor.runtime.clock import SystemClock
+from extractor.service.lifecycle import Service
+from extractor.service.status import Numbers, count, free_bytes
+
+logger = logging.getLogger(__name__)
+
+PACKAGE = "receipt-extractor"
+STOP_SECONDS = 0.1
+"""How long its end may be waited for; it looks so often whether it is to end."""
+
+SLOWEST_CLIENT_SECONDS = 10.0
+
+
+class Monitor:
+    """A context manager that listens while it is open.
+
+    Args:
+        settings: Where to listen; `port` must be set.
+        service: Gives the service that is at work now.
+
+    Attributes:
+        address: Host and port that it listens at.
+
+    Raises:
+        ConfigError: The address cannot be had.
+    """
+
+    def __init__(self, settings: MetricsSettings, service: Callable[[], Service]) -> None:
+        host, port = settings.host, settings.port or 0
+        try:
+            self._server = _Server(host, port, lambda path, accept: _answer(path, accept, service()))
+        except (OSError, OverflowError, UnicodeError) as error:
+            fact = f"metrics.port {port} at metrics.host {host} cannot be used ({getattr(error, 'strerror', None) or error})."
+            raise ConfigError(f"{fact} Set another port or host, or end the program that has it.") from error
+        self.address: tuple[str, int] = self._server.server_address[:2]  # type: ignore[assignment]  # typed for every family
+
+    def __enter__(self) -> Self:
+        logger.info("metrics_served", extra={"host": self.address[0], "port": self.address[1]})
+        threading.Thread(target=self._server.serve_forever, args=(STOP_SECONDS,), daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def health(service: Service) -> tuple[bool, dict[str, Any]]:
+    """Whether the service makes progress, and that in words."""
+    reasons = [*service.pulse.hung(), *service.pulse.troubles()]
+    try:
+        service.archive.ledger.next_due()
+    except StorageError as error:
+        logger.warning("database_unavailable", extra={"error": str(error)})
+        reasons.append("the database cannot be read")
+    seconds = {part: round(since, 1) for part, since in service.pulse.seconds_since().items()}
+    told = {"status": "failing" if reasons else "ok", "reasons": reasons, "last_sign_seconds": seconds}
+    return not reasons, told | {"version": version(PACKAGE), "pid": os.getpid()}
+
+
+def _numbers(service: Service) -> Numbers | None:
+    """What the database knows, if it can be read now."""
+    try:
+        return count(service.archive, SystemClock().now())
+    except StorageError:
+        return None  # told as receipts_database_up, and by `health` in the log
+
+
+def _metrics(service: Service, accept: str) -> tuple[bytes, str]:
+    from extractor.service.metrics import Snapshot, render  # noqa: PLC0415 -- prometheus_client is only imported where it is asked for
+
+    counts, settings = service.telemetry.counts(), service.archive.settings
+    reader, model = counts.reader or (settings.reader.name, "")
+    snapshot = Snapshot(
+        version=version(PACKAGE),
+        reader=reader,
+        model=model,
+        is_healthy=health(service)[0],
+        numbers=_numbers(service),
+        free_bytes=free_bytes(settings),
+        counts=counts,
+        reader_restarts=service.restarts(),
+    )
+    return render(snapshot, accept)
+
+
+def _answer(path: str, accept: str, service: Service) -> tuple[HTTPStatus, bytes, str]:
+    if path == "/healthz":
+        is_healthy, told = health(service)
+        body = json.dumps(told).encode() + b"\n"
+        return HTTPStatus.OK if is_healthy else HTTPStatus.SERVICE_UNAVAILABLE, body, "application/json"
+    if path == "/metrics":
+        return HTTPStatus.OK, *_metrics(service, accept)
+    return HTTPStatus.NOT_FOUND, b"There are /healthz and /metrics.\n", "text/plain; charset=utf-8"
+
+
+_Answer = Callable[[str, str], tuple[HTTPStatus, bytes, str]]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, answer: _Answer) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.answer = answer
+        super().__init__((host, port), _Handler)
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(self)  # HTTPServer's own asks the name service who we are, and may wait for it
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]  # typed for every family
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 -- the base class prints to stderr
+        if not isinstance(sys.exception(), OSError):  # else the client has gone
+            logger.exception("request_crashed")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout: ClassVar[float] = SLOWEST_CLIENT_SECONDS
+    server_version = "receipts"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Answers."""
+        status, body, content_type = self.server.answer(self.path.partition("?")[0], self.headers.get("Accept", ""))
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET  # noqa: N815 -- as above
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
+        logger.debug("request", extra={"line": format % args})

@@ -1,0 +1,88 @@
+"""Everything that is filed here, opened from the settings: enough to look, search, export and retry, also while a service runs."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from extractor.config.settings import Settings
+from extractor.errors import ConfigError
+from extractor.jobs import Job, JobState
+from extractor.runtime.checkpoints import AtStep, Step, go_on
+from extractor.runtime.clock import Clock, SystemClock
+from extractor.storage.database.connection import Database
+from extractor.storage.database.job_queue import Ledger
+from extractor.storage.database.receipts import Store
+from extractor.storage.files.atomic import make_folder, storage_errors
+from extractor.storage.files.outbox import Outbox
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What is filed in the database and the outbox, and the state of every file; needs no reader."""
+
+    settings: Settings
+    database: Database
+    ledger: Ledger
+    store: Store
+    outbox: Outbox
+    at_step: AtStep = go_on
+
+    def retry(self, names: Collection[str] = ()) -> tuple[Job, ...]:
+        """The failed jobs that are queued again, their files being back in the inbox.
+
+        Args:
+            names: Names or ids of the files to retry; without any, all that are in `failed/` still.
+        Raises:
+            StorageError: A file that is named is not in `failed/` any more, or the inbox cannot be written.
+        """
+        wanted = [
+            job
+            for job in self.ledger.jobs(JobState.FAILED)
+            if job.filed_at and job.sha256 and (not names or {job.receipt_id, job.name, Path(job.filed_as or "").name} & set(names))
+        ]
+        return tuple(self._retry(job) for job in wanted if names or self.outbox.has_file(job))
+
+    def _retry(self, job: Job) -> Job:
+        queued = self.ledger.requeue(job, self.outbox.bring_back(job))
+        self.at_step(Step.REQUEUED)
+        return queued
+
+    def close(self) -> None:
+        """Closes the database."""
+        self.database.close()
+
+
+def prepare(settings: Settings) -> tuple[Path, ...]:
+    """The folders and the database that were made because they were not there.
+
+    Whoever calls it says with that: the outbox is the right folder, and a database that is missing is to be begun anew.
+    """
+    made = []
+    for folder in (settings.inbox_dir, settings.outbox_dir, settings.database.parent):
+        if not folder.is_dir():
+            with storage_errors(folder):
+                make_folder(folder)
+            made.append(folder)
+    Outbox(settings.outbox_dir, settings.inbox_dir).mark()
+    if not settings.database.exists():
+        Database(settings.database).close()
+        made.append(settings.database)
+    return tuple(made)
+
+
+def open_archive(settings: Settings, *, clock: Clock | None = None, at_step: AtStep = go_on) -> Archive:
+    """The archive of this installation; where there is none, folders and database are made.
+
+    Raises:
+        ConfigError: The database is not there, but the outbox has been used.
+        DatabaseDamaged, StorageError: The database cannot be used.
+    """
+    if not settings.database.exists():
+        if Outbox(settings.outbox_dir, settings.inbox_dir).is_here:
+            way_out = "Put it back (receipts restore BACKUP), or correct the setting; to begin with an empty one, run: receipts init"
+            raise ConfigError(f"{settings.database} is not there, but {settings.outbox_dir} has been used with a database. {way_out}")
+        prepare(settings)
+    database = Database(settings.database)
+    ledger = Ledger(database, clock or SystemClock(), settings.work)
+    outbox = Outbox(settings.outbox_dir, settings.inbox_dir, at_step=at_step)
+    return Archive(settings, database, ledger, Store(database), outbox, at_step)

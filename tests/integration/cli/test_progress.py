@@ -1,0 +1,60 @@
+"""What a terminal shows while a service works."""
+
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+DEADLINE_SECONDS = 60.0
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from extractor.cli.progress import live
+from extractor.runtime.logs import configure
+from extractor.service.app import build
+from extractor.config.settings import InboxSettings, LogSettings, Settings
+from extractor.testing import ScriptedExtraction
+
+root = Path(sys.argv[1])
+inbox = InboxSettings(settle_seconds=0)
+settings = Settings(inbox_dir=root / "inbox", outbox_dir=root / "outbox", database=root / "receipts.db", inbox=inbox)
+with live() as show:
+    configure(LogSettings())
+    wait = lambda source: time.sleep(float(sys.argv[2]) if source.name == "4.jpg" else 0)
+    service = build(settings, extract=ScriptedExtraction(wait), check=lambda _: None)
+    for number in range(5):
+        (settings.inbox_dir / f"{number}.jpg").write_bytes(b"%d" % number)
+    with show(lambda: service):
+        service.run_once()
+"""
+
+
+def test_a_terminal_shows_how_far_the_work_is(tmp_path: Path) -> None:
+    """A line counts what is stored and what waits; log lines stand above it, whole; at the end it is gone."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(tmp_path), "2.5"], stderr=theirs, env=os.environ | {"TERM": "xterm", "COLUMNS": "200"}
+    )
+    os.close(theirs)
+    seen, deadline = b"", time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            seen += os.read(ours, 65536)
+        except OSError:  # so Linux reports the end
+            break
+    os.close(ours)
+    assert process.wait(DEADLINE_SECONDS) == 0
+    assert b"4 stored, 1 waiting" in seen
+    lines = seen.decode().replace("\r", "").split("\n")
+    assert sum("file_filed" in line and "filed_as=" in line for line in lines) == 5
+
+
+def test_nothing_is_drawn_into_a_file(tmp_path: Path) -> None:
+    """A log that is kept holds its lines and no bars."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path), "0"], check=True, capture_output=True, text=True, timeout=60)
+    assert " stored, " not in done.stderr
+    assert "\x1b" not in done.stderr
+    assert done.stderr.count(" file_filed ") == 5

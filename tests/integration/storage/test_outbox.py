@@ -1,0 +1,413 @@
+"""Files on their way out of the inbox: whole or not at all, never overwritten, every step twice."""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from extractor.errors import StorageError, Unreadable
+from extractor.jobs import Job, Source
+from extractor.schemas.record import Record
+from extractor.storage.archive import Archive
+from extractor.storage.files.atomic import copy_hashed, digest, move, write_whole
+from extractor.storage.files.outbox import Outbox
+from extractor.testing import make_record
+
+
+@pytest.fixture
+def outbox(archive: Archive) -> Outbox:
+    return archive.outbox
+
+
+@pytest.fixture
+def stored_job(archive: Archive, leased_job: Callable[..., Job]) -> Callable[..., tuple[Job, Record]]:
+    """A job whose record is saved and whose files are still in the inbox."""
+
+    def make(name: str = "lunch.jpg", data: bytes | None = None) -> tuple[Job, Record]:
+        job = leased_job(name, data)
+        source = Source(Path(), job.name, job.sha256 or "", job.receipt_id, job.received_at, job.tags)
+        record = make_record(source, transaction_date=date(2024, 2, 29))
+        with archive.database.write() as connection:
+            archive.store.save(connection, record)
+            archive.ledger.stored(connection, job, archive.outbox.places.for_records(job, [record]))
+        return next(one for one in archive.ledger.to_file(100) if one.id == job.id), record
+
+    return make
+
+
+@pytest.fixture
+def failed_job(archive: Archive, leased_job: Callable[..., Job]) -> Callable[..., Job]:
+    """A job that failed and whose place is planned; its file is still in the inbox."""
+
+    def make(name: str = "lunch.jpg", data: bytes | None = None) -> Job:
+        job = archive.ledger.fail(leased_job(name, data), Unreadable(f"{name} is cut off. Copy the whole file again."))
+        return archive.ledger.plan(job, archive.outbox.places.for_other(job))
+
+    return make
+
+
+def visible(folder: Path) -> list[str]:
+    """All files below, hidden ones too."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+
+
+def test_a_record_and_its_original_lie_side_by_side(outbox: Outbox, stored_job: Callable[..., tuple[Job, Record]]) -> None:
+    """By year and month of the transaction; the inbox is empty afterwards, and nothing temporary is left."""
+    job, record = stored_job("travel/lunch.jpg", b"bytes")
+    outbox.file_records(job, [record])
+    stem = f"2024/02/lunch-{job.receipt_id[-8:]}"
+    assert visible(outbox.root) == [f"{stem}.jpg", f"{stem}.json"]
+    assert (outbox.root / f"{stem}.jpg").read_bytes() == b"bytes"
+    assert Record.model_validate_json((outbox.root / f"{stem}.json").read_bytes()) == record
+    assert visible(outbox.inbox_dir) == []
+
+
+def test_filing_twice_is_filing_once(outbox: Outbox, stored_job: Callable[..., tuple[Job, Record]]) -> None:
+    """A crash before `done` is followed by the same steps again."""
+    job, record = stored_job()
+    outbox.file_records(job, [record])
+    before = visible(outbox.root)
+    outbox.file_records(job, [record])
+    assert visible(outbox.root) == before
+
+
+STEPS = ("copied", "original", "json", "aside")
+
+
+@pytest.mark.parametrize("last", STEPS)
+def test_filing_goes_on_after_a_crash_at_any_step(outbox: Outbox, stored_job: Callable[..., tuple[Job, Record]], last: str) -> None:
+    """Whatever of the steps was done before the crash, the end is the same."""
+    job, record = stored_job("lunch.jpg", b"bytes")
+    original = outbox.root / (job.filed_as or "")
+    copy = outbox.take_copy(job)
+    assert copy is not None
+    if last != "copied":
+        original.parent.mkdir(parents=True)
+        copy.rename(original)
+    if last in {"json", "aside"}:
+        write_whole(outbox.places.record(job.filed_as or ""), b"{}")
+    if last == "aside":
+        (outbox.inbox_dir / "lunch.jpg").rename(outbox.inbox_dir / f".receipts-{job.receipt_id}")
+    outbox.file_records(job, [record])
+    assert visible(outbox.root) == sorted(
+        [str(original.relative_to(outbox.root)), str(original.relative_to(outbox.root).with_suffix(".json"))]
+    )
+    assert visible(outbox.inbox_dir) == []
+    assert original.read_bytes() == b"bytes"
+
+
+def test_a_spoilt_copy_is_made_anew(outbox: Outbox, stored_job: Callable[..., tuple[Job, Record]]) -> None:
+    """A private copy that a power cut has left half-written is never filed."""
+    job, record = stored_job("lunch.jpg", b"the whole receipt")
+    copy = outbox.take_copy(job)
+    assert copy is not None
+    copy.write_bytes(b"the who")
+    outbox.file_records(job, [record])
+    assert (outbox.root / (job.filed_as or "")).read_bytes() == b"the whole receipt"
+
+
+def test_a_file_that_took_the_name_during_work_stays(outbox: Outbox, stored_job: Callable[..., tuple[Job, Record]]) -> None:
+    """The receipt that was read is filed from its copy; the new one under the same name waits in the inbox as it is."""
+    job, record = stored_job("lunch.jpg", b"first")
+    outbox.take_copy(job)
+    (outbox.inbox_dir / "lunch.jpg").write_bytes(b"second")
+    outbox.file_records(job, [record])
+    assert (outbox.root / (job.filed_as or "")).read_bytes() == b"first"
+    assert visible(outbox.inbox_dir) == ["lunch.jpg"]
+    assert (outbox.inbox_dir / "lunch.jpg").read_bytes() == b"second"
+
+
+def test_a_file_that_changed_before_it_was_read_is_not_read_as_the_old_one(outbox: Outbox, leased_job: Callable[..., Job]) -> None:
+    """Bytes that were not hashed are not read under that hash; the file stays."""
+    job = leased_job("lunch.jpg", b"first")
+    (outbox.inbox_dir / "lunch.jpg").write_bytes(b"second")
+    assert outbox.take_copy(job) is None
+    assert visible(outbox.root) == []
+    assert visible(outbox.inbox_dir) == ["lunch.jpg"]
+
+
+@pytest.mark.parametrize("replacement", ["missing", "link", "fifo", "folder"])
+def test_what_replaces_a_file_is_neither_followed_nor_moved(
+    outbox: Outbox, leased_job: Callable[..., Job], tmp_path: Path, replacement: str
+) -> None:
+    """A link to a private file, put where the receipt was, leads nowhere."""
+    job = leased_job("lunch.jpg", b"bytes")
+    path, private = outbox.inbox_dir / "lunch.jpg", tmp_path / "private"
+    private.write_bytes(b"bytes")
+    path.unlink()
+    match replacement:
+        case "link":
+            path.symlink_to(private)
+        case "fifo":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+    assert outbox.take_copy(job) is None
+    assert private.read_bytes() == b"bytes"
+    assert os.path.lexists(path) == (replacement != "missing")
+
+
+def elsewhere(outbox: Outbox, tmp_path: Path, data: bytes) -> Path:
+    """A file outside, which the inbox's subfolder `trip`, a link now, leads to."""
+    private = tmp_path / "elsewhere" / "lunch.jpg"
+    private.parent.mkdir()
+    private.write_bytes(data)
+    shutil.rmtree(outbox.inbox_dir / "trip")
+    (outbox.inbox_dir / "trip").symlink_to(private.parent)
+    return private
+
+
+@pytest.mark.parametrize("data", [b"bytes", b"other bytes"])
+def test_a_subfolder_that_became_a_link_leads_nowhere(
+    outbox: Outbox, leased_job: Callable[..., Job], failed_job: Callable[..., Job], tmp_path: Path, data: bytes
+) -> None:
+    """Files outside the inbox are neither read nor moved, not even for a moment, though they have a job's name and its very bytes."""
+    leased, failed = leased_job("trip/lunch.jpg", b"bytes"), failed_job("trip/dinner.jpg", b"bytes too")
+    private = elsewhere(outbox, tmp_path, data)
+    private.with_name("dinner.jpg").hardlink_to(private)
+    before = private.parent.stat().st_mtime_ns, private.stat().st_ctime_ns
+    assert outbox.take_copy(leased) is None
+    assert not outbox.file_other(failed)
+    assert (private.parent.stat().st_mtime_ns, private.stat().st_ctime_ns) == before
+    assert sorted(path.name for path in private.parent.iterdir()) == ["dinner.jpg", "lunch.jpg"]
+
+
+def test_nothing_is_brought_back_through_a_link(outbox: Outbox, failed_job: Callable[..., Job], tmp_path: Path) -> None:
+    """A failed file stays where it is when its subfolder of the inbox leads elsewhere by now; the message says so."""
+    job = failed_job("trip/lunch.jpg", b"bytes")
+    outbox.file_other(job)
+    private = elsewhere(outbox, tmp_path, b"private")
+    with pytest.raises(StorageError, match="is a link by now; remove it"):
+        outbox.bring_back(job)
+    assert [path.name for path in private.parent.iterdir()] == ["lunch.jpg"]
+    assert "failed/lunch.jpg" in visible(outbox.root)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_file_named_like_a_notice_is_not_replaced_by_one(outbox: Outbox, failed_job: Callable[..., Job], order: int) -> None:
+    """Whoever drops `lunch.jpg.error.json` gets it back, also where `lunch.jpg` fails later."""
+    jobs = [failed_job("lunch.jpg", b"one"), failed_job("lunch.jpg.error.json", b"two"), failed_job("LUNCH.JPG.Error.JSON", b"three")]
+    for job in jobs[::order]:
+        assert outbox.file_other(job)
+    assert {path.read_bytes() for path in outbox.root.rglob("*") if path.is_file()} >= {b"one", b"two", b"three"}
+    assert len(visible(outbox.root)) == 6
+
+
+def test_a_failed_file_lies_beside_its_reason(archive: Archive, outbox: Outbox, failed_job: Callable[..., Job]) -> None:
+    """The notice says what, why, what to do and how often it was tried."""
+    job = failed_job("lunch.jpg", b"half")
+    assert outbox.file_other(job)
+    assert outbox.file_other(job)  # again, after a crash
+    assert visible(outbox.root) == ["failed/lunch.jpg", "failed/lunch.jpg.error.json"]
+    notice = json.loads((outbox.root / "failed/lunch.jpg.error.json").read_bytes())
+    assert notice["why"] == "lunch.jpg is cut off. Copy the whole file again."
+    assert (notice["file"], notice["kind"], notice["attempts"], notice["sha256"]) == ("lunch.jpg", "Unreadable", 1, job.sha256)
+    assert job.receipt_id in notice["way_out"]
+    assert visible(outbox.inbox_dir) == []
+
+
+def test_names_that_meet_in_the_outbox_do_not_overwrite(archive: Archive, outbox: Outbox, failed_job: Callable[..., Job]) -> None:
+    """Same name, other bytes: both are kept, each with its own notice."""
+    for folder in ("a", "b"):
+        job = failed_job(f"{folder}/lunch.jpg", folder.encode())
+        outbox.file_other(job)
+        archive.ledger.filed(job)
+    kept = [path.read_bytes() for path in (outbox.root / "failed").glob("lunch*.jpg")]
+    assert sorted(kept) == [b"a", b"b"]
+    assert len(list((outbox.root / "failed").glob("*.error.json"))) == 2
+
+
+def test_a_place_that_was_taken_meanwhile_is_noticed(outbox: Outbox, failed_job: Callable[..., Job]) -> None:
+    """Somebody else's file in the planned place is not overwritten; another place is planned."""
+    job = failed_job()
+    (outbox.root / "failed").mkdir()
+    (outbox.root / "failed/lunch.jpg").write_bytes(b"somebody else's")
+    assert outbox.is_taken(job)
+    assert outbox.places.for_other(job) != job.filed_as
+    with pytest.raises(StorageError):
+        outbox.file_other(job)
+    assert (outbox.root / "failed/lunch.jpg").read_bytes() == b"somebody else's"
+
+
+HOSTILE = (
+    "two\nlines.jpg",
+    "\N{RECEIPT}.jpg",
+    "é" * 120 + ".jpg",
+    "-rf",
+    "..x",
+    "a\x1b[31m.jpg",
+    "caf\udce9.jpg",
+    "CON",
+    "x.json",
+    "a b .JPG ",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_filed_safely(outbox: Outbox, stored_job: Callable[..., tuple[Job, Record]], name: str) -> None:
+    """The names in the outbox are safe everywhere; the JSON keeps the name as it was, as far as Unicode can say it."""
+    job, record = stored_job(name, b"bytes")
+    outbox.file_records(job, [record])
+    json_name, original_name = sorted(visible(outbox.root), key=lambda one: not one.endswith(".json"))
+    assert json_name.isprintable()
+    assert original_name.isprintable()
+    assert original_name.startswith("2024/02/")
+    assert len(Path(original_name).name.encode()) <= 120
+    kept = Record.model_validate_json((outbox.root / json_name).read_bytes()).original_filename
+    assert kept == name.replace("\udce9", r"\xe9")
+
+
+def test_bringing_back_puts_a_failed_file_where_it_was(archive: Archive, outbox: Outbox, failed_job: Callable[..., Job]) -> None:
+    """The file is in its subfolder again, its notice is gone; a name that is taken by now is left alone."""
+    job = failed_job("travel/lunch.jpg", b"first")
+    outbox.file_other(job)
+    (outbox.inbox_dir / "travel/lunch.jpg").write_bytes(b"second")
+    back = outbox.bring_back(job)
+    assert (outbox.inbox_dir / back).read_bytes() == b"first"
+    assert (outbox.inbox_dir / "travel/lunch.jpg").read_bytes() == b"second"
+    assert visible(outbox.root) == []
+
+
+def test_bringing_back_goes_on_where_it_was_cut_short(outbox: Outbox, failed_job: Callable[..., Job]) -> None:
+    """A file that has come under its hidden name only is found there by the next try."""
+    job = failed_job("lunch.jpg", b"half")
+    outbox.file_other(job)
+    (outbox.root / "failed/lunch.jpg").rename(outbox.inbox_dir / f".receipts-{job.receipt_id}")
+    assert outbox.has_file(job)
+    assert outbox.bring_back(job) == Path("lunch.jpg")
+    assert visible(outbox.inbox_dir) == ["lunch.jpg"]
+
+
+def test_copies_of_closed_jobs_are_tidied(archive: Archive, outbox: Outbox, leased_job: Callable[..., Job]) -> None:
+    """What a crash has left is removed at the next start; what is still needed stays."""
+    first, second = leased_job("a.jpg"), leased_job("b.jpg")
+    outbox.take_copy(first)
+    outbox.take_copy(second)
+    outbox.tidy({second.receipt_id}, archive.ledger.job, archive.ledger.with_bytes)
+    assert visible(outbox.root) == [f".work/{second.receipt_id}/b.jpg"]
+
+
+def test_hidden_files_of_closed_jobs_are_removed_if_their_bytes_are_filed_and_else_shown(
+    archive: Archive, outbox: Outbox, failed_job: Callable[..., Job]
+) -> None:
+    """Nothing stays hidden in the inbox after the next start, and nothing that lies nowhere else is removed."""
+    filed, lost = failed_job("filed.jpg", b"filed"), failed_job("lost.jpg", b"lost")
+    for job in (filed, lost):
+        outbox.file_other(job)
+        archive.ledger.filed(job)
+    (outbox.root / "failed/lost.jpg").unlink()
+    (outbox.inbox_dir / f".receipts-{filed.receipt_id}").write_bytes(b"filed")
+    (outbox.inbox_dir / f".receipts-{lost.receipt_id}").write_bytes(b"lost")
+    (outbox.inbox_dir / f".receipts-{'0' * 26}").write_bytes(b"of another database")
+    (outbox.inbox_dir / f"..receipts-{lost.receipt_id}.tmp").write_bytes(b"lo")
+    outbox.tidy((), archive.ledger.job, archive.ledger.with_bytes)
+    assert visible(outbox.inbox_dir) == ["lost.jpg", f"returned-{'0' * 26}"]
+    assert (outbox.inbox_dir / "lost.jpg").read_bytes() == b"lost"
+
+
+def test_moving_to_another_volume_copies_and_compares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system cannot rename across volumes, the file arrives whole before the source goes."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(b"bytes" * 1000)
+    sha256, rename = digest(source), os.rename
+
+    def across(self: Path, other: Path) -> Path:
+        if self == source:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(self, other)
+        return other
+
+    monkeypatch.setattr(Path, "rename", across)
+    move(source, target)
+    assert not source.exists()
+    assert digest(target) == sha256
+    assert visible(tmp_path) == ["target"]
+
+
+def test_a_full_disk_is_a_storage_error_and_nothing_is_lost(
+    outbox: Outbox, stored_job: Callable[..., tuple[Job, Record]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ENOSPC at any fsync leaves the file in the inbox; when there is space again, filing succeeds."""
+    job, record = stored_job("lunch.jpg", b"bytes")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(StorageError, match="Free some space"):
+            outbox.file_records(job, [record])
+    assert (outbox.inbox_dir / "lunch.jpg").read_bytes() == b"bytes"
+    outbox.file_records(job, [record])
+    assert visible(outbox.inbox_dir) == []
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the last step the old content is there."""
+    path = tmp_path / "record.json"
+    write_whole(path, b"old")
+
+    def crash(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", crash)
+        with pytest.raises(KeyboardInterrupt):
+            write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    write_whole(path, b"new")
+    assert (path.read_bytes(), visible(tmp_path)) == (b"new", ["record.json"])
+
+
+def test_a_copy_has_the_hash_of_what_was_copied(tmp_path: Path) -> None:
+    """Hash and bytes are of one reading."""
+    (tmp_path / "a").write_bytes(os.urandom(3_000_000))
+    assert copy_hashed(tmp_path / "a", tmp_path / "b") == digest(tmp_path / "a") == digest(tmp_path / "b")
+
+
+def test_a_failed_file_that_was_replaced_is_not_moved(outbox: Outbox, failed_job: Callable[..., Job]) -> None:
+    """The new file under its name is not put aside for the old one's fault; nothing is said about a file that is gone."""
+    job = failed_job("lunch.jpg", b"half")
+    (outbox.inbox_dir / "lunch.jpg").write_bytes(b"whole")
+    assert not outbox.file_other(job)
+    assert visible(outbox.inbox_dir) == ["lunch.jpg"]
+    (outbox.inbox_dir / "lunch.jpg").unlink()
+    assert not outbox.file_other(job)
+    assert visible(outbox.root) == []
+
+
+def test_a_file_with_both_names_after_a_crash_is_moved_once(outbox: Outbox, failed_job: Callable[..., Job]) -> None:
+    """A file that had its hidden name and its own one when the power went leaves the inbox under both."""
+    job = failed_job("lunch.jpg", b"half")
+    os.link(outbox.inbox_dir / "lunch.jpg", outbox.inbox_dir / f".receipts-{job.receipt_id}")
+    assert outbox.file_other(job)
+    assert visible(outbox.inbox_dir) == []
+    assert visible(outbox.root) == ["failed/lunch.jpg", "failed/lunch.jpg.error.json"]
+
+
+def test_a_move_that_was_cut_short_between_volumes_is_finished(outbox: Outbox, failed_job: Callable[..., Job]) -> None:
+    """The file lies in both places after the crash; then only in the outbox."""
+    job = failed_job("lunch.jpg", b"half")
+    aside = outbox.inbox_dir / f".receipts-{job.receipt_id}"
+    (outbox.inbox_dir / "lunch.jpg").rename(aside)
+    (outbox.root / "failed").mkdir()
+    (outbox.root / "failed/lunch.jpg").write_bytes(b"half")
+    assert outbox.file_other(job)
+    assert visible(outbox.inbox_dir) == []
+    assert visible(outbox.root) == ["failed/lunch.jpg", "failed/lunch.jpg.error.json"]
+
+
+def test_a_stored_receipt_whose_file_is_gone_says_what_to_do(outbox: Outbox, stored_job: Callable[..., tuple[Job, Record]]) -> None:
+    """Nothing is invented; dropping the same file again completes it."""
+    job, record = stored_job("lunch.jpg", b"bytes")
+    (outbox.inbox_dir / "lunch.jpg").unlink()
+    with pytest.raises(StorageError, match="put the same file in the inbox"):
+        outbox.file_records(job, [record])
+    (outbox.inbox_dir / "lunch.jpg").write_bytes(b"bytes")
+    outbox.file_records(job, [record])
+    assert (outbox.root / (job.filed_as or "")).read_bytes() == b"bytes"

@@ -1,0 +1,74 @@
+"""What kind of document a page shows, and that a picture of something else is no receipt."""
+
+import pytest
+
+from extractor.readers.rules.header import kind_of, read_header
+from extractor.readers.rules.segments import header_rows
+from extractor.schemas.answer import DocumentType
+from tests.transcripts import transcript
+
+BOOK = (
+    "It was a bright cold day in the north and all the bells were",
+    "striking at once when the old ferryman put down his oars and",
+    "looked back at the village which had been his home for more",
+    "than forty years. In 1984 he had bought the boat for 12 crowns",
+    "from a widow who wanted nothing more to do with the water and",
+    "had never once regretted it, not even in the winter of 1999.",
+)
+
+
+@pytest.mark.parametrize("rows", [(), ("NO ENTRY",), ("Welcome to the Blue Lake", "1,234 m"), BOOK])
+def test_other_pictures_are_no_receipts(rows: tuple[str, ...]) -> None:
+    """A landscape, a sign and a page of a book are not receipts, and nothing is invented for them."""
+    assert read_header([transcript(*rows)]).values == {"document_type": "not_a_receipt"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        (DocumentType.RECEIPT, ("CORNER SHOP", "05/03/2018", "Tea 2.00", "Total 2.00", "Cash 5.00", "Change 3.00")),
+        (
+            DocumentType.CARD_SLIP,
+            (
+                "CORNER SHOP",
+                "TERMINAL ID: 6992",
+                "MERCHANT ID: 88809",
+                "AID: A0000000031010",
+                "SALE 32.00",
+                "AUTH CODE: 020570",
+                "CUSTOMER COPY",
+            ),
+        ),
+        (DocumentType.FUEL, ("FUEL STOP", "Pump 06", "Gallons 13.268", "Price/Gal 2.699", "Fuel sale 35.81", "Total 35.81")),
+        (DocumentType.REFUND, ("CORNER SHOP", "05/03/2018", "*** REFUND ***", "Fries -3.19", "Total -3.19", "Visa -3.19")),
+        (
+            DocumentType.INVOICE,
+            ("CORNER SHOP", "Invoice 17", "Bill to: A. Miller", "Due date 01/04/2018", "Payment terms 30 days", "Total 320.00"),
+        ),
+        (
+            DocumentType.HOTEL,
+            ("HILL HOTEL", "Folio 17", "Room No 12", "Arrival 01/03/2018", "Departure 03/03/2018", "2 nights 240.00", "Total 240.00"),
+        ),
+        (DocumentType.PARKING, ("CITY CAR PARK", "Parking fee 4.00", "05/03/2018 14:05", "Total 4.00")),
+    ],
+)
+def test_kinds_are_told_apart(kind: DocumentType, rows: tuple[str, ...]) -> None:
+    """The words of a document tell its kind."""
+    page = [transcript(*rows)]
+    assert kind_of(page, header_rows(page))[0] is kind
+
+
+def test_a_faint_receipt_is_still_one() -> None:
+    """A total and a date are enough."""
+    page = [transcript("05/03/2018", "Total 2.00")]
+    assert kind_of(page, header_rows(page))[0] is DocumentType.RECEIPT
+
+
+def test_a_refund_policy_is_no_refund() -> None:
+    """What the foot says of refunds does not make a sale one."""
+    page = [
+        transcript(
+            "CORNER SHOP", "05/03/2018", "Tea 2.00", "Total 2.00", "Refund amount is based on price", "after all coupons and discounts"
+        )
+    ]
+    assert kind_of(page, header_rows(page))[0] is DocumentType.RECEIPT
