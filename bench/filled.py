@@ -19,7 +19,7 @@ from extractor.config.settings import InboxSettings, Settings
 from extractor.jobs import Arrival, JobState, Source, new_receipt_id
 from extractor.schemas.record import Record, RecordStatus, ReviewReason
 from extractor.storage.archive import Archive, open_archive
-from extractor.storage.database.job_queue import Ledger
+from extractor.storage.database.job_queue import JobQueue
 from extractor.storage.files.sidecars import record_json
 from extractor.testing import ManualClock
 
@@ -61,22 +61,22 @@ def fill(archive: Archive, receipts: int, *, files: bool = False) -> None:
 def _first(archive: Archive) -> Record:
     """One receipt, filed in the ordinary way."""
     clock = ManualClock(FIRST_DAY)
-    ledger = Ledger(archive.database, clock, archive.settings.work)
+    job_queue = JobQueue(archive.database, clock, archive.settings.work)
     data = b"receipt 0"
     (archive.settings.inbox_dir / "0.jpg").write_bytes(data)
-    job = ledger.enqueue(Arrival(Path("0.jpg"), len(data), hashlib.sha256(data).hexdigest()))
+    job = job_queue.enqueue(Arrival(Path("0.jpg"), len(data), hashlib.sha256(data).hexdigest()))
     assert job is not None  # noqa: S101 -- the database is new
-    [job] = ledger.claim("bench", 1)
+    [job] = job_queue.claim("bench", 1)
     copy = archive.outbox.take_copy(job)
     assert copy is not None  # noqa: S101 -- as above
     record = rich_record(Source(copy, job.name, job.sha256 or "", job.receipt_id, job.received_at))
     record = record.model_copy(update={"transaction_date": FIRST_DAY.date()})
     with archive.database.write() as connection:
         record = archive.store.save(connection, record)
-        ledger.stored(connection, job, archive.outbox.places.for_records(job, [record]))
-    [job] = ledger.to_file(1)
+        job_queue.stored(connection, job, archive.outbox.places.for_records(job, [record]))
+    [job] = job_queue.to_file(1)
     archive.outbox.file_records(job, [record])
-    assert ledger.filed(job).state is JobState.DONE  # noqa: S101 -- as above
+    assert job_queue.filed(job).state is JobState.DONE  # noqa: S101 -- as above
     return record
 
 

@@ -34,7 +34,7 @@ from bench.overhead import rich_record
 from extractor.config.settings import InboxSettings, Settings, WorkSettings
 from extractor.errors import ReaderUnavailable
 from extractor.jobs import Extracted, JobState, Source
-from extractor.service.app import build
+from extractor.service.app import build_service
 from extractor.storage.archive import Archive, open_archive
 from extractor.storage.files.inbox import Check
 from extractor.storage.verify import Verifier
@@ -83,7 +83,7 @@ class Run:
 
 def serve(settings: Settings, is_up: Event, check: Check | None) -> None:
     """The service, with the script for a reader, until its process is ended."""
-    service = build(settings, extract=read, check=check)
+    service = build_service(settings, extract=read, check=check)
     is_up.set()
     service.run()
 
@@ -126,7 +126,7 @@ def _watch(archive: Archive, pid: int | None, files: int, memory: list[float], b
     """Seconds until all files were filed, or nothing went on any more; looks at the memory on the way."""
     marks, last, changed = [files // 4, files // 2, files], -1, time.monotonic()
     while marks and time.monotonic() - changed < PATIENCE_SECONDS:
-        done = archive.ledger.counts().get(JobState.DONE, 0)
+        done = archive.job_queue.counts().get(JobState.DONE, 0)
         if done >= marks[0]:
             marks.pop(0)
             memory.append(_memory_mb(pid))
@@ -148,14 +148,14 @@ def _memory_mb(pid: int | None) -> float:
 def problems(settings: Settings, dropped: Sequence[str]) -> list[str]:
     """What is wrong after a run: lost, doubled, or left over."""
     archive = open_archive(settings)
-    jobs = archive.ledger.jobs()
+    jobs = archive.job_queue.jobs()
     done = Counter(job.sha256 for job in jobs if job.state is JobState.DONE)
     found = [f"{sha256} was filed {done[sha256]} times" for sha256 in dropped if done[sha256] != 1]
     found += [f"{job.name} is {job.state}" for job in jobs if job.state not in {JobState.DONE, JobState.WITHDRAWN}]
     found += [f"{path} is still there" for path in settings.inbox_dir.rglob("*") if path.is_file()]
     records = Counter(record.source_sha256 for record in archive.store.list())
     found += [f"{sha256} has {records[sha256]} records" for sha256 in dropped if records[sha256] != 1]
-    verifier = Verifier(archive.ledger, archive.store, archive.outbox, settings.database)
+    verifier = Verifier(archive.job_queue, archive.store, archive.outbox, settings.database)
     found += [f"{finding.path} {finding.fact}" for finding in verifier.findings()]
     archive.close()
     return found
@@ -164,7 +164,7 @@ def problems(settings: Settings, dropped: Sequence[str]) -> list[str]:
 def overtaken(settings: Settings) -> tuple[int, int]:
     """By how many places a file was filed later than in the order of arrival, at most: those read at once, and those tried again."""
     archive = open_archive(settings)
-    jobs = sorted((job for job in archive.ledger.jobs(JobState.DONE) if job.filed_at), key=lambda job: job.id)
+    jobs = sorted((job for job in archive.job_queue.jobs(JobState.DONE) if job.filed_at), key=lambda job: job.id)
     archive.close()
     place = {job.id: number for number, job in enumerate(sorted(jobs, key=lambda job: (job.filed_at, job.id)))}
     late = [(place[job.id] - number, job.attempts > 0) for number, job in enumerate(jobs)]
@@ -266,12 +266,16 @@ QUESTIONS: dict[str, Callable[[Archive], object]] = {
     "list --since, old days": lambda archive: list(archive.store.list(since=date(2016, 5, 1), until=date(2016, 5, 2), limit=50)),
     "list --merchant, none found": lambda archive: list(archive.store.list(merchant="no such merchant", limit=50)),
     "list --tag, none found": lambda archive: list(archive.store.list(tag="no such tag", limit=50)),
-    "list --files": lambda archive: archive.ledger.newest(limit=50),
+    "list --files": lambda archive: archive.job_queue.newest(limit=50),
     "search, one found": lambda archive: list(archive.store.search("no 050000", limit=50)),
     "search, all found": lambda archive: list(archive.store.search("flat white", limit=50)),
-    "counts of files and records": lambda archive: (archive.ledger.counts(), archive.store.counts()),
-    "what a scan asks": lambda archive: (archive.ledger.open_paths(), archive.ledger.refused_paths()),
-    "an idle worker's turn": lambda archive: (archive.ledger.release("w"), archive.ledger.to_file(4), archive.ledger.claim("w", 4)),
+    "counts of files and records": lambda archive: (archive.job_queue.counts(), archive.store.counts()),
+    "what a scan asks": lambda archive: (archive.job_queue.open_paths(), archive.job_queue.refused_paths()),
+    "an idle worker's turn": lambda archive: (
+        archive.job_queue.release("w"),
+        archive.job_queue.to_file(4),
+        archive.job_queue.claim("w", 4),
+    ),
     "export, all records": lambda archive: sum(1 for _ in archive.store.list()),
 }
 
@@ -280,9 +284,9 @@ def rows(folder: Path) -> int:
     """Start, questions and idling on a large installation."""
     began = time.perf_counter()
     archive = open_archive(settings_in(folder))
-    archive.ledger.reclaim(from_the_dead=True)
-    archive.outbox.tidy(archive.ledger.open_ids(), archive.ledger.job, archive.ledger.with_bytes)
-    print(f"open, reclaim, tidy: {(time.perf_counter() - began) * 1000:.0f} ms, {sum(archive.ledger.counts().values())} files")
+    archive.job_queue.reclaim(from_the_dead=True)
+    archive.outbox.tidy(archive.job_queue.open_ids(), archive.job_queue.job, archive.job_queue.with_bytes)
+    print(f"open, reclaim, tidy: {(time.perf_counter() - began) * 1000:.0f} ms, {sum(archive.job_queue.counts().values())} files")
     for name, ask in QUESTIONS.items():
         wall, processor = time.perf_counter(), time.process_time()
         ask(archive)

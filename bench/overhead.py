@@ -22,7 +22,7 @@ from extractor.jobs import Extracted, Source
 from extractor.schemas.receipt import Item
 from extractor.schemas.record import Check, Record
 from extractor.schemas.values import FieldEvidence
-from extractor.service.app import build
+from extractor.service.app import build_service
 from extractor.testing import make_record
 
 BUDGET_MS = 10.0
@@ -67,7 +67,7 @@ def run(folder: Path, receipts: int, size_bytes: int) -> tuple[list[float], floa
         with reading:
             return [(rich_record(source),) for source in sources]
 
-    service = build(settings, extract=extract, check=lambda _: None)
+    service = build_service(settings, extract=extract, check=lambda _: None)
     times, processor, batch = [], 0.0, settings.work.batch_size
     for start in range(0, receipts, batch):
         for number in range(start, start + batch):

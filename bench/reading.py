@@ -14,10 +14,10 @@ from extractor.api import read_files
 from extractor.config.settings import ReaderSettings, Settings
 from extractor.documents import PageLimits, check_complete, load_pages
 from extractor.errors import InputError
-from extractor.extraction.reask import Policy
+from extractor.extraction.reask import ReaskPolicy
 from extractor.extraction.runner import Extraction
-from extractor.ocr.page_reader import LOOKS, Witness
-from extractor.ocr.selection import build_witness
+from extractor.ocr.page_reader import LOOKS, PageReader
+from extractor.ocr.selection import build_page_reader
 from extractor.readers.factory import make_reader
 
 LIMITS = PageLimits()
@@ -37,7 +37,7 @@ def main() -> int:
         print(f"No receipts in {arguments.folder}.", file=sys.stderr)
         return 1
     print(f"{len(paths)} receipts, {arguments.threads or os.cpu_count()} threads, load of the machine {os.getloadavg()[0]:.1f}")
-    witness = build_witness(arguments.engine, threads=arguments.threads)
+    witness = build_page_reader(arguments.engine, threads=arguments.threads)
     for effort in arguments.efforts:
         read(witness, paths[0], effort)  # loads the model
         page_seconds, text_seconds = zip(*(read(witness, path, effort) for path in paths), strict=True)
@@ -45,7 +45,7 @@ def main() -> int:
         report(f"text, effort {effort}", text_seconds)
     settings = Settings(reader=ReaderSettings(name="ocr", ocr_engine=arguments.engine, threads=arguments.threads))
     # With the same witness: another one's engines would count twice.
-    extraction = Extraction(make_reader(settings, witness), witness, limits=LIMITS, policy=Policy())
+    extraction = Extraction(make_reader(settings, witness), witness, limits=LIMITS, policy=ReaskPolicy())
     report("record", [seconds_to_record(extraction, path, settings) for path in (paths[0], *paths)][1:])
     return 0
 
@@ -62,7 +62,7 @@ def receipts(folder: Path, count: int) -> list[Path]:
     return found
 
 
-def read(witness: Witness, path: Path, effort: int) -> tuple[float, float]:
+def read(witness: PageReader, path: Path, effort: int) -> tuple[float, float]:
     """Seconds until the pages of a file are there, and from then until its text is."""
     started = time.perf_counter()
     pages = load_pages(path, LIMITS)

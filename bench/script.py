@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from extractor.readers.vision.grammar import WORD_BITS, Grammars, Row
+from extractor.readers.vision.grammar import WORD_BITS, GrammarRow, Grammars
 
 WORDS = "MILK BREAD BUTTER RICE TEA COFFEE SUGAR CHICKEN EGGS APPLE ORANGE JUICE WATER SOAP PAPER NOODLE SAUCE CHEESE LARGE FRESH".split()
 
@@ -27,8 +27,8 @@ class Scripted(dict[str, Any]):
         self.text = text
 
 
-class _ScriptedRow(Row):
-    def __init__(self, row: Row, text: bytes, grammars: Grammars) -> None:
+class _ScriptedRow(GrammarRow):
+    def __init__(self, row: GrammarRow, text: bytes, grammars: Grammars) -> None:
         super().__init__(row.matcher, row.schema)
         self.text, self._grammars, self.at = text, grammars, 0
 
@@ -43,11 +43,11 @@ class ScriptedGrammars(Grammars):
     def __init__(self, tokenizer: Any, ends: Collection[int]) -> None:
         super().__init__(tokenizer, ends)
 
-    def row(self, schema: Mapping[str, Any] | None) -> Row:
+    def row(self, schema: Mapping[str, Any] | None) -> GrammarRow:
         row = super().row(schema)
         return _ScriptedRow(row, schema.text.encode(), self) if isinstance(schema, Scripted) else row
 
-    def fill(self, ways: Sequence[tuple[Row, Sequence[int]]], masks: torch.Tensor) -> None:
+    def fill(self, ways: Sequence[tuple[GrammarRow, Sequence[int]]], masks: torch.Tensor) -> None:
         super().fill(ways, masks)
         place = 0
         for row, ahead in ways:

@@ -21,12 +21,12 @@ from extractor.ocr.transcript import Transcript
 from extractor.readers.base import Document, Issue, Question, ReaderError
 from extractor.readers.prompts import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Said
-from extractor.readers.vision.loading import Loaded
+from extractor.readers.vision.loading import LoadedModel
 from extractor.readers.vision.model_options import VisionOptions
 
 if TYPE_CHECKING:
     from extractor.readers.vision.mllama import MllamaEngine
-    from extractor.readers.vision.scheduler import MllamaSight
+    from extractor.readers.vision.scheduler import MllamaScheduler
 
 
 TOKENS = 300
@@ -98,21 +98,21 @@ def documents(count: int, *, first: int = 0) -> list[Document]:
     return made
 
 
-def engine_in_memory(*, layers: int = 40, dtype: torch.dtype = torch.bfloat16, **options: int) -> tuple["MllamaEngine", Loaded]:
+def engine_in_memory(*, layers: int = 40, dtype: torch.dtype = torch.bfloat16, **options: int) -> tuple["MllamaEngine", LoadedModel]:
     from bench import random_mllama  # noqa: PLC0415 - transformers is patched by other phases, before it is imported
 
     words = random_mllama.tokenizer()
-    loaded = Loaded(random_mllama.model(words, layers=layers, dtype=dtype), random_mllama.processor(words), "random 11B")
+    loaded = LoadedModel(random_mllama.model(words, layers=layers, dtype=dtype), random_mllama.processor(words), "random 11B")
     return engine_of(loaded, **options), loaded
 
 
-def engine_of(loaded: Loaded, **options: int) -> "MllamaEngine":
+def engine_of(loaded: LoadedModel, **options: int) -> "MllamaEngine":
     from extractor.readers.vision.mllama import MllamaEngine  # noqa: PLC0415 - as above
 
     return MllamaEngine(loaded, VisionOptions(**({"max_tokens": 512} | options)))  # type: ignore[arg-type]
 
 
-def opened(engine: "MllamaEngine", rows: int, batch: int) -> "MllamaSight":
+def opened(engine: "MllamaEngine", rows: int, batch: int) -> "MllamaScheduler":
     """A batch of images whose pixels are being prepared; the same images in every other batch, for drawing them takes seconds."""
     sight = engine.open()
     for number in range(rows):

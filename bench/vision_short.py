@@ -14,7 +14,7 @@ from extractor.readers.base import ReaderError
 from extractor.readers.prompts import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Engine, Said
 from extractor.readers.vision.generation import GeneratingEngine
-from extractor.readers.vision.loading import Loaded
+from extractor.readers.vision.loading import LoadedModel
 from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.weight_selection import GIB
 
@@ -47,7 +47,7 @@ def short() -> Iterator[Row]:
     yield from generated(loaded)
 
 
-def generated(loaded: Loaded) -> Iterator[Row]:
+def generated(loaded: LoadedModel) -> Iterator[Row]:
     """The way of other architectures."""
     expected = asked(GeneratingEngine(loaded, VisionOptions(max_rows=ROWS)), rows=8)
     for left in (2.0, 0.5):

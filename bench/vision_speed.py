@@ -19,7 +19,7 @@ from extractor.readers.vision.cuda_graphs import RowFeed, Steps
 from extractor.readers.vision.decoding import Decoder
 from extractor.readers.vision.engine import Ask
 from extractor.readers.vision.kv_pools import Span
-from extractor.readers.vision.loading import Loaded
+from extractor.readers.vision.loading import LoadedModel
 from extractor.readers.vision.mllama import MllamaEngine
 from extractor.readers.vision.weight_selection import GIB
 
@@ -79,7 +79,7 @@ def _now() -> torch.cuda.Event:
 
 
 @cache
-def shared_engine() -> tuple[MllamaEngine, Loaded]:
+def shared_engine() -> tuple[MllamaEngine, LoadedModel]:
     """One engine for all phases of a process: a model takes half a minute to make."""
     engine, loaded = engine_in_memory(max_rows=BATCH)
     warm_up(engine)

@@ -14,8 +14,8 @@ from extractor.readers.prompts import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Said
 from extractor.readers.vision.generation import GeneratingEngine
 from extractor.readers.vision.model_options import VisionOptions
-from extractor.readers.vision.reader import VisionReader
 from extractor.readers.vision.sampling import Draw
+from extractor.readers.vision.vision_reader import VisionReader
 from extractor.readers.vision.weight_selection import GIB
 
 

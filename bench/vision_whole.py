@@ -17,10 +17,10 @@ from extractor.config.settings import InboxSettings, ReaderSettings, Settings, V
 from extractor.jobs import JobState
 from extractor.readers.prompts import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Ask, Said
-from extractor.readers.vision.loading import Loaded, load
+from extractor.readers.vision.loading import LoadedModel, load
 from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.weight_selection import GIB
-from extractor.service.app import build
+from extractor.service.app import build_service
 from extractor.storage.archive import prepare
 
 WATCHED = 5 * BATCH
@@ -30,7 +30,7 @@ CAP_BYTES = 10 * GIB
 
 
 @cache
-def loaded_in_4_bits() -> Loaded:
+def loaded_in_4_bits() -> LoadedModel:
     """The model through Unsloth in 4 bits, this process held to 10 GB from now on."""
     torch.cuda.set_per_process_memory_fraction(CAP_BYTES / torch.cuda.get_device_properties(0).total_memory)
     return load(VisionOptions(model=str(checkpoint()), precision="4bit", loader="unsloth", memory_bytes=CAP_BYTES, offline=True))
@@ -105,9 +105,9 @@ def watch() -> Iterator[Row]:
         for number in range(WATCHED):
             receipt_image(number).save(settings.inbox_dir / f"{number}.png")
         began = time.perf_counter()
-        service = build(settings)
+        service = build_service(settings)
         service.run_once()
-        taken, states = time.perf_counter() - began, service.archive.ledger.counts()
+        taken, states = time.perf_counter() - began, service.archive.job_queue.counts()
         service.archive.close()
         records = [json.loads(path.read_text(encoding="utf-8")) for path in settings.outbox_dir.rglob("*.json")]
     logger.removeHandler(batches)

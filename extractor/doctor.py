@@ -23,7 +23,7 @@ from extractor.documents import Page
 from extractor.errors import ExtractorError
 from extractor.ocr.engines.tesseract import PACKAGE, LineRecogniser
 from extractor.ocr.scripts import LATIN, SCRIPTS
-from extractor.ocr.selection import build_witness
+from extractor.ocr.selection import build_page_reader
 from extractor.storage.database.connection import HEAD
 from extractor.storage.files.outbox import Outbox
 
@@ -46,7 +46,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One thing that was examined.
 
     Attributes:
@@ -61,7 +61,7 @@ class Finding:
     advice: str = ""
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings) -> Iterator[Diagnosis]:
     """Every finding, one after the other as they come; nothing is left behind on the disk."""
     yield _sqlite_library()
     for name, folder in (("inbox", settings.inbox_dir), ("outbox", settings.outbox_dir), ("database folder", settings.database.parent)):
@@ -69,7 +69,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
         if folder.is_dir():
             yield _disk(name, folder)
     if settings.outbox_dir.is_dir() and settings.database.exists() and not Outbox(settings.outbox_dir, settings.inbox_dir).is_here:
-        yield Finding("outbox", Level.FAIL, f"{settings.outbox_dir} is not the folder that was used", "Mount its volume, or: receipts init")
+        yield Diagnosis(
+            "outbox", Level.FAIL, f"{settings.outbox_dir} is not the folder that was used", "Mount its volume, or: receipts init"
+        )
     yield _database(settings.database)
     yield _events(settings)
     yield _ocr(settings)
@@ -81,9 +83,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _vision(settings)
 
 
-def _sqlite_library() -> Finding:
+def _sqlite_library() -> Diagnosis:
     level = Level.OK if sqlite3.sqlite_version_info >= OLDEST_SQLITE else Level.FAIL
-    return Finding(
+    return Diagnosis(
         "sqlite",
         level,
         f"SQLite {sqlite3.sqlite_version}, Python {sys.version.split()[0]}",
@@ -91,10 +93,10 @@ def _sqlite_library() -> Finding:
     )
 
 
-def _folder(name: str, folder: Path) -> Finding:
+def _folder(name: str, folder: Path) -> Diagnosis:
     """Whether the folder takes a file: it is written, brought to disk and removed, since rights alone do not tell."""
     if not folder.is_dir():
-        return Finding(name, Level.FAIL, f"{folder} is not there", "Make it with: receipts init")
+        return Diagnosis(name, Level.FAIL, f"{folder} is not there", "Make it with: receipts init")
     probe = folder / f".doctor-{uuid.uuid4().hex}.part"
     try:
         with probe.open("xb") as file:
@@ -103,16 +105,18 @@ def _folder(name: str, folder: Path) -> Finding:
             os.fsync(file.fileno())
         next(folder.iterdir())
     except OSError as error:
-        return Finding(name, Level.FAIL, f"{folder} cannot be written: {error.strerror}", "Give this user the right to read and write it.")
+        return Diagnosis(
+            name, Level.FAIL, f"{folder} cannot be written: {error.strerror}", "Give this user the right to read and write it."
+        )
     finally:
         probe.unlink(missing_ok=True)
-    return Finding(name, Level.OK, f"{folder} can be written")
+    return Diagnosis(name, Level.OK, f"{folder} can be written")
 
 
-def _disk(name: str, folder: Path) -> Finding:
+def _disk(name: str, folder: Path) -> Diagnosis:
     free = shutil.disk_usage(folder).free
     level = Level.OK if free >= LOW_BYTES else Level.WARN if free >= FULL_BYTES else Level.FAIL
-    return Finding(
+    return Diagnosis(
         f"{name} disk",
         level,
         f"{free / 1e9:.1f} GB free",
@@ -120,43 +124,43 @@ def _disk(name: str, folder: Path) -> Finding:
     )
 
 
-def _database(path: Path) -> Finding:
+def _database(path: Path) -> Diagnosis:
     """Whether the database is whole and has the tables of this version; looks without changing it."""
     if not path.exists():
-        return Finding("database", Level.WARN, f"{path} is not there yet", "Make it with: receipts init")
+        return Diagnosis("database", Level.WARN, f"{path} is not there yet", "Make it with: receipts init")
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
             damage = connection.execute("PRAGMA integrity_check").fetchone()[0]
             version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error as error:
-        return Finding("database", Level.FAIL, f"{path} cannot be read: {error}", "Stop what locks it, or put a backup in its place.")
+        return Diagnosis("database", Level.FAIL, f"{path} cannot be read: {error}", "Stop what locks it, or put a backup in its place.")
     if damage != "ok":
-        return Finding(
+        return Diagnosis(
             "database", Level.FAIL, f"{path} is damaged: {damage}", "Put a backup in its place; the outbox has every record as JSON."
         )
     if version is None or version[0] != HEAD:
-        return Finding("database", Level.FAIL, f"{path} has the tables of another version", "Bring it up to date with: receipts init")
-    return Finding("database", Level.OK, f"{path} is whole, version {version[0]}")
+        return Diagnosis("database", Level.FAIL, f"{path} has the tables of another version", "Bring it up to date with: receipts init")
+    return Diagnosis("database", Level.OK, f"{path} is whole, version {version[0]}")
 
 
-def _events(settings: Settings) -> Finding:
+def _events(settings: Settings) -> Diagnosis:
     """Whether the kernel tells of new files, and how many folders it may watch."""
     if settings.inbox.poll:
-        return Finding("events", Level.OK, f"not used: the inbox is looked at every {settings.inbox.poll_seconds:g} s")
+        return Diagnosis("events", Level.OK, f"not used: the inbox is looked at every {settings.inbox.poll_seconds:g} s")
     kind = _file_system(settings.inbox_dir)
     if kind in NETWORK_FILE_SYSTEMS:
-        return Finding(
+        return Diagnosis(
             "events", Level.WARN, f"the inbox is on {kind}, which tells of no changes", "Set inbox.poll = true, or watch with --poll."
         )
     limit = Path("/proc/sys/fs/inotify/max_user_watches")
     if not limit.exists():
-        return Finding("events", Level.OK, "the system's own")
+        return Diagnosis("events", Level.OK, "the system's own")
     allowed = int(limit.read_text())
     needed = 1 + sum(len(folders) for _, folders, _ in os.walk(settings.inbox_dir))
     if needed * 2 > allowed:
         fact = f"{needed} folders to watch, {allowed} allowed by the kernel"
-        return Finding("events", Level.WARN, fact, "Raise fs.inotify.max_user_watches with sysctl, or set inbox.poll = true.")
-    return Finding("events", Level.OK, f"inotify, {allowed} folders allowed")
+        return Diagnosis("events", Level.WARN, fact, "Raise fs.inotify.max_user_watches with sysctl, or set inbox.poll = true.")
+    return Diagnosis("events", Level.OK, f"inotify, {allowed} folders allowed")
 
 
 def _file_system(folder: Path) -> str:
@@ -169,42 +173,42 @@ def _file_system(folder: Path) -> str:
     return next((kinds[place] for place in (folder, *folder.parents) if place in kinds), "")
 
 
-def _ocr(settings: Settings) -> Finding:
+def _ocr(settings: Settings) -> Diagnosis:
     """Whether the OCR engine loads and reads words that are drawn for it."""
     image = Image.new("RGB", (600, 160), "white")
     ImageDraw.Draw(image).text((40, 40), DRAWN, fill="black", font=ImageFont.load_default(size=64))
     started = time.monotonic()
     try:
-        witness = build_witness(settings.reader.ocr_engine, threads=settings.reader.threads)
+        witness = build_page_reader(settings.reader.ocr_engine, threads=settings.reader.threads)
         _, transcript = witness.read(Page(image))
     except ExtractorError as error:
-        return Finding("ocr", Level.FAIL, str(error))
+        return Diagnosis("ocr", Level.FAIL, str(error))
     seconds = time.monotonic() - started
     if "".join(DRAWN.split()) not in "".join(transcript.text.split()):
         advice = "Choose another engine with reader.ocr_engine, or install the project again."
-        return Finding("ocr", Level.FAIL, f"{transcript.engine} reads {transcript.text!r} where {DRAWN!r} is drawn", advice)
-    return Finding("ocr", Level.OK, f"{transcript.engine} loads and reads in {seconds:.1f} s")
+        return Diagnosis("ocr", Level.FAIL, f"{transcript.engine} reads {transcript.text!r} where {DRAWN!r} is drawn", advice)
+    return Diagnosis("ocr", Level.OK, f"{transcript.engine} loads and reads in {seconds:.1f} s")
 
 
-def _scripts() -> Finding:
+def _scripts() -> Diagnosis:
     """Whether print in other scripts is read as such."""
     names = "Cyrillic, Greek and Thai"
     if not importlib.util.find_spec(PACKAGE):
         advice = f"Install it where receipts are in these scripts: pip install {PACKAGE}"
-        return Finding("scripts", Level.WARN, f"{names} are read as Latin: {PACKAGE} is not installed", advice)
+        return Diagnosis("scripts", Level.WARN, f"{names} are read as Latin: {PACKAGE} is not installed", advice)
     image = Image.new("L", (300, 60), "white")
     ImageDraw.Draw(image).text((10, 5), DRAWN, fill="black", font=ImageFont.load_default(size=40))
     try:
         for language in (*(name for script in SCRIPTS for name in script.languages), LATIN):
             text = LineRecogniser(language).read(image).text
     except ExtractorError as error:
-        return Finding("scripts", Level.FAIL, str(error), "Install the project again: its package is incomplete.")
+        return Diagnosis("scripts", Level.FAIL, str(error), "Install the project again: its package is incomplete.")
     if text != DRAWN:
-        return Finding("scripts", Level.FAIL, f"Tesseract reads {text!r} where {DRAWN!r} is drawn", f"Install {PACKAGE} again.")
-    return Finding("scripts", Level.OK, f"{names} are read by Tesseract")
+        return Diagnosis("scripts", Level.FAIL, f"Tesseract reads {text!r} where {DRAWN!r} is drawn", f"Install {PACKAGE} again.")
+    return Diagnosis("scripts", Level.OK, f"{names} are read by Tesseract")
 
 
-def _weights() -> Finding:
+def _weights() -> Diagnosis:
     """Whether the field models that ship with the package are there and whole."""
     advice = "Install the project again: its package is incomplete."
     sizes: dict[str, int] = {}
@@ -214,25 +218,25 @@ def _weights() -> Finding:
             json.loads(data)
             sizes[path.name] = len(data)
     except (OSError, ValueError) as error:
-        return Finding("weights", Level.FAIL, f"the field models cannot be read: {error}", advice)
+        return Diagnosis("weights", Level.FAIL, f"the field models cannot be read: {error}", advice)
     if not sizes:
-        return Finding("weights", Level.FAIL, "the field models are not there", advice)
-    return Finding("weights", Level.OK, f"field models {', '.join(sorted(sizes))}, {sum(sizes.values()) / 1000:.0f} kB")
+        return Diagnosis("weights", Level.FAIL, "the field models are not there", advice)
+    return Diagnosis("weights", Level.OK, f"field models {', '.join(sorted(sizes))}, {sum(sizes.values()) / 1000:.0f} kB")
 
 
-def _gpu() -> Finding:
+def _gpu() -> Diagnosis:
     """Whether a vision model could run here."""
     if importlib.util.find_spec("torch") is None:
-        return Finding("gpu", Level.OK, "not used: torch is not installed, and the ocr reader does not need it")
+        return Diagnosis("gpu", Level.OK, "not used: torch is not installed, and the ocr reader does not need it")
     try:
         name = _asked_apart("import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')")
     except (subprocess.SubprocessError, OSError) as error:
         advice = "Install torch again for this machine's driver; the ocr reader works."
-        return Finding("gpu", Level.WARN, f"torch does not load: {error}", advice)
+        return Diagnosis("gpu", Level.WARN, f"torch does not load: {error}", advice)
     if not name:
         advice = "Check the driver with nvidia-smi; the ocr reader works."
-        return Finding("gpu", Level.WARN, "torch is installed but finds no CUDA device", advice)
-    return Finding("gpu", Level.OK, name)
+        return Diagnosis("gpu", Level.WARN, "torch is installed but finds no CUDA device", advice)
+    return Diagnosis("gpu", Level.OK, name)
 
 
 _PLAN = """
@@ -248,20 +252,20 @@ except ExtractorError as error:
 """
 
 
-def _vision(settings: Settings) -> Finding:
+def _vision(settings: Settings) -> Diagnosis:
     """Which weights of the vision model would be loaded now, and why; nothing is downloaded for it."""
     options = settings.vision.model_dump() | {"offline": True}
     try:
         fact = _asked_apart(_PLAN, json.dumps(options))
     except (subprocess.SubprocessError, OSError) as error:
         advice = "Install it again: pip install 'receipt-extractor[vision]'; the ocr reader works."
-        return Finding("vision", Level.WARN, f"the vision reader does not load: {error}", advice)
+        return Diagnosis("vision", Level.WARN, f"the vision reader does not load: {error}", advice)
     if " would be read with " in fact:
-        return Finding("vision", Level.OK, fact)
+        return Diagnosis("vision", Level.OK, fact)
     advice = (
         "The vision reader downloads what is missing when it starts." if not settings.vision.offline else "Set vision.model or precision."
     )
-    return Finding("vision", Level.WARN if settings.reader.name == "vision" else Level.OK, fact, advice)
+    return Diagnosis("vision", Level.WARN if settings.reader.name == "vision" else Level.OK, fact, advice)
 
 
 def _asked_apart(program: str, *arguments: str) -> str:

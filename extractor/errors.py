@@ -1,7 +1,7 @@
 """Every error that this project raises, each with what to do next.
 
 ExtractorError > ConfigError        REPORT   bad setting, missing extra
-               > InputError         REPORT   Unreadable, Encrypted, TooLarge, Deadly
+               > InputError         REPORT   Unreadable, Encrypted, TooLarge, FileCrashesReader
                > ReaderUnavailable  RETRY    time-out, rate limit, out of memory; ReaderDown: no file's fault
                > ReaderRefused      REPORT   bad key, content filter
                > BadAnswer          REASK    not JSON, cut off, does not fit the schema; holds the answer
@@ -63,7 +63,7 @@ class TooLarge(InputError):
     """More pixels, pages or bytes than the settings allow."""
 
 
-class Deadly(InputError):
+class FileCrashesReader(InputError):
     """A file that ended or hung every process that tried to read it."""
 
 

@@ -119,7 +119,7 @@ Extracted = tuple[Record, ...] | ExtractorError
 Extract = Callable[[Sequence[Source]], list[Extracted]]
 """Reads a batch: what each source gave, in their order."""
 
-Foretell = Callable[[Sequence[Source]], None]
+Prefetch = Callable[[Sequence[Source]], None]
 """Hears of files that will be read after the next batch."""
 
 

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extractor.errors import ExtractorError, StorageError
-from extractor.jobs import Extract, Extracted, Foretell, Job, JobState, Source, part_id
-from extractor.runtime.checkpoints import AtStep, Step, go_on
+from extractor.jobs import Extract, Extracted, Job, JobState, Prefetch, Source, part_id
+from extractor.runtime.checkpoints import AtCheckpoint, Checkpoint, go_on
 from extractor.runtime.telemetry import Telemetry
 from extractor.schemas.record import Record
 from extractor.storage.database.connection import Database
-from extractor.storage.database.job_queue import Ledger
-from extractor.storage.database.receipts import Store
+from extractor.storage.database.job_queue import JobQueue
+from extractor.storage.database.receipts import ReceiptRepository
 from extractor.storage.files.outbox import Outbox
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobResult:
     """How an attempt at a job ended: with records, with an error, or with neither where the file has left the inbox."""
 
     job: Job
@@ -29,7 +29,7 @@ class Pipeline:
     """Takes jobs as far as they go. Every step may run twice.
 
     Args:
-        foretell: Hears which files will be read after the next ones.
+        announce: Hears which files will be read after the next ones.
     Attributes:
         reads_ahead: Whether there is somebody to tell.
     """
@@ -37,45 +37,45 @@ class Pipeline:
     def __init__(
         self,
         database: Database,
-        ledger: Ledger,
-        store: Store,
+        job_queue: JobQueue,
+        store: ReceiptRepository,
         outbox: Outbox,
         extract: Extract,
         *,
-        foretell: Foretell | None = None,
-        at_step: AtStep = go_on,
+        prefetch: Prefetch | None = None,
+        at_checkpoint: AtCheckpoint = go_on,
         telemetry: Telemetry | None = None,
     ) -> None:
         self._database = database
-        self._ledger = ledger
+        self._job_queue = job_queue
         self._store = store
         self._outbox = outbox
         self._extract = extract
-        self._foretell = foretell
-        self.reads_ahead = foretell is not None
-        self._at_step = at_step
+        self._prefetch = prefetch
+        self.reads_ahead = prefetch is not None
+        self._at_checkpoint = at_checkpoint
         self._telemetry = telemetry or Telemetry()
 
-    def read(self, jobs: Sequence[Job]) -> list[Outcome]:
+    def read(self, jobs: Sequence[Job]) -> list[JobResult]:
         """What became of each claimed job; one that fails fails alone."""
         taken = [self._take(job) for job in jobs]
         sources = [source for source in taken if isinstance(source, Source)]
         results = iter(self._read(sources) if sources else ())
-        self._at_step(Step.READ)
+        self._at_checkpoint(Checkpoint.READ)
         return [
             self._conclude(job, next(results) if isinstance(source, Source) else source) for job, source in zip(jobs, taken, strict=True)
         ]
 
-    def foretell(self, jobs: Sequence[Job]) -> None:
+    def prefetch(self, jobs: Sequence[Job]) -> None:
         """Tells the reader what is to be read after the next jobs; what cannot be taken now is looked at again when it is its turn."""
-        if self._foretell is not None:
+        if self._prefetch is not None:
             sources = []
             for job in jobs:
                 with suppress(StorageError):
                     if copy := self._outbox.take_copy(job):
-                        self._at_step(Step.COPIED)
+                        self._at_checkpoint(Checkpoint.COPIED)
                         sources.append(_source(job, copy))
-            self._foretell(sources)
+            self._prefetch(sources)
 
     def file(self, job: Job) -> Job | None:
         """The closed job, everything being in place; `None` where its file has left the inbox before.
@@ -90,32 +90,32 @@ class Pipeline:
         try:
             copy = self._outbox.take_copy(job)
             if copy is None:
-                self._ledger.withdraw(job)
-                self._at_step(Step.WITHDRAWN)
+                self._job_queue.withdraw(job)
+                self._at_checkpoint(Checkpoint.WITHDRAWN)
                 return None
         except StorageError as error:
             return error
-        self._at_step(Step.COPIED)
+        self._at_checkpoint(Checkpoint.COPIED)
         return _source(job, copy)
 
     def _read(self, sources: Sequence[Source]) -> list[Extracted]:
         with self._telemetry.stage("read", len(sources)):
             return self._extract(sources)
 
-    def _conclude(self, job: Job, result: Extracted | None) -> Outcome:
+    def _conclude(self, job: Job, result: Extracted | None) -> JobResult:
         if not isinstance(result, tuple):
-            return Outcome(job, error=result)
+            return JobResult(job, error=result)
         try:
-            return Outcome(job, records=self._store_records(job, result))
+            return JobResult(job, records=self._store_records(job, result))
         except StorageError as error:
-            return Outcome(job, error=error)
+            return JobResult(job, error=error)
 
     def _store_records(self, job: Job, records: Sequence[Record]) -> tuple[Record, ...]:
         """Saves the records of a file and marks its job in one transaction: all or nothing."""
         with self._telemetry.stage("store"), self._database.write(durable=True) as connection:  # its file leaves the inbox soon
             saved = tuple(self._store.save(connection, record) for record in records)
-            self._ledger.stored(connection, job, self._outbox.places.for_records(job, saved))
-        self._at_step(Step.STORED)
+            self._job_queue.stored(connection, job, self._outbox.places.for_records(job, saved))
+        self._at_checkpoint(Checkpoint.STORED)
         return saved
 
     def _file_record(self, job: Job) -> Job:
@@ -129,18 +129,18 @@ class Pipeline:
 
     def _file_other(self, job: Job) -> Job | None:
         if job.filed_as is None or self._outbox.is_taken(job):
-            job = self._ledger.plan(job, self._outbox.places.for_other(job))
-            self._at_step(Step.PLANNED)
-        first = self._ledger.job(job.duplicate_of) if job.duplicate_of else None
+            job = self._job_queue.plan(job, self._outbox.places.for_other(job))
+            self._at_checkpoint(Checkpoint.PLANNED)
+        first = self._job_queue.job(job.duplicate_of) if job.duplicate_of else None
         if self._outbox.file_other(job, first):
             return self._close(job)
-        self._ledger.vanished(job)
-        self._at_step(Step.WITHDRAWN)
+        self._job_queue.vanished(job)
+        self._at_checkpoint(Checkpoint.WITHDRAWN)
         return None
 
     def _close(self, job: Job) -> Job:
-        closed = self._ledger.filed(job)
-        self._at_step(Step.FILED)
+        closed = self._job_queue.filed(job)
+        self._at_checkpoint(Checkpoint.FILED)
         return closed
 
 

@@ -94,7 +94,7 @@ def draw_image(path: Path, text: str | None = None) -> Path:
 
 @pytest.fixture
 def archive(settings: Settings, clock: ManualClock) -> Iterator[Archive]:
-    """Ledger, store and outbox on real files, with the manual clock."""
+    """Job queue, store and outbox on real files, with the manual clock."""
     opened = open_archive(settings, clock=clock)
     yield opened
     opened.close()
@@ -119,7 +119,7 @@ def queued_job(archive: Archive, drop: Callable[..., Path], settings: Settings) 
 
     def make(name: str = "lunch.jpg", data: bytes | None = None) -> Job:
         path = drop(name, data)
-        job = archive.ledger.enqueue(Arrival(path.relative_to(settings.inbox_dir), path.stat().st_size, digest(path)))
+        job = archive.job_queue.enqueue(Arrival(path.relative_to(settings.inbox_dir), path.stat().st_size, digest(path)))
         assert job is not None
         return job
 
@@ -132,7 +132,7 @@ def leased_job(archive: Archive, queued_job: Callable[..., Job]) -> Callable[...
 
     def make(name: str = "lunch.jpg", data: bytes | None = None) -> Job:
         queued = queued_job(name, data)
-        [job] = [job for job in archive.ledger.claim("w", 1000) if job.id == queued.id]
+        [job] = [job for job in archive.job_queue.claim("w", 1000) if job.id == queued.id]
         return job
 
     return make

@@ -14,7 +14,7 @@ from pathlib import Path
 from extractor.documents import PageLimits
 from extractor.documents.isolated_check import Checking
 from extractor.errors import ConfigError, InputError
-from extractor.extraction.isolated import IsolatedReading, Loaded
+from extractor.extraction.isolated import IsolatedReading, LoadedExtraction
 from extractor.jobs import Extracted, Source
 from extractor.testing import make_record, make_source
 
@@ -64,7 +64,7 @@ def extract(sources: Sequence[Source]) -> list[Extracted]:
 
 
 def await_foretold(path: Path) -> None:
-    """Returns when another file was foretold."""
+    """Returns when another file was announced."""
     deadline = time.monotonic() + 30
     while not any(path.parents[1].rglob("foretold-*")):
         if time.monotonic() > deadline:
@@ -72,24 +72,24 @@ def await_foretold(path: Path) -> None:
         time.sleep(0.01)
 
 
-def load(*, reads_together: bool = False) -> Loaded:
-    return Loaded(extract, foretell if reads_together else None)
+def load(*, reads_together: bool = False) -> LoadedExtraction:
+    return LoadedExtraction(extract, prefetch if reads_together else None)
 
 
-def foretell(sources: Sequence[Source]) -> None:
-    """Notes beside each source that it was foretold."""
+def prefetch(sources: Sequence[Source]) -> None:
+    """Notes beside each source that it was announced."""
     for source in sources:
         source.path.with_name(f"foretold-{source.name}").touch()
 
 
-def load_unless(obstacle: Path) -> Loaded:
+def load_unless(obstacle: Path) -> LoadedExtraction:
     """Cannot work while the obstacle is there."""
     if obstacle.exists():
         raise ConfigError(f"{obstacle} is in the way. Remove it.")
     return load()
 
 
-def load_sabotaged(obstacle: Path) -> Loaded:
+def load_sabotaged(obstacle: Path) -> LoadedExtraction:
     """Reads batches together; the first one puts the obstacle in the way of all later children, and ends its own."""
 
     def sabotaged(sources: Sequence[Source]) -> list[Extracted]:
@@ -100,7 +100,7 @@ def load_sabotaged(obstacle: Path) -> Loaded:
         return extract(sources)
 
     load_unless(obstacle)
-    return Loaded(sabotaged, foretell)
+    return LoadedExtraction(sabotaged, prefetch)
 
 
 @dataclass(frozen=True)

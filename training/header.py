@@ -26,14 +26,14 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from extractor.documents import PageLimits, load_pages
-from extractor.ocr.page_reader import Witness
-from extractor.ocr.selection import build_witness
+from extractor.ocr.page_reader import PageReader
+from extractor.ocr.selection import build_page_reader
 from extractor.ocr.transcript import Transcript
 from extractor.readers.rules.address import address_features, clean_piece, next_piece, step_features, usable_pieces
 from extractor.readers.rules.header_features import features
 from extractor.readers.rules.merchant import merchant_features
 from extractor.readers.rules.merchant_names import clean_name
-from extractor.readers.rules.segments import HeaderRow, header_rows, is_candidate
+from extractor.readers.rules.segments import HeaderSegment, header_rows, is_candidate
 from extractor.readers.rules.trees import Trees
 from training.headings import disturbed, with_heading
 from training.render import OcrNoise, render
@@ -54,7 +54,7 @@ class Example:
         has_address: Whether to learn from its address, or from its absence.
     """
 
-    rows: tuple[HeaderRow, ...]
+    rows: tuple[HeaderSegment, ...]
     kept: tuple[int, ...]
     is_merchant: np.ndarray
     is_address: np.ndarray
@@ -107,7 +107,7 @@ def example(transcripts: Sequence[Transcript], truth: dict[str, Any]) -> Example
     return Example(rows, kept, merchant, address, run, bool(run) or not squash(truth.get("address")), truth)
 
 
-def address_run(rows: Sequence[HeaderRow], parts: Sequence[int], address: str | None) -> tuple[int, ...]:
+def address_run(rows: Sequence[HeaderSegment], parts: Sequence[int], address: str | None) -> tuple[int, ...]:
     """Of the pieces that are stretches of the address those neighbours that together are it; empty where none are like it."""
     possible = set(usable_pieces(rows))
     usable = [index for index in parts if index in possible]
@@ -145,8 +145,8 @@ def read(path: Path) -> tuple[Transcript, ...]:
 
 
 @cache
-def _witness() -> Witness:
-    return build_witness("auto", threads=0)
+def _witness() -> PageReader:
+    return build_page_reader("auto", threads=0)
 
 
 def rendered(count: int) -> Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]:

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from extractor.documents import PageLimits, load_pages
-from extractor.ocr.page_reader import Witness
-from extractor.ocr.selection import build_witness
+from extractor.ocr.page_reader import PageReader
+from extractor.ocr.selection import build_page_reader
 from extractor.ocr.transcript import Transcript
 from extractor.readers.rules.amount_rows import read_rows
 from extractor.readers.rules.sums import Sums
@@ -84,8 +84,8 @@ def _cached(folder: Path, image: str, transcripts: Path) -> Sequence[Transcript]
 
 
 @lru_cache(maxsize=1)
-def _witness() -> Witness:
-    return build_witness()
+def _witness() -> PageReader:
+    return build_page_reader()
 
 
 def _read(image: Path) -> Sequence[Transcript]:

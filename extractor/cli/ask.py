@@ -26,7 +26,7 @@ def ask(
     from extractor.errors import ConfigError, InputError  # `--help` answers at once
     from extractor.readers.vision.conversation import Conversation
     from extractor.readers.vision.model_options import VisionOptions
-    from extractor.readers.vision.reader import load_engine
+    from extractor.readers.vision.vision_reader import load_engine
 
     if question is None and not chat:
         raise ConfigError('What shall be asked? Give a question, as in: receipts ask photo.jpg "What is this?", or --chat.')

@@ -19,7 +19,7 @@ from extractor.evaluation.scoring import CONFIDENCES, Score
 from extractor.jobs import Job
 from extractor.schemas.receipt import Item, Receipt
 from extractor.schemas.record import Record, RecordStatus
-from extractor.service.status import Status
+from extractor.service.status import ServiceStatus
 
 Result = TypeVar("Result")
 
@@ -135,7 +135,7 @@ def job_table(jobs: Iterable[Job]) -> Table:
     return table
 
 
-def status_page(seen: Status) -> Group:
+def status_page(seen: ServiceStatus) -> Group:
     """How the work stands, one line a question, then the last failures."""
     numbers = seen.numbers
     table = Table(box=None, show_header=False, pad_edge=False)

@@ -76,14 +76,14 @@ def verify(
     from extractor.storage.verify import Verifier
 
     with context.obj.archive() as archive, _progress() as on_progress:
-        total, done = sum(archive.ledger.counts().values()), 0
+        total, done = sum(archive.job_queue.counts().values()), 0
 
         def count() -> None:
             nonlocal done
             done += 1
             on_progress("comparing", done, total)
 
-        verifier = Verifier(archive.ledger, archive.store, archive.outbox, archive.settings.database, on_progress=count)
+        verifier = Verifier(archive.job_queue, archive.store, archive.outbox, archive.settings.database, on_progress=count)
         found = FINDING_WRITERS[output.value](verifier.findings(), sys.stdout)
     typer.echo(f"{total} files of the database compared with the outbox: {found or 'nothing'} found.", err=True)
     raise typer.Exit(PROBLEMS if found else 0)

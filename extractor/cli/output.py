@@ -15,7 +15,7 @@ from extractor.schemas.receipt import Receipt
 from extractor.schemas.record import Record
 
 if TYPE_CHECKING:
-    from extractor.storage.verify import Finding
+    from extractor.storage.verify import Discrepancy
 
 Row = tuple[Mapping[str, str], Record]
 """Keys that stand in front of the record's own, such as the path it was read from, and the record."""
@@ -110,19 +110,19 @@ def write_jobs(jobs: Sequence[Job], output: Format, out: TextIO) -> None:
 FINDING_KEYS = ("path", "what", "fact", "way_out")
 
 
-def write_findings_text(findings: "Iterable[Finding]", out: TextIO) -> int:
+def write_findings_text(findings: "Iterable[Discrepancy]", out: TextIO) -> int:
     """How many lines were written, one a finding: what, path, fact and way out."""
     return _count(
         findings, lambda finding: out.write(f"{finding.what:<10} {safe(finding.path)}: {safe(finding.fact)}. {safe(finding.way_out)}\n")
     )
 
 
-def write_findings_jsonl(findings: "Iterable[Finding]", out: TextIO) -> int:
+def write_findings_jsonl(findings: "Iterable[Discrepancy]", out: TextIO) -> int:
     """How many JSON objects were written, one a line."""
     return _count(findings, lambda finding: out.write(_finding_json(finding) + "\n"))
 
 
-def write_findings_json(findings: "Iterable[Finding]", out: TextIO) -> int:
+def write_findings_json(findings: "Iterable[Discrepancy]", out: TextIO) -> int:
     """How many objects the JSON array has that was written."""
     before = itertools.chain(["[\n"], itertools.repeat(",\n"))
     count = _count(findings, lambda finding: out.write(next(before) + _finding_json(finding)))
@@ -130,26 +130,26 @@ def write_findings_json(findings: "Iterable[Finding]", out: TextIO) -> int:
     return count
 
 
-def write_findings_csv(findings: "Iterable[Finding]", out: TextIO) -> int:
+def write_findings_csv(findings: "Iterable[Discrepancy]", out: TextIO) -> int:
     """How many rows were written below the header."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(FINDING_KEYS)
     return _count(findings, lambda finding: writer.writerow([_cell(str(getattr(finding, key))) for key in FINDING_KEYS]))
 
 
-def _count(findings: "Iterable[Finding]", write: "Callable[[Finding], object]") -> int:
+def _count(findings: "Iterable[Discrepancy]", write: "Callable[[Discrepancy], object]") -> int:
     count = 0
     for count, finding in enumerate(findings, start=1):  # noqa: B007 -- how many there were
         write(finding)
     return count
 
 
-def _finding_json(finding: "Finding") -> str:
+def _finding_json(finding: "Discrepancy") -> str:
     values = {key: str(getattr(finding, key)) for key in FINDING_KEYS}
     return json.dumps(values, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-FINDING_WRITERS: "Mapping[str, Callable[[Iterable[Finding], TextIO], int]]" = {
+FINDING_WRITERS: "Mapping[str, Callable[[Iterable[Discrepancy], TextIO], int]]" = {
     "text": write_findings_text,
     "json": write_findings_json,
     "jsonl": write_findings_jsonl,

@@ -30,7 +30,7 @@ def watch(
     """Take what is dropped into the inbox, read it and file it, until stopped with Ctrl-C or SIGTERM; SIGHUP reads the settings anew."""
     from extractor.cli.progress import live
     from extractor.runtime.logs import configure
-    from extractor.service.app import build
+    from extractor.service.app import build_service
     from extractor.service.systemd_notify import Notifier
 
     def load() -> "Settings":
@@ -41,7 +41,7 @@ def watch(
     notifier = Notifier.from_environment()  # before anything can start a process that would inherit it
     with live() as show:  # before the log takes stderr: its lines appear above the bar
         configure(settings.log)
-        service = build(settings)
+        service = build_service(settings)
         try:
             if once:
                 before = _counts(service.archive)
@@ -62,7 +62,7 @@ def watch(
 
 def _counts(archive: "Archive") -> dict[str, int]:
     """How many files and records are in each state; the two share no name."""
-    return {state.value: count for state, count in (*archive.ledger.counts().items(), *archive.store.counts().items())}
+    return {state.value: count for state, count in (*archive.job_queue.counts().items(), *archive.store.counts().items())}
 
 
 def _summary(before: dict[str, int], after: dict[str, int], settings: "Settings") -> str:

@@ -33,7 +33,7 @@ def _shown(service: Callable[[], Service], bar: Bar) -> Iterator[None]:
     def show() -> None:
         while not stop.wait(SECONDS):
             try:
-                waiting = sum(service().archive.ledger.open_counts().values())
+                waiting = sum(service().archive.job_queue.open_counts().values())
             except StorageError as error:
                 bar.show(f"the database cannot be read ({type(error).__name__})", 0, 0)
                 continue

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from extractor.storage.archive import Archive
 
 
-class Status(StrEnum):
+class StatusFilter(StrEnum):
     """How far a record can be trusted; the values of `schemas.record.RecordStatus`, which would be slow to import here."""
 
     ACCEPTED = "accepted"
@@ -33,7 +33,9 @@ class DataFormat(StrEnum):
     JSONL = "jsonl"
 
 
-StatusOption = Annotated[Status | None, typer.Option("--status", help="Only records that can be trusted this far.", show_default=False)]
+StatusOption = Annotated[
+    StatusFilter | None, typer.Option("--status", help="Only records that can be trusted this far.", show_default=False)
+]
 SinceOption = Annotated[
     datetime | None,
     typer.Option("--since", formats=["%Y-%m-%d"], help="First day of sale, or of arrival where that is not known.", show_default=False),
@@ -130,7 +132,7 @@ def export(
 def _filtered(
     archive: "Archive",
     *,
-    status: Status | None,
+    status: StatusFilter | None,
     since: datetime | None,
     until: datetime | None,
     merchant: str | None,
@@ -153,7 +155,7 @@ def _write_files(archive: "Archive", output: Format, limit: int) -> None:
     from extractor.cli.display import job_table, stdout
     from extractor.cli.output import write_jobs
 
-    newest = archive.ledger.newest(limit=limit)
+    newest = archive.job_queue.newest(limit=limit)
     if output is Format.TABLE:
         stdout().print(job_table(newest))
     else:
@@ -166,7 +168,7 @@ def _tell_why(archive: "Archive", records: "list[Record]", limit: int) -> None:
 
     if any(record.review_reasons for record in records):
         stdout().print(review_table(records))
-    jobs = archive.ledger.newest(JobState.QUEUED, JobState.READING, JobState.STORED, JobState.FAILED, limit=limit)
+    jobs = archive.job_queue.newest(JobState.QUEUED, JobState.READING, JobState.STORED, JobState.FAILED, limit=limit)
     if jobs:
         stdout().print(job_table(jobs))
 

@@ -11,7 +11,7 @@ from extractor.cli.installation import ReportFormat
 
 if TYPE_CHECKING:
     from extractor.jobs import Job
-    from extractor.service.status import Status
+    from extractor.service.status import ServiceStatus
 
 WATCH_SECONDS = 2.0
 
@@ -48,7 +48,7 @@ def status(
     raise typer.Exit(1 if seen.process is None else 0)
 
 
-def _line(seen: "Status") -> str:
+def _line(seen: "ServiceStatus") -> str:
     """The status as one line of JSON."""
     numbers = seen.numbers
     told: dict[str, Any] = {

@@ -44,7 +44,7 @@ class LimitSettings(_Section):
     max_side_px: int = Field(default=4000, ge=500, description="Longer side that a page is scaled down to before reading.")
 
 
-MOST_RUNGS = 3
+MAX_RUNGS = 3
 """Rungs that the ladder of `extractor.extraction.reask` has."""
 
 

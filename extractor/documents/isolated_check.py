@@ -13,8 +13,8 @@ from extractor.config.settings import Settings
 from extractor.documents import PageLimits, check_complete
 from extractor.errors import ExtractorError, InputError, Unreadable
 from extractor.runtime.filenames import printable
-from extractor.workers.pool import IDLE_SECONDS, Killer, Pool
-from extractor.workers.protocol import Servant
+from extractor.workers.pool import IDLE_SECONDS, PoisonTask, WorkerPool
+from extractor.workers.protocol import TaskHandler
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ CHECK_FILES = 32
 
 
 class Checking:
-    """Checks files in the child; see `Servant`. It may take little, and write nothing."""
+    """Checks files in the child; see `TaskHandler`. It may take little, and write nothing."""
 
     greeting = None
 
@@ -52,15 +52,15 @@ class Checking:
 
 
 class IsolatedCheck:
-    """Decodes files to their end in a child; see `inbox.Check`. A file that ends or hangs two of them is `Deadly`.
+    """Decodes files to their end in a child; see `inbox.Check`. A file that ends or hangs two of them is `FileCrashesReader`.
 
     Args:
         make: Makes what checks, in the child; must be picklable.
         seconds: Time that a file may take.
     """
 
-    def __init__(self, make: Callable[[], Servant], *, seconds: float = 60.0) -> None:
-        self._pool: Pool[Path] = Pool(make, name="check", seconds=lambda _: seconds, idle_seconds=IDLE_SECONDS)
+    def __init__(self, make: Callable[[], TaskHandler], *, seconds: float = 60.0) -> None:
+        self._pool: WorkerPool[Path] = WorkerPool(make, name="check", seconds=lambda _: seconds, idle_seconds=IDLE_SECONDS)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -81,8 +81,8 @@ class IsolatedCheck:
             Stopped: The check was closed.
         """
         (result,) = self._pool.run([path])
-        if isinstance(result, Killer):
-            raise result.deadly(printable(path.name))
+        if isinstance(result, PoisonTask):
+            raise result.as_error(printable(path.name))
         if isinstance(result, ExtractorError):
             raise result
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple, Self
 
-from extractor.config.settings import MOST_RUNGS, Settings
+from extractor.config.settings import MAX_RUNGS, Settings
 from extractor.errors import ConfigError, ExtractorError, ReaderDown, ReaderUnavailable
 from extractor.jobs import Extract, Extracted, Source
 from extractor.readers.vision.reader_process import START_SECONDS as MODEL_SECONDS
-from extractor.workers.capacity import divide
-from extractor.workers.pool import IDLE_SECONDS, TRIES, Killer, Pool
+from extractor.workers.capacity import plan_processes
+from extractor.workers.pool import IDLE_SECONDS, TRIES, PoisonTask, WorkerPool
 
 logger = logging.getLogger(__name__)
 
@@ -21,26 +21,26 @@ class Batch(NamedTuple):
     """What a child is told to read.
 
     Attributes:
-        foretold: What it will probably be told next, and may prepare meanwhile.
+        announced: What it will probably be told next, and may prepare meanwhile.
     """
 
     sources: Sequence[Source]
-    foretold: Sequence[Source] = ()
+    upcoming: Sequence[Source] = ()
 
 
-class Loaded(NamedTuple):
+class LoadedExtraction(NamedTuple):
     """A reader that is ready to read, in its child.
 
     Attributes:
-        foretell: Hears what will be read after the next batch; only of a reader that reads a batch in one go, and of which there can be
+        announce: Hears what will be read after the next batch; only of a reader that reads a batch in one go, and of which there can be
             only one: it has the GPU.
     """
 
     extract: Extract
-    foretell: Callable[[Sequence[Source]], None] | None = None
+    prefetch: Callable[[Sequence[Source]], None] | None = None
 
 
-def load_extraction(settings: Settings, *, threads: int | None = None, warm_up: bool = True) -> Loaded:
+def load_extraction(settings: Settings, *, threads: int | None = None, warm_up: bool = True) -> LoadedExtraction:
     """What the settings ask for.
 
     Args:
@@ -55,21 +55,21 @@ def load_extraction(settings: Settings, *, threads: int | None = None, warm_up: 
     extraction = Extraction.from_settings(settings, threads=threads)
     if warm_up:
         extraction.warm_up()
-    return Loaded(extraction.read, extraction.foretell if extraction.reads_together else None)
+    return LoadedExtraction(extraction.read, extraction.prefetch if extraction.reads_together else None)
 
 
 class _Reading:
     """Reads in the child; see `Servant`."""
 
-    def __init__(self, load: Callable[[], Loaded]) -> None:
-        self._extract, self._foretell = load()
-        self.greeting = None if self._foretell is None else 1
+    def __init__(self, load: Callable[[], LoadedExtraction]) -> None:
+        self._extract, self._prefetch = load()
+        self.greeting = None if self._prefetch is None else 1
 
     def __call__(self, batch: Batch, /) -> list[Extracted]:
         """One result a source; nothing that reading one of them raises harms the others."""
         sources = batch.sources
-        if self._foretell is not None:
-            self._foretell(batch.foretold)
+        if self._prefetch is not None:
+            self._prefetch(batch.upcoming)
         try:
             return self._extract(sources)
         except MemoryError:
@@ -85,7 +85,7 @@ class _Reading:
 
 
 class IsolatedReading:
-    """Reads batches in children; see `Extract`. A file that ends or hangs two of them is `Deadly`; the others do not notice.
+    """Reads batches in children; see `Extract`. A file that ends or hangs two of them is `FileCrashesReader`; the others do not notice.
 
     Args:
         load: Loads the reader, in each child; must be picklable.
@@ -100,7 +100,7 @@ class IsolatedReading:
 
     def __init__(
         self,
-        load: Callable[[], Loaded],
+        load: Callable[[], LoadedExtraction],
         *,
         processes: int = 1,
         receipt_seconds: float = 300.0,
@@ -111,9 +111,9 @@ class IsolatedReading:
         recycle_receipts: int | None = None,
     ) -> None:
         self._batch_size, self._together_size = batch_size * processes, together_size
-        self._foretold: Sequence[Source] = ()
+        self._upcoming: Sequence[Source] = ()
         self._receipt_seconds, self._batch_seconds = receipt_seconds, batch_seconds
-        self._pool: Pool[Batch] = Pool(
+        self._pool: WorkerPool[Batch] = WorkerPool(
             partial(_Reading, load),
             name="reading",
             size=processes,
@@ -133,12 +133,12 @@ class IsolatedReading:
         reader, vision = settings.reader, settings.vision
         if for_one:
             reader = reader.model_copy(update={"processes": 1})
-        processes, threads = divide(reader.processes, reader.threads)
+        processes, threads = plan_processes(reader.processes, reader.threads)
         return cls(
             partial(load_extraction, settings.model_copy(update={"reader": reader}), threads=threads, warm_up=not for_one),
             processes=processes,
             receipt_seconds=reader.receipt_seconds,
-            batch_seconds=MODEL_SECONDS + vision.answer_seconds * 2 * (1 + MOST_RUNGS),  # a batch that hangs is asked again
+            batch_seconds=MODEL_SECONDS + vision.answer_seconds * 2 * (1 + MAX_RUNGS),  # a batch that hangs is asked again
             batch_size=settings.work.batch_size,
             together_size=vision.max_rows,
             memory_mb=reader.memory_mb,
@@ -147,7 +147,7 @@ class IsolatedReading:
 
     @property
     def reads_together(self) -> bool:
-        """Whether the reader reads a batch in one go, and may be foretold what comes next; known once a child is ready."""
+        """Whether the reader reads a batch in one go, and may be announced what comes next; known once a child is ready."""
         return self._pool.most is not None
 
     @property
@@ -175,9 +175,9 @@ class IsolatedReading:
         """
         self._pool.start()
 
-    def foretell(self, sources: Sequence[Source]) -> None:
+    def prefetch(self, sources: Sequence[Source]) -> None:
         """What will be read next, after the sources of the next call; it may be prepared while those are read."""
-        self._foretold = tuple(sources)
+        self._upcoming = tuple(sources)
 
     def __call__(self, sources: Sequence[Source]) -> list[Extracted]:
         return list(self.read_each(sources))
@@ -195,12 +195,12 @@ class IsolatedReading:
         if not self.reads_together:
             yield from self._one_by_one(sources)
             return
-        foretold, self._foretold = self._foretold, ()
+        upcoming, self._upcoming = self._upcoming, ()
         remaining = iter(sources)
         batch = list(itertools.islice(remaining, self.batch_size))
         while batch:
             following = list(itertools.islice(remaining, self.batch_size))
-            (results,) = self._pool.run([Batch(batch, following or foretold)], tries=1)
+            (results,) = self._pool.run([Batch(batch, following or upcoming)], tries=1)
             if isinstance(results, ReaderDown):
                 raise results
             if isinstance(results, list):
@@ -220,8 +220,8 @@ class IsolatedReading:
     def _one_by_one(self, sources: Iterable[Source]) -> Iterator[Extracted]:
         for results in self._pool.run(Batch([source]) for source in sources):
             match results:
-                case Killer(task=Batch(sources=[source])):
-                    yield results.deadly(source.name)
+                case PoisonTask(task=Batch(sources=[source])):
+                    yield results.as_error(source.name)
                 case ReaderDown():
                     raise results
                 case ExtractorError():

@@ -13,7 +13,7 @@ from extractor.documents import Page, PageLimits, load_pages
 from extractor.errors import ExtractorError, ReaderUnavailable
 from extractor.extraction.splitter import Paper, cut_out, may_be_several, papers_of
 from extractor.jobs import Source
-from extractor.ocr.page_reader import Witness
+from extractor.ocr.page_reader import PageReader
 from extractor.ocr.transcript import Transcript
 from extractor.readers.base import Answer, Document, Question, Reader, ReaderError
 from extractor.readers.prompts import FIRST
@@ -27,7 +27,7 @@ NICENESS = 5
 
 
 @dataclass(frozen=True)
-class Part:
+class PreparedReceipt:
     """One receipt of a file.
 
     Attributes:
@@ -43,10 +43,10 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedFile:
     """A file that can be read: its receipts, mostly one."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[PreparedReceipt, ...]
 
     @property
     def size_bytes(self) -> int:
@@ -61,35 +61,35 @@ class Preparation:
         second_reader: Gives the witness's answer, where another reader than it reads.
     """
 
-    def __init__(self, witness: Witness, limits: PageLimits, second_reader: Reader | None = None) -> None:
+    def __init__(self, witness: PageReader, limits: PageLimits, second_reader: Reader | None = None) -> None:
         self._witness, self._limits, self._second_reader = witness, limits, second_reader
 
-    def __call__(self, source: Source) -> Prepared | ExtractorError:
+    def __call__(self, source: Source) -> PreparedFile | ExtractorError:
         try:
             parts = self._parts(source)
         except ExtractorError as error:
             return error
         if self._second_reader is None:
-            return Prepared(parts)
+            return PreparedFile(parts)
         with self._second_reader.open([part.document for part in parts]) as reading:
             said = reading.ask(dict.fromkeys(range(len(parts)), FIRST))
-        return Prepared(tuple(replace(part, witness=said[row]) for row, part in enumerate(parts)))
+        return PreparedFile(tuple(replace(part, witness=said[row]) for row, part in enumerate(parts)))
 
-    def _parts(self, source: Source) -> tuple[Part, ...]:
+    def _parts(self, source: Source) -> tuple[PreparedReceipt, ...]:
         seen = [self._witness.read(page) for page in load_pages(source.path, self._limits)]
         if len(seen) == 1 and (papers := papers_of(seen[0][1])):
             return self._apart(source, *seen[0], papers)
         document = Document(source.name, tuple(page for page, _ in seen), tuple(transcript for _, transcript in seen))
-        return (Part(document, may_be_several=any(may_be_several(transcript) for transcript in document.transcripts)),)
+        return (PreparedReceipt(document, may_be_several=any(may_be_several(transcript) for transcript in document.transcripts)),)
 
-    def _apart(self, source: Source, page: Page, whole: Transcript, papers: Sequence[Paper]) -> tuple[Part, ...]:
+    def _apart(self, source: Source, page: Page, whole: Transcript, papers: Sequence[Paper]) -> tuple[PreparedReceipt, ...]:
         """The receipts on a page, each as a document of its own, looked at anew: each may lie askew in its own way."""
         logger.info("several_receipts", extra={"file": source.name, "receipts": len(papers)})
         parts = []
         for number, (image, box) in enumerate(cut_out(page.image, papers), 1):
             own, transcript = self._witness.read(Page(image, page.number))
             region = Region(number=number, count=len(papers), page=page.number, box=fractions(box, whole))
-            parts.append(Part(Document(source.name, (own,), (transcript,)), region))
+            parts.append(PreparedReceipt(Document(source.name, (own,), (transcript,)), region))
         return tuple(parts)
 
     def warm_up(self) -> None:
@@ -101,7 +101,7 @@ class Preparation:
         self._witness.read(Page(Image.new("RGB", (640, 640), "white"), 0))
 
 
-class PreparingServant:
+class PreparationHandler:
     """Prepares files in a child; see `Servant`."""
 
     greeting = None
@@ -111,7 +111,7 @@ class PreparingServant:
         self._prepare = make()
         self._prepare.warm_up()
 
-    def __call__(self, source: Source, /) -> Prepared | ExtractorError:
+    def __call__(self, source: Source, /) -> PreparedFile | ExtractorError:
         try:
             return self._prepare(source)
         except (MemoryError, ExtractorError):

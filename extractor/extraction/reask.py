@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from extractor.config.settings import MOST_RUNGS, LocaleSettings
+from extractor.config.settings import MAX_RUNGS, LocaleSettings
 from extractor.errors import BadAnswer, ExtractorError
-from extractor.extraction.session import Row, votes_of
+from extractor.extraction.session import ReadingSession, votes_of
 from extractor.readers.base import Answer, Document, Look, Question, Reader, Reading
 from extractor.readers.prompts import FIRST
 from extractor.schemas.record import Attempt
@@ -49,7 +49,7 @@ OCR_RUNGS = 2
 
 
 @dataclass(frozen=True)
-class Policy:
+class ReaskPolicy:
     """How far to go.
 
     Attributes:
@@ -68,7 +68,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DocumentResult:
     """What all questions to one document brought.
 
     Attributes:
@@ -81,8 +81,8 @@ class Outcome:
 
 
 def read_documents(
-    reader: Reader, documents: Sequence[Document], policy: Policy, *, witness: Reader | None = None
-) -> list[Outcome | ExtractorError]:
+    reader: Reader, documents: Sequence[Document], policy: ReaskPolicy, *, witness: Reader | None = None
+) -> list[DocumentResult | ExtractorError]:
     """Read a batch and ask again until every record is acceptable, the ladder ends, or the budget is spent.
 
     Args:
@@ -91,7 +91,7 @@ def read_documents(
         By document: everything that is known about it, or the error where not even the first question brought an answer.
     """
     origin = Origin.OCR if reader.name == "ocr" else Origin.VISION
-    rows = [Row(document, origin, policy.preferences, policy.today) for document in documents]
+    rows = [ReadingSession(document, origin, policy.preferences, policy.today) for document in documents]
     deadline = policy.clock() + policy.seconds
     if witness is not None:
         with witness.open(documents) as reading:
@@ -99,7 +99,7 @@ def read_documents(
                 rows[index].witness, rows[index].draft = votes_of(answer), answer.text if isinstance(answer, Answer) else ""
     with reader.open(documents) as reading:
         _ask(reading, rows, "first", dict.fromkeys(range(len(rows)), FIRST))
-        usual = OCR_RUNGS if origin is Origin.OCR else MOST_RUNGS
+        usual = OCR_RUNGS if origin is Origin.OCR else MAX_RUNGS
         most = usual if policy.max_rungs is None else policy.max_rungs
         for rung in LADDER[:most]:
             if policy.clock() > deadline or not any(row.open_issues for row in rows):
@@ -114,13 +114,13 @@ def read_documents(
     return [_outcome(row) for row in rows]
 
 
-def _ask(reading: Reading, rows: Sequence[Row], rung: str, questions: Mapping[int, Question]) -> None:
+def _ask(reading: Reading, rows: Sequence[ReadingSession], rung: str, questions: Mapping[int, Question]) -> None:
     answers = reading.ask({index: replace(question, draft=rows[index].draft) for index, question in questions.items()})
     for index, question in questions.items():
         rows[index].take(rung, question, answers[index])
 
 
-def _outcome(row: Row) -> Outcome | ExtractorError:
+def _outcome(row: ReadingSession) -> DocumentResult | ExtractorError:
     if row.outcome is None:
         return row.error or BadAnswer(f"{row.document.name}: the reader gave no answer.", text="")
-    return Outcome(*row.outcome, tuple(row.attempts))
+    return DocumentResult(*row.outcome, tuple(row.attempts))

@@ -27,7 +27,7 @@ TOTALS = (0.5, 1.0)
 
 
 @dataclass(frozen=True)
-class Part:
+class CropRegion:
     """A part of a page.
 
     Attributes:
@@ -41,7 +41,7 @@ class Part:
     fields: tuple[str, ...]
 
 
-def part_to_enlarge(fields: Iterable[str], seen: Mapping[str, Evidence], document: Document) -> Part:
+def part_to_enlarge(fields: Iterable[str], seen: Mapping[str, Evidence], document: Document) -> CropRegion:
     """The part of a page to look at for some fields: the place of the first, and of as many of the others as stand near enough.
 
     A field stands where the witness saw it, on all of its printed row, since labels stand beside values; else where it usually does, on the
@@ -58,7 +58,7 @@ def part_to_enlarge(fields: Iterable[str], seen: Mapping[str, Evidence], documen
         joined = Box.around([box, other])
         if other_page == page and joined.height <= max(most, box.height):
             box = joined
-    return Part(page, box, tuple(name for name, (other_page, _) in places.items() if other_page == page))
+    return CropRegion(page, box, tuple(name for name, (other_page, _) in places.items() if other_page == page))
 
 
 def _place(name: str, seen: Evidence | None, transcripts: tuple[Transcript, ...]) -> tuple[int, Box]:

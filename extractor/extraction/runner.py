@@ -12,17 +12,17 @@ from PIL import Image
 from extractor.config.settings import Settings
 from extractor.documents import PageLimits, load_pages
 from extractor.errors import ExtractorError
-from extractor.extraction.preparation import Known, Part, Preparation, Prepared, PreparingServant
-from extractor.extraction.reask import Outcome, Policy, read_documents
+from extractor.extraction.preparation import Known, Preparation, PreparationHandler, PreparedFile, PreparedReceipt
+from extractor.extraction.reask import DocumentResult, ReaskPolicy, read_documents
 from extractor.jobs import Extracted, Source, part_id
-from extractor.ocr.page_reader import Witness
-from extractor.ocr.selection import build_witness
+from extractor.ocr.page_reader import PageReader
+from extractor.ocr.selection import build_page_reader
 from extractor.readers.base import Issue, Reader
 from extractor.readers.factory import make_reader
-from extractor.readers.rules.reader import OcrReader
+from extractor.readers.rules.ocr_reader import OcrReader
 from extractor.schemas.record import Record, RecordStatus, ReviewReason
-from extractor.workers.capacity import cores, divide
-from extractor.workers.prefetch import Ahead
+from extractor.workers.capacity import cores, plan_processes
+from extractor.workers.prefetch import Prefetcher
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ class Preparing(Protocol):
         """Returns when it is ready, or raises why it cannot work."""
         ...
 
-    def batches(self, sources: Sequence[Source], foretold: Sequence[Source] = ()) -> Iterator[Sequence[Prepared | ExtractorError]]:
-        """What the sources became, in their order; those that are foretold may be prepared meanwhile."""
+    def batches(self, sources: Sequence[Source], upcoming: Sequence[Source] = ()) -> Iterator[Sequence[PreparedFile | ExtractorError]]:
+        """What the sources became, in their order; those that are announced may be prepared meanwhile."""
         ...
 
 
@@ -59,13 +59,15 @@ class Extraction:
         preparing: Who prepares files; by default this process does, with the witness.
     """
 
-    def __init__(self, reader: Reader, witness: Witness, *, limits: PageLimits, policy: Policy, preparing: Preparing | None = None) -> None:
+    def __init__(
+        self, reader: Reader, witness: PageReader, *, limits: PageLimits, policy: ReaskPolicy, preparing: Preparing | None = None
+    ) -> None:
         self._reader = reader
         self._witness = witness
         self._limits = limits
         self._policy = policy
         self._preparing = preparing or _Here(Preparation(witness, limits, None if isinstance(reader, OcrReader) else OcrReader(witness)))
-        self._foretold: tuple[Source, ...] = ()
+        self._upcoming: tuple[Source, ...] = ()
 
     @classmethod
     def from_settings(cls, settings: Settings, *, threads: int | None = None) -> Self:
@@ -77,15 +79,15 @@ class Extraction:
             ConfigError: The reader or the OCR engine cannot work here.
         """
         reading = settings.reader
-        witness = build_witness(reading.ocr_engine, threads=reading.threads if threads is None else threads)
-        policy = Policy(max_rungs=reading.max_rungs, seconds=reading.reask_seconds, preferences=settings.locale)
+        witness = build_page_reader(reading.ocr_engine, threads=reading.threads if threads is None else threads)
+        policy = ReaskPolicy(max_rungs=reading.max_rungs, seconds=reading.reask_seconds, preferences=settings.locale)
         limits = PageLimits(**settings.limits.model_dump())
         reader = make_reader(settings, witness)
         if reader.name != VISION:
             return cls(reader, witness, limits=limits, policy=policy)
-        processes, each = divide(reading.processes, reading.threads or max(1, cores() - 1))  # one core feeds the GPU
-        ahead = Ahead[Prepared](
-            partial(PreparingServant, partial(_preparation, settings, each)),
+        processes, each = plan_processes(reading.processes, reading.threads or max(1, cores() - 1))  # one core feeds the GPU
+        ahead = Prefetcher[PreparedFile](
+            partial(PreparationHandler, partial(_preparation, settings, each)),
             processes=processes,
             seconds=reading.receipt_seconds,
             memory_mb=reading.memory_mb,
@@ -107,19 +109,19 @@ class Extraction:
         """
         self._preparing.start()
 
-    def foretell(self, sources: Sequence[Source]) -> None:
+    def prefetch(self, sources: Sequence[Source]) -> None:
         """What will be read after the next batch: it may be prepared while that one is read."""
-        self._foretold = tuple(sources)
+        self._upcoming = tuple(sources)
 
     def read(self, sources: Sequence[Source]) -> list[Extracted]:
         """The records of every source in its order, one for each receipt that it shows, or the reason why there is none.
 
         A source that fails fails alone; one that shows several receipts has a record of each of them, or none.
         """
-        foretold, self._foretold = self._foretold, ()
+        upcoming, self._upcoming = self._upcoming, ()
         results: list[Extracted] = []
         began = time.monotonic()
-        for batch in self._preparing.batches(sources, foretold):
+        for batch in self._preparing.batches(sources, upcoming):
             prepared = time.monotonic()
             results += self._read(sources[len(results) : len(results) + len(batch)], batch)
             ended = time.monotonic()
@@ -128,8 +130,8 @@ class Extraction:
             began = ended
         return results
 
-    def _read(self, sources: Sequence[Source], batch: Sequence[Prepared | ExtractorError]) -> list[Extracted]:
-        ready = [part for made in batch if isinstance(made, Prepared) for part in made.parts]
+    def _read(self, sources: Sequence[Source], batch: Sequence[PreparedFile | ExtractorError]) -> list[Extracted]:
+        ready = [part for made in batch if isinstance(made, PreparedFile) for part in made.parts]
         said = [part.witness for part in ready if part.witness is not None]
         witness = Known(said) if said else None
         outcomes = iter(read_documents(self._reader, [part.document for part in ready], self._policy, witness=witness) if ready else ())
@@ -138,7 +140,7 @@ class Extraction:
             for source, made in zip(sources, batch, strict=True)
         ]
 
-    def _records(self, source: Source, read: Sequence[tuple[Part, Outcome | ExtractorError]]) -> Extracted:
+    def _records(self, source: Source, read: Sequence[tuple[PreparedReceipt, DocumentResult | ExtractorError]]) -> Extracted:
         records = []
         for part, outcome in read:
             if isinstance(outcome, ExtractorError):
@@ -154,7 +156,7 @@ class Extraction:
         """
         return [self._witness.read(page)[0].image for page in load_pages(path, self._limits)]
 
-    def _record(self, source: Source, part: Part, outcome: Outcome) -> Record:
+    def _record(self, source: Source, part: PreparedReceipt, outcome: DocumentResult) -> Record:
         examination = outcome.examination
         issues = [issue for issue in (*([SEVERAL] if part.may_be_several else []), *examination.issues) if issue.blocking]
         return Record(
@@ -184,11 +186,11 @@ class _Here:
         self._preparation = preparation
         self.start = preparation.warm_up
 
-    def batches(self, sources: Sequence[Source], _: Sequence[Source] = ()) -> Iterator[list[Prepared | ExtractorError]]:
+    def batches(self, sources: Sequence[Source], _: Sequence[Source] = ()) -> Iterator[list[PreparedFile | ExtractorError]]:
         yield [self._preparation(source) for source in sources]
 
 
 def _preparation(settings: Settings, threads: int) -> Preparation:
     """What prepares files in a child, for a reader that is not the OCR reader."""
-    witness = build_witness(settings.reader.ocr_engine, threads=threads)
+    witness = build_page_reader(settings.reader.ocr_engine, threads=threads)
     return Preparation(witness, PageLimits(**settings.limits.model_dump()), OcrReader(witness))

@@ -24,7 +24,7 @@ from extractor.schemas.values import FieldEvidence, FieldState, Origin
 from extractor.validation.arithmetic import run_checks
 from extractor.validation.decision import REQUIRED, Examination, examine, words_of
 from extractor.validation.normalisation import Normalised, fractions, normalise
-from extractor.validation.voting import Poll, agree, poll
+from extractor.validation.voting import VoteResult, agree, vote
 
 ASKABLE = frozenset({"missing", "unconfirmed", "conflict", "unreadable", "invalid", "implausible", "cut_off"})
 """Kinds of issue that another look may settle; an ambiguous date stays ambiguous however often it is read."""
@@ -58,7 +58,7 @@ Votes = dict[str, Vote]
 
 
 @dataclass
-class Row:
+class ReadingSession:
     """One document on its way through the ladder.
 
     Attributes:
@@ -140,7 +140,7 @@ class Row:
             self._fail(rung, question, failure or BadAnswer("The reader gave no answer.", text=""))
             return
         if len(drawn) > 1:
-            changed = self._vote(poll([one.answer for one in parsed], [one.evidence for one in drawn], question), question)
+            changed = self._take_vote(vote([one.answer for one in parsed], [one.evidence for one in drawn], question), question)
         else:
             changed = self._merge(parsed[0].answer, drawn[0].evidence, question, self._sight(rung, question))
         self.error = None
@@ -193,10 +193,10 @@ class Row:
         confidence = max(seen.confidence or 0.0, (witness.evidence and witness.evidence.confidence) or 0.0)
         return seen.model_copy(update={"origin": Origin.BOTH, "confidence": confidence})
 
-    def _vote(self, poll: Poll, question: Question) -> tuple[str, ...]:
+    def _take_vote(self, result: VoteResult, question: Question) -> tuple[str, ...]:
         """Take what most of the drawn answers say; a field that no two looks agree on either becomes null, and what was read is kept."""
-        changed = self._merge(poll.answer, poll.evidence, question, self._sight("vote", question), poll.agreement)
-        for name, texts in poll.torn.items():
+        changed = self._merge(result.answer, result.evidence, question, self._sight("vote", question), result.agreement)
+        for name, texts in result.torn.items():
             votes, witness = self.votes.get(name, []), self.witness.get(name)
             cast = [*votes, *([witness] if witness else [])]
             if name in NEVER_NULLED or (votes and _supporters(name, _winner(name, votes), cast) > 1):

@@ -14,7 +14,7 @@ from PIL import Image
 
 from extractor.ocr.layout import to_lines
 from extractor.ocr.transcript import Box, Fragment, Transcript
-from extractor.readers.rules.reader import read_fields
+from extractor.readers.rules.ocr_reader import read_fields
 from extractor.schemas.answer import DocumentType
 from extractor.validation.voting import agree
 

@@ -63,7 +63,7 @@ ROW_MARGIN = 0.13  # of a row's height, that is kept above and below it where it
 CROP_MARGIN = 0.02  # of the page's width: engines miss text that touches the edge
 
 
-class Witness:
+class PageReader:
     """Reads pages with a ladder of engines.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from PIL import Image
 
-from extractor.ocr.engines.tesseract import LineRecogniser, Reading
+from extractor.ocr.engines.tesseract import LineRecogniser, RecognisedLine
 from extractor.ocr.transcript import Fragment
 
 
@@ -87,7 +87,7 @@ _EDGE = "„“”\"'|‘’`´_—-–.,:;!<>()[]{}«»·•~^"
 class Recogniser(Protocol):
     """Reads images that hold one printed row."""
 
-    def read(self, row: Image.Image) -> Reading: ...
+    def read(self, row: Image.Image) -> RecognisedLine: ...
 
 
 class Scripts:
@@ -165,7 +165,7 @@ def _row(image: Image.Image, fragment: Fragment) -> Image.Image:
     return image.crop((min(left, right - 1), min(top, bottom - 1), right, bottom))
 
 
-def joined(fragment: Fragment, reading: Reading, latin: Reading, script: Script) -> Fragment:
+def joined(fragment: Fragment, reading: RecognisedLine, latin: RecognisedLine, script: Script) -> Fragment:
     """The fragment with words from the script's recogniser; numbers, marks at the edges and Latin words stay the engine's.
 
     Args:
@@ -189,7 +189,7 @@ def joined(fragment: Fragment, reading: Reading, latin: Reading, script: Script)
         words = [(_in_twins(word, script), fragment.confidence) for word in own]
     if _is_latin(own, [word for word, _ in words], script):
         return fragment
-    best = Reading(tuple((_bare(word) if script.bare else word, sure) for word, sure in words))
+    best = RecognisedLine(tuple((_bare(word) if script.bare else word, sure) for word, sure in words))
     text = _with_numbers(best.text, fragment.text)
     return fragment if text is None else replace(fragment, text=_edged_as(fragment.text, text), confidence=best.confidence)
 
@@ -207,7 +207,7 @@ def _better(own: tuple[str, float], other: tuple[str, float], latin: float, scri
     return (twins, own[1]) if sure < LEGIBLE and own[1] >= CERTAIN else other
 
 
-def _is_legible(reading: Reading, fragment: Fragment, script: Script) -> bool:
+def _is_legible(reading: RecognisedLine, fragment: Fragment, script: Script) -> bool:
     """Whether a row is in the script and read well enough to replace what the engine reads, word for word or not."""
     least = MOSTLY if script.twins else max(MOSTLY, fragment.confidence - BETTER)
     return reading.confidence >= least and _has(script, reading.text)

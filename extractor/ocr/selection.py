@@ -7,23 +7,23 @@ from extractor.errors import ConfigError
 from extractor.ocr.engines.faster_paddle import FasterPaddle
 from extractor.ocr.engines.rapidocr import RapidOcr
 from extractor.ocr.engines.tesseract import PACKAGE
-from extractor.ocr.page_reader import Witness
+from extractor.ocr.page_reader import PageReader
 from extractor.ocr.scripts import Scripts
 from extractor.ocr.transcript import OcrEngine
 
-Ladder = tuple[OcrEngine, ...]
+EngineSequence = tuple[OcrEngine, ...]
 
 
-def _faster_paddle(threads: int) -> Ladder:
+def _faster_paddle(threads: int) -> EngineSequence:
     return FasterPaddle("tiny", threads=threads), FasterPaddle("small", threads=threads)
 
 
-def _rapidocr(threads: int) -> Ladder:
+def _rapidocr(threads: int) -> EngineSequence:
     return (RapidOcr(threads=threads),)
 
 
 # Name of the setting, package that must be there, ladder. `auto` takes the first whose package is there.
-ENGINES: dict[str, tuple[str, Callable[[int], Ladder]]] = {
+ENGINES: dict[str, tuple[str, Callable[[int], EngineSequence]]] = {
     "faster-paddle": ("faster_paddle", _faster_paddle),
     "rapidocr": ("rapidocr", _rapidocr),
 }
@@ -33,7 +33,7 @@ REMEDIES = {
 }
 
 
-def build_ladder(name: str = "auto", *, threads: int = 0) -> Ladder:
+def build_engines(name: str = "auto", *, threads: int = 0) -> EngineSequence:
     """The engines of the setting `reader.ocr_engine`, cheapest first; nothing is loaded yet.
 
     Args:
@@ -57,7 +57,7 @@ def build_ladder(name: str = "auto", *, threads: int = 0) -> Ladder:
     return build(threads)
 
 
-def build_witness(name: str = "auto", *, threads: int = 0) -> Witness:
+def build_page_reader(name: str = "auto", *, threads: int = 0) -> PageReader:
     """A witness with the engines of the setting `reader.ocr_engine`, and recognisers of more scripts where they can be had.
 
     Args:
@@ -66,4 +66,4 @@ def build_witness(name: str = "auto", *, threads: int = 0) -> Witness:
     Raises:
         ConfigError: As for `build_ladder`.
     """
-    return Witness(build_ladder(name, threads=threads), Scripts() if find_spec(PACKAGE) else None)
+    return PageReader(build_engines(name, threads=threads), Scripts() if find_spec(PACKAGE) else None)

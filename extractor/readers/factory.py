@@ -5,17 +5,17 @@ from collections.abc import Callable, Mapping
 
 from extractor.config.settings import Settings
 from extractor.errors import ConfigError
-from extractor.ocr.page_reader import Witness
+from extractor.ocr.page_reader import PageReader
 from extractor.readers.base import Reader
-from extractor.readers.rules.reader import OcrReader
+from extractor.readers.rules.ocr_reader import OcrReader
 from extractor.readers.vision.availability import why_not
 from extractor.readers.vision.model_options import VisionOptions
-from extractor.readers.vision.reader import vision_reader
+from extractor.readers.vision.vision_reader import vision_reader
 
 logger = logging.getLogger(__name__)
 
 
-def make_reader(settings: Settings, witness: Witness) -> Reader:
+def make_reader(settings: Settings, witness: PageReader) -> Reader:
     """The reader that `reader.name` names; `auto` takes vision where it can read here, else ocr, and logs which and why.
 
     Raises:
@@ -36,7 +36,7 @@ def _options(settings: Settings) -> VisionOptions:
     return VisionOptions(**settings.vision.model_dump())
 
 
-_MAKERS: Mapping[str, Callable[[Settings, Witness], Reader]] = {
+_MAKERS: Mapping[str, Callable[[Settings, PageReader], Reader]] = {
     "ocr": lambda _, witness: OcrReader(witness),
     "vision": lambda settings, _: vision_reader(_options(settings)),
 }

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from enum import StrEnum
 
 
-class Step(StrEnum):
+class Checkpoint(StrEnum):
     """What has just been done."""
 
     RECLAIMED = "reclaimed"  # jobs of a dead process are queued again
     TIDIED = "tidied"  # what a crash has left behind is cleared away
-    TAKEN = "taken"  # a file that has settled is in the ledger
+    TAKEN = "taken"  # a file that has settled is in the job queue
     CLAIMED = "claimed"  # jobs are leased to the worker
     COPIED = "copied"  # the private copy to read is made
     READ = "read"  # the batch has its results
@@ -32,8 +32,8 @@ class Step(StrEnum):
     REQUEUED = "requeued"  # its job is queued again
 
 
-AtStep = Callable[[Step], None]
+AtCheckpoint = Callable[[Checkpoint], None]
 
 
-def go_on(step: Step) -> None:
+def go_on(step: Checkpoint) -> None:
     """Does nothing: the program goes on to the next step."""

@@ -8,7 +8,7 @@ GRACE_SECONDS = 60.0
 """A thread that waits may wake so much later than it meant to: machines sleep, and disks are busy."""
 
 
-class Pulse:
+class Heartbeat:
     """What each thread last said of itself. Any thread may beat and look.
 
     Args:

@@ -10,10 +10,10 @@ from extractor.jobs import JobState
 from extractor.runtime.clock import SystemClock
 from extractor.runtime.logs import configure
 from extractor.schemas.record import RecordStatus
-from extractor.service.health import Monitor
+from extractor.service.health import HealthServer
 from extractor.service.lifecycle import Service
 from extractor.service.status import count
-from extractor.service.supervisor import Crew
+from extractor.service.supervisor import ThreadGroup
 from extractor.service.systemd_notify import Notifier
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Daemon:
 
     def __init__(self, service: Service, *, load: Callable[[], Settings] | None = None, notifier: Notifier | None = None) -> None:
         self.service = service
-        self.monitor: Monitor | None = None
+        self.monitor: HealthServer | None = None
         self._load = load
         self._notifier = notifier or Notifier()
         self._notice = ""
@@ -64,10 +64,10 @@ class Daemon:
         if settings.port is None:
             yield
             return
-        with Monitor(settings, lambda: self.service) as self.monitor:
+        with HealthServer(settings, lambda: self.service) as self.monitor:
             yield
 
-    def _succeed(self) -> Crew | None:
+    def _succeed(self) -> ThreadGroup | None:
         """The crew for settings that have changed."""
         before = self.service.archive.settings
         settings = self._load() if self._load else before
@@ -96,7 +96,7 @@ class Daemon:
 
     def _attend(self) -> None:
         """Tells systemd that the threads go on, if they do."""
-        if hung := self.service.pulse.hung():
+        if hung := self.service.heartbeat.hung():
             if not self._is_hung:
                 logger.error("service_hung", extra={"reasons": list(hung)})
             self._notifier.status(f"Hung: {'; '.join(hung)}")
@@ -107,7 +107,7 @@ class Daemon:
         self._is_hung = bool(hung)
 
     def _summary(self) -> str:
-        if troubles := self.service.pulse.troubles():
+        if troubles := self.service.heartbeat.troubles():
             return "; ".join(troubles)
         try:
             numbers = count(self.service.archive, SystemClock().now())

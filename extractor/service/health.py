@@ -29,7 +29,7 @@ STOP_SECONDS = 0.1
 SLOWEST_CLIENT_SECONDS = 10.0
 
 
-class Monitor:
+class HealthServer:
     """A context manager that listens while it is open.
 
     Args:
@@ -64,13 +64,13 @@ class Monitor:
 
 def health(service: Service) -> tuple[bool, dict[str, Any]]:
     """Whether the service makes progress, and that in words."""
-    reasons = [*service.pulse.hung(), *service.pulse.troubles()]
+    reasons = [*service.heartbeat.hung(), *service.heartbeat.troubles()]
     try:
-        service.archive.ledger.next_due()
+        service.archive.job_queue.next_due()
     except StorageError as error:
         logger.warning("database_unavailable", extra={"error": str(error)})
         reasons.append("the database cannot be read")
-    seconds = {part: round(since, 1) for part, since in service.pulse.seconds_since().items()}
+    seconds = {part: round(since, 1) for part, since in service.heartbeat.seconds_since().items()}
     told = {"status": "failing" if reasons else "ok", "reasons": reasons, "last_sign_seconds": seconds}
     return not reasons, told | {"version": version(PACKAGE), "pid": os.getpid()}
 

@@ -10,12 +10,12 @@ from extractor.config.settings import Settings
 from extractor.documents.isolated_check import IsolatedCheck
 from extractor.errors import ConfigError, StorageError
 from extractor.extraction.isolated import IsolatedReading
-from extractor.runtime.checkpoints import Step
-from extractor.runtime.heartbeat import Pulse
+from extractor.runtime.checkpoints import Checkpoint
+from extractor.runtime.heartbeat import Heartbeat
 from extractor.runtime.telemetry import Telemetry
 from extractor.service.lock import InstanceLock
-from extractor.service.scanner import Watch
-from extractor.service.supervisor import Crew, Supervisor
+from extractor.service.scanner import InboxScanner
+from extractor.service.supervisor import Supervisor, ThreadGroup
 from extractor.service.worker import Worker
 from extractor.storage.archive import Archive
 
@@ -33,23 +33,23 @@ class Service:
     Attributes:
         watch: Looks through the inbox.
         worker: Reads and files what was taken.
-        pulse: Whether its threads go on.
+        heartbeat: Whether its threads go on.
         telemetry: What they have done.
     """
 
     def __init__(
         self,
         archive: Archive,
-        watch: Watch,
+        watch: InboxScanner,
         worker: Worker,
         *,
-        pulse: Pulse,
+        heartbeat: Heartbeat,
         telemetry: Telemetry,
         build_again: Callable[[Settings], "Service"],
         isolated: Sequence[IsolatedReading | IsolatedCheck] = (),
     ) -> None:
         self.archive = archive
-        self.pulse = pulse
+        self.heartbeat = heartbeat
         self.telemetry = telemetry
         self.watch = watch
         self.worker = worker
@@ -70,7 +70,7 @@ class Service:
     def run_once(self) -> None:
         """Works off what is in the inbox and returns; what has to be tried again later waits in the queue for the next run."""
         with self.at_work() as supervisor:
-            supervisor.run(Crew((self._once,), self._ask_to_stop, self._hand_back))
+            supervisor.run(ThreadGroup((self._once,), self._ask_to_stop, self._hand_back))
 
     def stop(self) -> None:
         """Tells the service to stop; may be called from any thread and from signal handlers."""
@@ -94,17 +94,19 @@ class Service:
             ConfigError: Another service works on this database.
         """
         with InstanceLock(self.archive.settings.database), self._supervisor.signals(can_reload=can_reload):
-            self.archive.ledger.reclaim(from_the_dead=True)
-            self.archive.at_step(Step.RECLAIMED)
+            self.archive.job_queue.reclaim(from_the_dead=True)
+            self.archive.at_checkpoint(Checkpoint.RECLAIMED)
             self._tidy()
-            self.archive.at_step(Step.TIDIED)
+            self.archive.at_checkpoint(Checkpoint.TIDIED)
             logger.info("service_started", extra={"inbox": str(self.watch.root), "outbox": str(self.archive.outbox.root)})
             yield self._supervisor
             logger.info("service_stopped")
 
-    def crew(self, begin: Callable[[], None] = lambda: None) -> Crew:
+    def crew(self, begin: Callable[[], None] = lambda: None) -> ThreadGroup:
         """The two threads' work; `begin` is called just before they start."""
-        return Crew((lambda: self.watch.run(self._stop), lambda: self.worker.run(self._stop)), self._ask_to_stop, self._hand_back, begin)
+        return ThreadGroup(
+            (lambda: self.watch.run(self._stop), lambda: self.worker.run(self._stop)), self._ask_to_stop, self._hand_back, begin
+        )
 
     def successor(self, settings: Settings) -> "Service":
         """The service for other settings, which can take over when this one has stopped; what it does is counted further.
@@ -118,9 +120,9 @@ class Service:
         return self._build_again(settings)
 
     def _tidy(self) -> None:
-        ledger = self.archive.ledger
+        job_queue = self.archive.job_queue
         try:
-            self.archive.outbox.tidy(ledger.open_ids(), ledger.job, ledger.with_bytes)
+            self.archive.outbox.tidy(job_queue.open_ids(), job_queue.job, job_queue.with_bytes)
         except StorageError as error:
             logger.warning("not_tidied", extra={"error": str(error)})  # a folder is away; the next start does it
 
@@ -131,11 +133,11 @@ class Service:
         for each in self._isolated:
             each.drain()
 
-    def _hand_back(self, in_time: bool) -> None:  # noqa: FBT001 -- the signature of Crew.hand_back
+    def _hand_back(self, in_time: bool) -> None:  # noqa: FBT001 -- the signature of ThreadGroup.hand_back
         for each in self._isolated:
             each.close()
         try:
-            released = self.archive.ledger.release(self.worker.name)
+            released = self.archive.job_queue.release(self.worker.name)
         except StorageError as error:
             logger.warning("not_handed_back", extra={"error": str(error)})  # the next start does it
             return

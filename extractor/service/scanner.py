@@ -1,4 +1,4 @@
-"""The watching thread: the inbox is looked through after events and now and then in any case; the ledger takes what has settled."""
+"""The watching thread: the inbox is looked through after events and now and then in any case; the job queue takes what has settled."""
 
 import logging
 import threading
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from extractor.config.settings import InboxSettings
 from extractor.errors import ReaderDown, Stopped, StorageError
-from extractor.runtime.checkpoints import AtStep, Step
+from extractor.runtime.checkpoints import AtCheckpoint, Checkpoint
 from extractor.runtime.clock import Clock
-from extractor.runtime.heartbeat import Pulse
+from extractor.runtime.heartbeat import Heartbeat
 from extractor.service.worker import LONGEST_WAIT_SECONDS
-from extractor.storage.database.job_queue import Ledger
+from extractor.storage.database.job_queue import JobQueue
 from extractor.storage.files.folder_events import FolderEvents
 from extractor.storage.files.inbox import Inbox
 
@@ -27,8 +27,8 @@ SCAN_SHARE = 5
 """After a scan that took a second, the next one begins this many seconds later at the earliest: a large inbox does not eat the machine."""
 
 
-class Watch:
-    """Hands the ledger every file that has settled in the inbox.
+class InboxScanner:
+    """Hands the job queue every file that has settled in the inbox.
 
     Args:
         on_taken: Called after each file that was taken, and after each scan: there may be work.
@@ -37,21 +37,21 @@ class Watch:
     def __init__(
         self,
         inbox: Inbox,
-        ledger: Ledger,
+        job_queue: JobQueue,
         clock: Clock,
         settings: InboxSettings,
         *,
         on_taken: Callable[[], None],
-        at_step: AtStep,
-        pulse: Pulse,
+        at_checkpoint: AtCheckpoint,
+        heartbeat: Heartbeat,
     ) -> None:
         self._inbox = inbox
-        self._ledger = ledger
+        self._job_queue = job_queue
         self._clock = clock
         self._settings = settings
         self._on_taken = on_taken
-        self._at_step = at_step
-        self._pulse = pulse
+        self._at_checkpoint = at_checkpoint
+        self._heartbeat = heartbeat
         self._wake = threading.Event()
 
     @property
@@ -78,9 +78,9 @@ class Watch:
                     break
                 except (StorageError, ReaderDown) as error:
                     logger.warning("scan_failed", extra={"error": str(error)})
-                    self._pulse.trouble(WATCH, "cannot be listed now")
+                    self._heartbeat.trouble(WATCH, "cannot be listed now")
             stop.wait(min(settings.rescan_seconds, LONGEST_WAIT_SECONDS))
-        self._pulse.end(WATCH)
+        self._heartbeat.end(WATCH)
 
     def scan_once(self) -> int:
         """How many files were taken in one scan that is soon out of patience with files that stay incomplete."""
@@ -95,20 +95,20 @@ class Watch:
         """Scans after events, when a file may have settled, and now and then in any case; returns also when no more events come."""
         while not stop.is_set():
             self._wake.clear()
-            self._pulse.beat(WATCH)
+            self._heartbeat.beat(WATCH)
             began = self._clock.monotonic()
             self.scan()
-            self._pulse.trouble(WATCH)
+            self._heartbeat.trouble(WATCH)
             if not events.is_alive():
                 logger.warning("events_ended", extra={"inbox": str(self.root)})  # the caller begins anew
                 return
             self._on_taken()
             rest = max(0.05, SCAN_SHARE * (self._clock.monotonic() - began))
-            self._pulse.beat(WATCH, waits_seconds=rest)
+            self._heartbeat.beat(WATCH, waits_seconds=rest)
             stop.wait(rest)
             look, rescan = self.seconds_to_look(), self._settings.rescan_seconds
             wait = rescan if look is None else min(rescan, look)
-            self._pulse.beat(WATCH, waits_seconds=wait)
+            self._heartbeat.beat(WATCH, waits_seconds=wait)
             self._wake.wait(wait)
 
     def _on_touch(self, path: Path) -> None:
@@ -116,17 +116,17 @@ class Watch:
             self._wake.set()
 
     def scan(self, patience_seconds: float | None = None) -> int:
-        """How many files were handed to the ledger."""
-        ledger, count = self._ledger, 0
-        for settled in self._inbox.scan(ledger.open_paths(), ledger.refused_paths(), patience_seconds=patience_seconds):
+        """How many files were handed to the job queue."""
+        job_queue, count = self._job_queue, 0
+        for settled in self._inbox.scan(job_queue.open_paths(), job_queue.refused_paths(), patience_seconds=patience_seconds):
             arrival, error = settled.arrival, settled.error
-            job = ledger.enqueue(arrival) if error is None else ledger.reject(arrival, error)
+            job = job_queue.enqueue(arrival) if error is None else job_queue.reject(arrival, error)
             if job is None:
                 continue
-            self._at_step(Step.TAKEN)
+            self._at_checkpoint(Checkpoint.TAKEN)
             count += 1
             fields = {"receipt_id": job.receipt_id, "file": job.name, "state": job.state.value}
             logger.info("file_taken", extra=fields | ({"error": str(error)} if error else {}))
-            self._pulse.beat(WATCH)
+            self._heartbeat.beat(WATCH)
             self._on_taken()  # not only after the scan: looking at many large files takes time
         return count

@@ -38,7 +38,7 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Status:
+class ServiceStatus:
     """How everything stands.
 
     Attributes:
@@ -64,14 +64,14 @@ def count(archive: Archive, now: datetime) -> Numbers:
     Raises:
         StorageError: It cannot be read.
     """
-    ledger = archive.ledger
-    oldest = ledger.oldest_open()
+    job_queue = archive.job_queue
+    oldest = job_queue.oldest_open()
     waited = None if oldest is None else max(0.0, (now - oldest).total_seconds())
-    last = next(iter(ledger.last_filed(JobState.DONE, limit=1)), None)
-    return Numbers(ledger.counts(), ledger.open_counts(), waited, archive.store.counts(), last)
+    last = next(iter(job_queue.last_filed(JobState.DONE, limit=1)), None)
+    return Numbers(job_queue.counts(), job_queue.open_counts(), waited, archive.store.counts(), last)
 
 
-def look(archive: Archive, clock: Clock) -> Status:
+def look(archive: Archive, clock: Clock) -> ServiceStatus:
     """How everything stands now.
 
     Raises:
@@ -79,10 +79,10 @@ def look(archive: Archive, clock: Clock) -> Status:
     """
     now = clock.now()
     untaken, oldest = _untaken(archive, clock)
-    return Status(
+    return ServiceStatus(
         process=holder(archive.settings.database),
         numbers=count(archive, now),
-        failures=archive.ledger.last_filed(JobState.FAILED, limit=FAILURES),
+        failures=archive.job_queue.last_filed(JobState.FAILED, limit=FAILURES),
         untaken=untaken,
         oldest_untaken_seconds=None if oldest is None else max(0.0, now.timestamp() - oldest),
         free_bytes=free_bytes(archive.settings),
@@ -104,8 +104,8 @@ def _free(path: Path) -> int | None:
 
 def _untaken(archive: Archive, clock: Clock) -> tuple[int | None, float | None]:
     """How many files in the inbox have no job, and since when the first of them lies there."""
-    settings, ledger = archive.settings, archive.ledger
-    known = ledger.open_paths() | ledger.refused_paths()
+    settings, job_queue = archive.settings, archive.job_queue
+    known = job_queue.open_paths() | job_queue.refused_paths()
     try:
         files = Inbox(settings.inbox_dir, settings.inbox, lambda _: None, clock).files()
         times = [since for path, since in files if path not in known]

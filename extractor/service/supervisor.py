@@ -20,7 +20,7 @@ def _nothing(*_: object) -> None:
 
 
 @dataclass(frozen=True)
-class Crew:
+class ThreadGroup:
     """Work for some threads.
 
     Attributes:
@@ -48,7 +48,7 @@ class _Reload:
 class _Built:
     """News: this crew is ready to take over; `None` where things may stay as they are."""
 
-    crew: Crew | None
+    crew: ThreadGroup | None
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ class Supervisor:
 
     def run(
         self,
-        crew: Crew,
+        crew: ThreadGroup,
         *,
-        succeed: Callable[[], Crew | None] = _nothing,
+        succeed: Callable[[], ThreadGroup | None] = _nothing,
         refused: Callable[[Exception], None] = _nothing,
         attend: Callable[[], None] = _nothing,
         attend_seconds: float = 20.0,
@@ -101,7 +101,7 @@ class Supervisor:
             attend: Called between orders, every `attend_seconds` at least.
         """
         self._start(crew)
-        successor: Crew | None = None
+        successor: ThreadGroup | None = None
         is_building, ended, error = False, 0, None
         while True:
             attend()
@@ -149,13 +149,13 @@ class Supervisor:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _start(self, crew: Crew) -> None:
+    def _start(self, crew: ThreadGroup) -> None:
         crew.begin()
         self._threads = [threading.Thread(target=self._report, args=(task,), daemon=True) for task in crew.tasks]
         for thread in self._threads:
             thread.start()
 
-    def _end(self, crew: Crew) -> None:
+    def _end(self, crew: ThreadGroup) -> None:
         crew.ask_to_stop()
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
@@ -177,7 +177,7 @@ class Supervisor:
         except queue.Empty:
             return None
 
-    def _build(self, succeed: Callable[[], Crew | None]) -> None:
+    def _build(self, succeed: Callable[[], ThreadGroup | None]) -> None:
         """Builds beside the crew that goes on working: an order to stop need not wait for it."""
         try:
             crew = succeed()

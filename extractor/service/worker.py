@@ -1,4 +1,4 @@
-"""Claims jobs, runs the pipeline, and turns an error's remedy into the job's next state. Any number of workers may share a ledger."""
+"""Claims jobs, runs the pipeline, and turns an error's remedy into the job's next state. Any number of workers may share a job queue."""
 
 import logging
 import os
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 from extractor.errors import DatabaseDamaged, ExtractorError, ReaderDown, ReaderUnavailable, Remedy, Stopped, StorageError
 from extractor.jobs import Job, JobState
-from extractor.pipeline import Outcome, Pipeline
-from extractor.runtime.checkpoints import AtStep, Step, go_on
+from extractor.pipeline import JobResult, Pipeline
+from extractor.runtime.checkpoints import AtCheckpoint, Checkpoint, go_on
 from extractor.runtime.clock import Clock
-from extractor.runtime.heartbeat import Pulse
+from extractor.runtime.heartbeat import Heartbeat
 from extractor.runtime.telemetry import Telemetry
-from extractor.storage.database.job_queue import LeaseLost, Ledger
+from extractor.storage.database.job_queue import JobQueue, LeaseLost
 
 logger = logging.getLogger(__name__)
 
@@ -40,29 +40,29 @@ class Worker:
     """One thread's work.
 
     Attributes:
-        name: Whom the ledger leases jobs to; no two workers share it.
+        name: Whom the job queue leases jobs to; no two workers share it.
         wake: Set it when there is something new to do.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
+        job_queue: JobQueue,
         pipeline: Pipeline,
         clock: Clock,
         *,
         batch_size: int,
-        at_step: AtStep = go_on,
-        pulse: Pulse | None = None,
+        at_checkpoint: AtCheckpoint = go_on,
+        heartbeat: Heartbeat | None = None,
         telemetry: Telemetry | None = None,
     ) -> None:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.wake = threading.Event()
-        self._ledger = ledger
+        self._job_queue = job_queue
         self._pipeline = pipeline
         self._clock = clock
         self._batch_size = batch_size
-        self._at_step = at_step
-        self._pulse = pulse or Pulse(clock.monotonic)
+        self._at_checkpoint = at_checkpoint
+        self._heartbeat = heartbeat or Heartbeat(clock.monotonic)
         self._telemetry = telemetry or Telemetry()
         self._told_at = clock.monotonic()
         self._filed = 0
@@ -81,29 +81,29 @@ class Worker:
             except (StorageError, ReaderDown) as error:
                 is_reader = isinstance(error, ReaderDown)
                 logger.warning("reader_down" if is_reader else "storage_unavailable", extra={"error": str(error)})
-                self._pulse.trouble(WORKER, READER_TROUBLE if is_reader else TROUBLE)
+                self._heartbeat.trouble(WORKER, READER_TROUBLE if is_reader else TROUBLE)
                 wait = LONGEST_WAIT_SECONDS
-            self._pulse.beat(WORKER, waits_seconds=wait)
+            self._heartbeat.beat(WORKER, waits_seconds=wait)
             self.wake.wait(wait)
-        self._pulse.end(WORKER)
+        self._heartbeat.end(WORKER)
 
     def run_once(self, stop: threading.Event) -> int:
         """How many jobs were read or filed: all that are due, until none is left or `stop` is set.
 
         Raises:
-            StorageError: The ledger cannot be used now.
+            StorageError: The job queue cannot be used now.
             ReaderDown: The reader cannot be started now; what was claimed goes back with the next run.
         """
-        self._ledger.release(self.name)  # what an error has left in this worker's hands
+        self._job_queue.release(self.name)  # what an error has left in this worker's hands
         self._told_at, self._filed = self._clock.monotonic(), 0
         worked, ahead = self._file_due(), tuple[Job, ...]()
         while not stop.is_set():
             self._tell_progress()
-            self._pulse.beat(WORKER)
+            self._heartbeat.beat(WORKER)
             jobs = ahead or self._claim()
             ahead = self._claim() if jobs and self._pipeline.reads_ahead else ()
             if ahead:
-                self._pipeline.foretell(ahead)
+                self._pipeline.prefetch(ahead)
             with self._holding(jobs):
                 for outcome in self._attempt(jobs) if jobs else ():
                     self._settle(outcome)
@@ -112,7 +112,7 @@ class Worker:
                 break
             worked += step
         if ahead:
-            self._ledger.release(self.name)
+            self._job_queue.release(self.name)
         return worked
 
     @contextmanager
@@ -121,9 +121,9 @@ class Worker:
         over = threading.Event()
 
         def renew() -> None:
-            while not over.wait(self._ledger.lease_seconds / RENEWALS):
+            while not over.wait(self._job_queue.lease_seconds / RENEWALS):
                 try:
-                    self._ledger.renew(self.name)
+                    self._job_queue.renew(self.name)
                 except (StorageError, DatabaseDamaged) as error:
                     logger.warning("lease_not_renewed", extra={"error": str(error)})  # the work itself meets it, too
 
@@ -138,14 +138,14 @@ class Worker:
                 thread.join()
 
     def _claim(self) -> tuple[Job, ...]:
-        jobs = self._ledger.claim(self.name, self._batch_size)
+        jobs = self._job_queue.claim(self.name, self._batch_size)
         if jobs:
-            self._at_step(Step.CLAIMED)
+            self._at_checkpoint(Checkpoint.CLAIMED)
         return jobs
 
-    def _attempt(self, jobs: Sequence[Job]) -> list[Outcome]:
+    def _attempt(self, jobs: Sequence[Job]) -> list[JobResult]:
         """What became of the jobs. Nothing that reading one of them raises ends the worker or harms the others."""
-        self._pulse.beat(WORKER)
+        self._heartbeat.beat(WORKER)
         try:
             return self._pipeline.read(jobs)
         except (StorageError, DatabaseDamaged, ReaderDown):
@@ -154,13 +154,13 @@ class Worker:
             logger.exception("reading_crashed", extra={"files": [job.name for job in jobs]})
             if len(jobs) > 1:
                 return [outcome for job in jobs for outcome in self._attempt([job])]
-            return [Outcome(jobs[0], error=_crash(jobs[0], error))]
+            return [JobResult(jobs[0], error=_crash(jobs[0], error))]
 
-    def _settle(self, outcome: Outcome) -> None:
+    def _settle(self, outcome: JobResult) -> None:
         job, error = outcome.job, outcome.error
         fields = {"receipt_id": job.receipt_id, "file": job.name}
         if outcome.records:
-            self._pulse.trouble(WORKER)
+            self._heartbeat.trouble(WORKER)
             for record in outcome.records:
                 self._telemetry.stored(record)
                 logger.info("receipt_stored", extra=fields | {"receipt_id": record.receipt_id, "status": record.status.value})
@@ -173,27 +173,27 @@ class Worker:
         else:
             self._telemetry.failed(error)
             if isinstance(error, StorageError):
-                self._pulse.trouble(WORKER, TROUBLE)
+                self._heartbeat.trouble(WORKER, TROUBLE)
             self._end_attempt(job, error)
 
     def _end_attempt(self, job: Job, error: ExtractorError) -> None:
         fields = {"receipt_id": job.receipt_id, "file": job.name, "error": str(error), "kind": type(error).__name__}
         try:
-            after = self._ledger.fail(job, error) if error.remedy is Remedy.REPORT else self._ledger.try_again(job, error)
+            after = self._job_queue.fail(job, error) if error.remedy is Remedy.REPORT else self._job_queue.try_again(job, error)
         except LeaseLost:
             logger.warning("lease_lost", extra=fields)
             return
         has_failed = after.state is JobState.FAILED
-        self._at_step(Step.FAILED if has_failed else Step.DELAYED)
+        self._at_checkpoint(Checkpoint.FAILED if has_failed else Checkpoint.DELAYED)
         logger.warning("receipt_failed" if has_failed else "receipt_delayed", extra=fields | {"attempts": after.attempts})
 
     def _file_due(self) -> int:
         """How many jobs' files were put in their places."""
         filed, tried = 0, set[int]()
-        while jobs := [job for job in self._ledger.to_file(self._batch_size) if job.id not in tried]:
+        while jobs := [job for job in self._job_queue.to_file(self._batch_size) if job.id not in tried]:
             for job in jobs:
                 tried.add(job.id)
-                self._pulse.beat(WORKER)
+                self._heartbeat.beat(WORKER)
                 filed += self._file(job)
         return filed
 
@@ -203,31 +203,31 @@ class Worker:
             closed = self._pipeline.file(job)
         except StorageError as error:
             logger.warning("filing_delayed", extra=fields | {"error": str(error)})
-            self._pulse.trouble(WORKER, TROUBLE)
+            self._heartbeat.trouble(WORKER, TROUBLE)
         except DatabaseDamaged:
             raise
         except Exception:
             logger.exception("filing_crashed", extra=fields)
         else:
             logger.info("file_filed", extra=fields | {"state": closed.state.value, "filed_as": closed.filed_as} if closed else fields)
-            self._pulse.trouble(WORKER)
+            self._heartbeat.trouble(WORKER)
             self._filed += 1
             return True
-        self._ledger.postpone(job)
+        self._job_queue.postpone(job)
         return False
 
     def _tell_progress(self) -> None:
         """Logs now and then how many files were filed since the last time, and how many wait."""
         seconds = self._clock.monotonic() - self._told_at
         if seconds >= PROGRESS_SECONDS:
-            fields = {"filed": self._filed, "seconds": round(seconds), "waiting": sum(self._ledger.open_counts().values())}
+            fields = {"filed": self._filed, "seconds": round(seconds), "waiting": sum(self._job_queue.open_counts().values())}
             logger.info("progress", extra=fields)
             self._told_at, self._filed = self._clock.monotonic(), 0
 
     def _wait_seconds(self) -> float:
-        due = self._ledger.next_due()
+        due = self._job_queue.next_due()
         if due is None:
-            self._pulse.trouble(WORKER)  # what could not be stored is gone, or filed by somebody else
+            self._heartbeat.trouble(WORKER)  # what could not be stored is gone, or filed by somebody else
         wait = LONGEST_WAIT_SECONDS if due is None else due - self._clock.now().timestamp()
         return min(max(wait, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
 

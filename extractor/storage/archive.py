@@ -7,11 +7,11 @@ from pathlib import Path
 from extractor.config.settings import Settings
 from extractor.errors import ConfigError
 from extractor.jobs import Job, JobState
-from extractor.runtime.checkpoints import AtStep, Step, go_on
+from extractor.runtime.checkpoints import AtCheckpoint, Checkpoint, go_on
 from extractor.runtime.clock import Clock, SystemClock
 from extractor.storage.database.connection import Database
-from extractor.storage.database.job_queue import Ledger
-from extractor.storage.database.receipts import Store
+from extractor.storage.database.job_queue import JobQueue
+from extractor.storage.database.receipts import ReceiptRepository
 from extractor.storage.files.atomic import make_folder, storage_errors
 from extractor.storage.files.outbox import Outbox
 
@@ -22,10 +22,10 @@ class Archive:
 
     settings: Settings
     database: Database
-    ledger: Ledger
-    store: Store
+    job_queue: JobQueue
+    store: ReceiptRepository
     outbox: Outbox
-    at_step: AtStep = go_on
+    at_checkpoint: AtCheckpoint = go_on
 
     def retry(self, names: Collection[str] = ()) -> tuple[Job, ...]:
         """The failed jobs that are queued again, their files being back in the inbox.
@@ -37,14 +37,14 @@ class Archive:
         """
         wanted = [
             job
-            for job in self.ledger.jobs(JobState.FAILED)
+            for job in self.job_queue.jobs(JobState.FAILED)
             if job.filed_at and job.sha256 and (not names or {job.receipt_id, job.name, Path(job.filed_as or "").name} & set(names))
         ]
         return tuple(self._retry(job) for job in wanted if names or self.outbox.has_file(job))
 
     def _retry(self, job: Job) -> Job:
-        queued = self.ledger.requeue(job, self.outbox.bring_back(job))
-        self.at_step(Step.REQUEUED)
+        queued = self.job_queue.requeue(job, self.outbox.bring_back(job))
+        self.at_checkpoint(Checkpoint.REQUEUED)
         return queued
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ def prepare(settings: Settings) -> tuple[Path, ...]:
     return tuple(made)
 
 
-def open_archive(settings: Settings, *, clock: Clock | None = None, at_step: AtStep = go_on) -> Archive:
+def open_archive(settings: Settings, *, clock: Clock | None = None, at_checkpoint: AtCheckpoint = go_on) -> Archive:
     """The archive of this installation; where there is none, folders and database are made.
 
     Raises:
@@ -83,6 +83,6 @@ def open_archive(settings: Settings, *, clock: Clock | None = None, at_step: AtS
             raise ConfigError(f"{settings.database} is not there, but {settings.outbox_dir} has been used with a database. {way_out}")
         prepare(settings)
     database = Database(settings.database)
-    ledger = Ledger(database, clock or SystemClock(), settings.work)
-    outbox = Outbox(settings.outbox_dir, settings.inbox_dir, at_step=at_step)
-    return Archive(settings, database, ledger, Store(database), outbox, at_step)
+    job_queue = JobQueue(database, clock or SystemClock(), settings.work)
+    outbox = Outbox(settings.outbox_dir, settings.inbox_dir, at_checkpoint=at_checkpoint)
+    return Archive(settings, database, job_queue, ReceiptRepository(database), outbox, at_checkpoint)

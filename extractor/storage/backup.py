@@ -19,8 +19,8 @@ from extractor.errors import ConfigError, InputError
 from extractor.jobs import Job
 from extractor.runtime.filenames import printable
 from extractor.storage.database.connection import Database
-from extractor.storage.database.job_queries import Jobs
-from extractor.storage.database.receipts import Store
+from extractor.storage.database.job_queries import JobQueries
+from extractor.storage.database.receipts import ReceiptRepository
 from extractor.storage.database.snapshot import snapshot
 from extractor.storage.files.atomic import CHUNK_BYTES, holds, make_folder, move, open_regular, storage_errors
 from extractor.storage.files.naming import Filed
@@ -37,7 +37,7 @@ def _silent(_what: str, _done: int, _total: int) -> None:
     """Tells nobody."""
 
 
-class Entry(NamedTuple):
+class ManifestEntry(NamedTuple):
     """One line of the manifest."""
 
     path: str
@@ -148,7 +148,7 @@ def _closed_jobs(copy: Path) -> Iterator[tuple[int, int, Job, int]]:
     """Every job of the copied database whose files are in the outbox: its number, how many there may be, and how many records it has."""
     database = Database(copy)  # the one in the tar file is not touched by this
     try:
-        jobs, store, number, after = Jobs(database), Store(database), 0, ("", 0)
+        jobs, store, number, after = JobQueries(database), ReceiptRepository(database), 0, ("", 0)
         total = sum(jobs.counts().values())
         while some := jobs.places(after=after, limit=JOBS_AT_ONCE):
             records = store.counts_by_file([job.sha256 or "" for job in some])
@@ -161,17 +161,17 @@ def _closed_jobs(copy: Path) -> Iterator[tuple[int, int, Job, int]]:
         database.close()
 
 
-def _entry(path: Path, filed: Filed, tar: tarfile.TarFile | None) -> Entry:
+def _entry(path: Path, filed: Filed, tar: tarfile.TarFile | None) -> ManifestEntry:
     """The file's line in the manifest. An original that is not in the backup is listed with the hash that it was filed with."""
     name = OUTBOX + filed.place
     if tar is not None:
         return _add(tar, name, path)
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
-        return Entry(name, filed.sha256 or hashlib.file_digest(file, "sha256").hexdigest(), size)
+        return ManifestEntry(name, filed.sha256 or hashlib.file_digest(file, "sha256").hexdigest(), size)
 
 
-def _add(tar: tarfile.TarFile, name: str, path: Path) -> Entry:
+def _add(tar: tarfile.TarFile, name: str, path: Path) -> ManifestEntry:
     """The manifest's line of a file that is in the tar file now."""
     with open_regular(path) as file:
         status, reader = os.fstat(file.fileno()), _Hashing(file)
@@ -179,7 +179,7 @@ def _add(tar: tarfile.TarFile, name: str, path: Path) -> Entry:
         member.size, member.mtime = status.st_size, int(status.st_mtime)
         tar.addfile(member, reader)
         tar.members = []  # type: ignore[attr-defined]  # it would remember each of a hundred thousand
-    return Entry(name, reader.sha256.hexdigest(), status.st_size)
+    return ManifestEntry(name, reader.sha256.hexdigest(), status.st_size)
 
 
 class _Hashing:
@@ -195,7 +195,7 @@ class _Hashing:
         return data
 
 
-def _list(lines: IO[bytes], entry: Entry) -> None:
+def _list(lines: IO[bytes], entry: ManifestEntry) -> None:
     lines.write(json.dumps(entry._asdict(), ensure_ascii=False).encode() + b"\n")
 
 
@@ -230,13 +230,13 @@ def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         yield member
 
 
-def _manifest(tar: tarfile.TarFile) -> Iterator[Entry]:
+def _manifest(tar: tarfile.TarFile) -> Iterator[ManifestEntry]:
     """Its lines, which begin with the database."""
     for member in _members(tar):
         if member.name == MANIFEST:
             for line in tar.extractfile(member) or ():
                 values: dict[str, Any] = json.loads(line)
-                yield Entry(**values)
+                yield ManifestEntry(**values)
 
 
 def _sha256(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:

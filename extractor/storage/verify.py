@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 from extractor.errors import StorageError
 from extractor.jobs import Job, JobState, part_id
 from extractor.runtime.filenames import printable
-from extractor.storage.database.job_queries import Jobs
-from extractor.storage.database.receipts import Store
+from extractor.storage.database.job_queries import JobQueries
+from extractor.storage.database.receipts import ReceiptRepository
 from extractor.storage.files.atomic import digest, is_regular
 from extractor.storage.files.naming import DUPLICATES, Filed
 from extractor.storage.files.outbox import WORK, Outbox
@@ -49,7 +49,7 @@ class What(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Discrepancy:
     """One thing that does not fit.
 
     Attributes:
@@ -78,8 +78,8 @@ class Verifier:
 
     def __init__(
         self,
-        jobs: Jobs,
-        store: Store,
+        jobs: JobQueries,
+        store: ReceiptRepository,
         outbox: Outbox,
         database: Path,
         *,
@@ -93,7 +93,7 @@ class Verifier:
         self._pause = pause
         self._on_progress = on_progress
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[Discrepancy]:
         """Everything that does not fit, as it is found, in order of folders.
 
         Raises:
@@ -114,7 +114,7 @@ class Verifier:
         yield from self._leftovers()
         for receipt_id in self._store.without_file():
             fact = f"record {receipt_id} belongs to no file"
-            yield Finding(self._database, What.NO_FILE, fact, "Restore the database from a backup.")
+            yield Discrepancy(self._database, What.NO_FILE, fact, "Restore the database from a backup.")
 
     def _filed_jobs(self) -> Iterator[Job]:
         """Every job with a place in the outbox, in order of place."""
@@ -125,7 +125,7 @@ class Verifier:
 
     # Every job has its files
 
-    def _look_at_folder(self, folder: str, jobs: Iterable[Job]) -> Iterator[Finding]:
+    def _look_at_folder(self, folder: str, jobs: Iterable[Job]) -> Iterator[Discrepancy]:
         names = _names(self._outbox.root / folder)
         suspects = []
         for batch in _batches(jobs):
@@ -142,7 +142,7 @@ class Verifier:
         for name in sorted(names - LEFT_BY_SYSTEMS):
             yield from self._look_for_owner(folder, name)
 
-    def _second_look(self, suspect: Job) -> Iterator[Finding]:
+    def _second_look(self, suspect: Job) -> Iterator[Discrepancy]:
         job = self._jobs.job(suspect.receipt_id)
         if job is None or job.filed_at is None:
             return  # it is on its way
@@ -159,23 +159,23 @@ class Verifier:
         records = self._store.json_of([receipt_id for own in ids.values() for receipt_id in own])
         return {job.id: tuple(records.get(receipt_id) for receipt_id in ids[job.id]) or (None,) for job in jobs}
 
-    def _look(self, job: Job, known: Known) -> Iterator[Finding]:
+    def _look(self, job: Job, known: Known) -> Iterator[Discrepancy]:
         """What does not fit with a closed job."""
         for filed in self._outbox.places.files_of(job, len(known)):
             path, record_json = self._outbox.root / filed.place, known[filed.number - 1]
             if job.state is JobState.DONE and filed.sha256 is None and record_json is None:
-                yield Finding(path, What.NO_RECORD, "the database has no record of it", "Restore the database from a backup.")
+                yield Discrepancy(path, What.NO_RECORD, "the database has no record of it", "Restore the database from a backup.")
             elif not os.path.lexists(path):
                 if not filed.may_be_gone:
-                    yield Finding(path, What.MISSING, "is not there", _way_back(job, filed))
+                    yield Discrepancy(path, What.MISSING, "is not there", _way_back(job, filed))
             elif not is_regular(path):
-                yield Finding(path, What.CHANGED, "is not a file any more", _way_back(job, filed))
+                yield Discrepancy(path, What.CHANGED, "is not a file any more", _way_back(job, filed))
             else:
                 yield from _compare(path, job, filed, record_json)
 
     # Every file has its job
 
-    def _look_for_owner(self, folder: str, name: str) -> Iterator[Finding]:
+    def _look_for_owner(self, folder: str, name: str) -> Iterator[Discrepancy]:
         path = self._outbox.root / folder / name
         if not os.path.lexists(path):
             return
@@ -185,10 +185,10 @@ class Verifier:
             if owner.filed_at is None or not is_hidden:
                 return
         if is_hidden:
-            yield Finding(path, What.LEFTOVER, "was left behind when writing was cut off", "Nothing needs it; it may be deleted.")
+            yield Discrepancy(path, What.LEFTOVER, "was left behind when writing was cut off", "Nothing needs it; it may be deleted.")
         else:
             way_out = "If it is a receipt, put it into the inbox; else move it out of the outbox."
-            yield Finding(path, What.UNKNOWN, "is not in the database", way_out)
+            yield Discrepancy(path, What.UNKNOWN, "is not in the database", way_out)
 
     def _owners(self, place: str) -> Iterator[Job]:
         """The jobs to which a file at this place belongs now."""
@@ -206,11 +206,11 @@ class Verifier:
 
     # What a crash may have left behind
 
-    def _leftovers(self) -> Iterator[Finding]:
+    def _leftovers(self) -> Iterator[Discrepancy]:
         work = self._outbox.root / WORK
         for name in sorted(_names(work, folders=True)):
             if self._is_closed(name) and (work / name).exists():
-                yield Finding(
+                yield Discrepancy(
                     work / name, What.LEFTOVER, "is a private copy that nobody reads", "The next start of the service removes it."
                 )
         for path, folders, names in os.walk(self._outbox.inbox_dir):
@@ -218,20 +218,20 @@ class Verifier:
             for name in sorted(names):
                 yield from self._look_at_hidden(Path(path) / name)
 
-    def _look_at_hidden(self, path: Path) -> Iterator[Finding]:
+    def _look_at_hidden(self, path: Path) -> Iterator[Discrepancy]:
         if path.name.startswith(_SET_ASIDE):
             if self._is_closed(path.name.removeprefix(_SET_ASIDE)) and path.exists():
                 way_out = "The next start of the service puts it in order."
-                yield Finding(path, What.LEFTOVER, "is hidden from the service, which does not need it", way_out)
+                yield Discrepancy(path, What.LEFTOVER, "is hidden from the service, which does not need it", way_out)
         elif path.name.startswith(".") and path.name.endswith(_PART) and _age_seconds(path) > STALE_SECONDS:
-            yield Finding(path, What.LEFTOVER, "is a copy that was cut off", "Delete it, and add the file again.")
+            yield Discrepancy(path, What.LEFTOVER, "is a copy that was cut off", "Delete it, and add the file again.")
 
     def _is_closed(self, receipt_id: str) -> bool:
         job = self._jobs.job(receipt_id)
         return job is None or job.filed_at is not None
 
 
-def _compare(path: Path, job: Job, filed: Filed, record_json: str | None) -> Iterator[Finding]:
+def _compare(path: Path, job: Job, filed: Filed, record_json: str | None) -> Iterator[Discrepancy]:
     """What is wrong with the content of a file that is there."""
     try:
         if filed.sha256 is not None:
@@ -242,11 +242,11 @@ def _compare(path: Path, job: Job, filed: Filed, record_json: str | None) -> Ite
             is_right = _is_notice_of(path, job)
     except OSError as error:
         way_out = "Give this user the right to read it, or check the disk."
-        yield Finding(path, What.UNREADABLE, f"cannot be read ({error.strerror or error})", way_out)
+        yield Discrepancy(path, What.UNREADABLE, f"cannot be read ({error.strerror or error})", way_out)
     else:
         if not is_right:
             fact = "has other bytes than were filed" if filed.sha256 else "does not say what the database says"
-            yield Finding(path, What.CHANGED, fact, _way_back(job, filed))
+            yield Discrepancy(path, What.CHANGED, fact, _way_back(job, filed))
 
 
 def _equal_json(path: Path, record_json: str) -> bool:

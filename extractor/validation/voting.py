@@ -18,7 +18,7 @@ ALIKE = {"merchant_name": 0.93, "merchant_address": 0.85}
 
 
 @dataclass
-class Poll:
+class VoteResult:
     """What most of several answers to one question say.
 
     Attributes:
@@ -35,13 +35,13 @@ class Poll:
     torn: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def poll(answers: Sequence[ReceiptAnswer], evidences: Sequence[Mapping[str, Evidence]], question: Question) -> Poll:
+def vote(answers: Sequence[ReceiptAnswer], evidences: Sequence[Mapping[str, Evidence]], question: Question) -> VoteResult:
     """The majority of each field that was asked, lists as a whole; of equal values the first one's text.
 
     Args:
         answers: Drawn independently of one another; at least one.
     """
-    result, values, missing = Poll(), dict[str, Any](), list[MissingField]()
+    result, values, missing = VoteResult(), dict[str, Any](), list[MissingField]()
     for name in asked_fields(question):
         stated = [getattr(answer, name) for answer in answers]
         sizes = [sum(_same(name, one, other) for other in stated) for one in stated]

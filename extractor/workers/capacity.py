@@ -10,7 +10,7 @@ MEMORY_SHARE = 0.25
 """Part of the machine's memory that all of them together may be expected to take."""
 
 
-def divide(processes: int, threads: int, *, machine_cores: int | None = None, memory_mb: float | None = None) -> tuple[int, int]:
+def plan_processes(processes: int, threads: int, *, machine_cores: int | None = None, memory_mb: float | None = None) -> tuple[int, int]:
     """How many reading processes, and how many threads each of them gets.
 
     Args:

@@ -1,6 +1,7 @@
 """Tasks are worked on by several children: each is fed when it is free and replaced when it is lost; results keep their order.
 
-A task whose child is lost is given to a fresh one. A task that costs every child it is given to is reported as `Killer`; no other suffers.
+A task whose child is lost is given to a fresh one. A task that costs every child it is given to is reported as `PoisonTask`;
+no other suffers.
 """
 
 import logging
@@ -12,9 +13,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from extractor.errors import ConfigError, Deadly, ExtractorError, ReaderDown, ReaderUnavailable, Stopped
-from extractor.workers.process import Child, ChildDied, wait_for
-from extractor.workers.protocol import Servant
+from extractor.errors import ConfigError, ExtractorError, FileCrashesReader, ReaderDown, ReaderUnavailable, Stopped
+from extractor.workers.process import WorkerDied, WorkerProcess, wait_for
+from extractor.workers.protocol import TaskHandler
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ Task = TypeVar("Task")
 
 
 @dataclass(frozen=True)
-class Killer:
+class PoisonTask:
     """A task that no child survived.
 
     Attributes:
@@ -44,11 +45,13 @@ class Killer:
     task: Any
     stories: tuple[str, ...]
 
-    def deadly(self, name: str) -> Deadly:
+    def as_error(self, name: str) -> FileCrashesReader:
         """The error of the file of this name, which was the task."""
         told = "; ".join(f"{number}. the process {story}" for number, story in enumerate(self.stories, start=1))
         way_out = "Open it in another program and save it anew, or make it smaller; then retry it."
-        return Deadly(f"{name} was tried {len(self.stories)} times, and each time the process that read it was lost: {told}. {way_out}")
+        return FileCrashesReader(
+            f"{name} was tried {len(self.stories)} times, and each time the process that read it was lost: {told}. {way_out}"
+        )
 
 
 @dataclass
@@ -64,7 +67,7 @@ class _Assignment(Generic[Task]):
 class _Post(Generic[Task]):
     """A child and what it has in hand."""
 
-    child: Child
+    child: WorkerProcess
     is_starting: bool = True
     assignment: _Assignment[Task] | None = None
     done: int = 0
@@ -120,7 +123,7 @@ class _Run(Generic[Task]):
             yield result
 
 
-class Pool(Generic[Task]):
+class WorkerPool(Generic[Task]):
     """Children that are started when there is work for them, and kept. One thread runs tasks; any other may drain and close.
 
     Args:
@@ -139,7 +142,7 @@ class Pool(Generic[Task]):
 
     def __init__(
         self,
-        make: Callable[[], Servant],
+        make: Callable[[], TaskHandler],
         *,
         name: str,
         size: int = 1,
@@ -150,7 +153,7 @@ class Pool(Generic[Task]):
         recycle_after: int | None = None,
     ) -> None:
         self._name, self._size, self._seconds, self._recycle_after = name, size, seconds, recycle_after
-        self._child = partial(Child, make, name=name, start_seconds=start_seconds, idle_seconds=idle_seconds, memory_mb=memory_mb)
+        self._child = partial(WorkerProcess, make, name=name, start_seconds=start_seconds, idle_seconds=idle_seconds, memory_mb=memory_mb)
         self._posts: list[_Post[Task]] = []
         self._hands = threading.RLock()  # on the posts
         self._draining, self._closing = threading.Event(), threading.Event()
@@ -172,7 +175,7 @@ class Pool(Generic[Task]):
                 self._welcome()
 
     def run(self, tasks: Iterable[Task], *, tries: int = TRIES) -> Iterator[Any]:
-        """The result of every task in its order: the reply, the `ExtractorError` raised, `Killer`, or `Stopped` once drained.
+        """The result of every task in its order: the reply, the `ExtractorError` raised, `PoisonTask`, or `Stopped` once drained.
 
         Tasks are taken from the iterable a few ahead of the result that is due.
 
@@ -232,13 +235,13 @@ class Pool(Generic[Task]):
         post.done += 1
         try:
             run.conclude(assignment, post.child.answer())
-        except ChildDied as error:
+        except WorkerDied as error:
             self._lose(post, error.reason, story=str(error))
             assignment.stories.append(str(error))
             if len(assignment.stories) < run.tries:
                 run.waiting.appendleft(assignment)
             else:
-                run.conclude(assignment, Killer(assignment.task, tuple(assignment.stories)))
+                run.conclude(assignment, PoisonTask(assignment.task, tuple(assignment.stories)))
         except ExtractorError as error:
             run.conclude(assignment, error)
         if post in self._posts and self._recycle_after and post.done >= self._recycle_after:
@@ -274,7 +277,7 @@ class Pool(Generic[Task]):
         try:
             return start()
         except (ConfigError, ReaderUnavailable) as error:
-            story = f"The {self._name} process {error}. It is started anew." if isinstance(error, ChildDied) else str(error)
+            story = f"The {self._name} process {error}. It is started anew." if isinstance(error, WorkerDied) else str(error)
             if not self._posts:
                 raise (error if isinstance(error, ConfigError) else ReaderDown(story)) from error
             self._next_start = time.monotonic() + PAUSE_SECONDS
@@ -295,7 +298,7 @@ class Pool(Generic[Task]):
             self._posts.remove(post)
 
 
-def _greeting(child: Child) -> tuple[int | None]:
+def _greeting(child: WorkerProcess) -> tuple[int | None]:
     """What a child greets with; one that cannot start is ended."""
     try:
         return (child.answer(),)

@@ -1,6 +1,6 @@
 """Files are prepared in children ahead of a reader that reads batches: what comes next is made ready while the GPU is at work.
 
-One thread keeps the children busy. It goes no further than what was asked for and foretold, and rests while more than enough lies ready.
+One thread keeps the children busy. It goes no further than what was asked for and announced, and rests while more than enough lies ready.
 """
 
 import threading
@@ -10,8 +10,8 @@ from typing import Generic, Protocol, TypeVar
 
 from extractor.errors import ExtractorError, Stopped
 from extractor.jobs import Source
-from extractor.workers.pool import IDLE_SECONDS, Killer, Pool
-from extractor.workers.protocol import Servant
+from extractor.workers.pool import IDLE_SECONDS, PoisonTask, WorkerPool
+from extractor.workers.protocol import TaskHandler
 
 READY_BYTES = 800_000_000
 """A hundred pages of 1000 x 2500 pixels, or 22 photos of 12 megapixels."""
@@ -27,7 +27,7 @@ class Sized(Protocol):
 Made = TypeVar("Made", bound=Sized)
 
 
-class Ahead(Generic[Made]):
+class Prefetcher(Generic[Made]):
     """Prepares files in children. One thread asks for batches; any other may close.
 
     Args:
@@ -41,7 +41,7 @@ class Ahead(Generic[Made]):
 
     def __init__(
         self,
-        make: Callable[[], Servant],
+        make: Callable[[], TaskHandler],
         *,
         processes: int,
         seconds: float,
@@ -49,7 +49,7 @@ class Ahead(Generic[Made]):
         recycle_after: int | None = None,
         ready_bytes: int = READY_BYTES,
     ) -> None:
-        self._pool: Pool[Source] = Pool(
+        self._pool: WorkerPool[Source] = WorkerPool(
             make,
             name="preparing",
             size=processes,
@@ -77,16 +77,16 @@ class Ahead(Generic[Made]):
         """
         self._pool.start()
 
-    def batches(self, sources: Sequence[Source], foretold: Sequence[Source] = ()) -> Iterator[list[Made | ExtractorError]]:
+    def batches(self, sources: Sequence[Source], upcoming: Sequence[Source] = ()) -> Iterator[list[Made | ExtractorError]]:
         """What was made of the sources, in their order: all in one batch, unless that would be larger than what may lie ready.
 
         Args:
-            foretold: What will be asked for next; it is prepared as soon as nothing else is to be. All that was foretold before, and is
+            announced: What will be asked for next; it is prepared as soon as nothing else is to be. All that was announced before, and is
                 neither among these nor asked for now, is forgotten.
         Raises:
             ReaderDown: No child can be started now.
         """
-        self._order(sources, foretold)
+        self._order(sources, upcoming)
         batch, size = list[Made | ExtractorError](), 0
         for source in sources:
             made = self._take(source)
@@ -108,9 +108,9 @@ class Ahead(Generic[Made]):
         if self._thread is not None:
             self._thread.join()
 
-    def _order(self, sources: Sequence[Source], foretold: Sequence[Source]) -> None:
+    def _order(self, sources: Sequence[Source], upcoming: Sequence[Source]) -> None:
         with self._news:
-            wanted = dict.fromkeys((*sources, *foretold))
+            wanted = dict.fromkeys((*sources, *upcoming))
             self._wanted, self._obstacle = frozenset(wanted), None
             self._ready = {source: made for source, made in self._ready.items() if source in wanted}
             self._waiting = deque(source for source in wanted if source not in self._ready and source not in self._begun)
@@ -149,7 +149,7 @@ class Ahead(Generic[Made]):
         order: deque[Source] = deque()
         for made in self._pool.run(self._drawn(order)):
             source = order.popleft()
-            result = made.deadly(source.name) if isinstance(made, Killer) else made
+            result = made.as_error(source.name) if isinstance(made, PoisonTask) else made
             with self._news:
                 self._news.wait_for(lambda: self._is_awaited or self._is_closed or self._bytes_ready() < self._ready_bytes)
                 self._begun.discard(source)

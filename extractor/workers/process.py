@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from extractor.errors import ReaderUnavailable
-from extractor.workers.protocol import OUT_OF_MEMORY, Order, Servant
+from extractor.workers.protocol import OUT_OF_MEMORY, TaskHandler, WorkerSpec
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ TICK_SECONDS = 0.1
 _START = "import sys; sys.path[:] = sys.argv[2:]; from extractor.workers.protocol import main; main(int(sys.argv[1]))"
 
 
-class Reason(StrEnum):
+class ExitReason(StrEnum):
     """Why a child was lost."""
 
     CRASHED = "crashed"
@@ -42,13 +42,13 @@ class Reason(StrEnum):
     MEMORY = "memory"
 
 
-class ChildDied(ReaderUnavailable):
+class WorkerDied(ReaderUnavailable):
     """The child is gone, and with it what it was working on. The message says how it ended, as the end of a sentence."""
 
-    reason = Reason.CRASHED
+    reason = ExitReason.CRASHED
 
 
-class Child:
+class WorkerProcess:
     """A running child; its first answer is its greeting.
 
     Args:
@@ -64,7 +64,7 @@ class Child:
 
     def __init__(
         self,
-        make: Callable[[], Servant],
+        make: Callable[[], TaskHandler],
         *,
         name: str,
         start_seconds: float,
@@ -95,7 +95,7 @@ class Child:
         # Also where somebody forgets to end it.
         self._kill = weakref.finalize(self, _kill, self._process, self._pipe, Connection(lifeline, readable=False))
         try:
-            self.ask(Order(make, idle_seconds), start_seconds)
+            self.ask(WorkerSpec(make, idle_seconds), start_seconds)
         except BaseException:  # what cannot be pickled
             self.kill()
             raise
@@ -137,7 +137,7 @@ class Child:
 
         Raises:
             ExtractorError: What the child raised.
-            ChildDied: It died, or was killed for its time or memory.
+            WorkerDied: It died, or was killed for its time or memory.
         """
         assert self._answer is not None  # noqa: S101 -- see above
         kind, value = self._answer
@@ -183,26 +183,26 @@ class Child:
 
     def _enforce_limits(self) -> None:
         if time.monotonic() > self._deadline:
-            reason, story = Reason.HUNG, f"gave no answer in {self._seconds:.0f} s and was stopped"
+            reason, story = ExitReason.HUNG, f"gave no answer in {self._seconds:.0f} s and was stopped"
         elif self._memory_mb is not None and memory_mb(self.pid) > self._memory_mb:
-            reason, story = Reason.MEMORY, f"took more than {self._memory_mb} MB of memory and was stopped"
+            reason, story = ExitReason.MEMORY, f"took more than {self._memory_mb} MB of memory and was stopped"
         else:
             return
         self.kill()
         self._answer = "error", _died(reason, story)
 
-    def _post_mortem(self, cause: Exception) -> ChildDied:
+    def _post_mortem(self, cause: Exception) -> WorkerDied:
         if not isinstance(cause, EOFError | OSError):
             logger.error("child_answer_damaged", extra={"work": self.name, "error": repr(cause)})
             self.kill()
         self.end()
         code = self._process.returncode
         if code == OUT_OF_MEMORY:
-            return _died(Reason.MEMORY, "ran out of memory")
+            return _died(ExitReason.MEMORY, "ran out of memory")
         if code >= 0:
-            return _died(Reason.CRASHED, f"ended with exit code {code}")
+            return _died(ExitReason.CRASHED, f"ended with exit code {code}")
         hint = ", perhaps by the system for lack of memory" if code == -signal.SIGKILL else ""
-        return _died(Reason.CRASHED, f"was killed by {_signal_name(-code)}{hint}")
+        return _died(ExitReason.CRASHED, f"was killed by {_signal_name(-code)}{hint}")
 
 
 def _kill(process: subprocess.Popen[bytes], *ends: Connection) -> None:
@@ -212,7 +212,7 @@ def _kill(process: subprocess.Popen[bytes], *ends: Connection) -> None:
     process.wait()
 
 
-def wait_for(children: Collection[Child]) -> None:
+def wait_for(children: Collection[WorkerProcess]) -> None:
     """Returns as soon as one of the children has something to say, or after `TICK_SECONDS`."""
     connection.wait([child._pipe for child in children if not child._pipe.closed], TICK_SECONDS)  # noqa: SLF001 -- of this module
 
@@ -226,8 +226,8 @@ def memory_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _died(reason: Reason, story: str) -> ChildDied:
-    error = ChildDied(story)
+def _died(reason: ExitReason, story: str) -> WorkerDied:
+    error = WorkerDied(story)
     error.reason = reason
     return error
 

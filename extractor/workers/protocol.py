@@ -25,7 +25,7 @@ OUT_OF_MEMORY = 86
 Answer = TypeVar("Answer")
 
 
-class Servant(Protocol):
+class TaskHandler(Protocol):
     """What works in the child.
 
     Attributes:
@@ -40,10 +40,10 @@ class Servant(Protocol):
 
 
 @dataclass(frozen=True)
-class Order:
+class WorkerSpec:
     """The first message: what to be."""
 
-    make: Callable[[], Servant]
+    make: Callable[[], TaskHandler]
     idle_seconds: float | None
 
 
@@ -93,7 +93,7 @@ def main(descriptor: int) -> None:
     with Connection(descriptor) as pipe, contextlib.suppress(EOFError, ConnectionError):  # the parent has hung up
         wire = _Wire(pipe)
         logging.getLogger().handlers[:] = [_LogToParent(wire)]
-        order: Order = _received(pipe)
+        order: WorkerSpec = _received(pipe)
         servant = _answered(wire, order.make)
         if servant is None:
             return
@@ -103,7 +103,7 @@ def main(descriptor: int) -> None:
             _answered(wire, partial(_serve, wire, servant, message))
 
 
-def _serve(wire: _Wire, servant: Servant, message: object) -> None:
+def _serve(wire: _Wire, servant: TaskHandler, message: object) -> None:
     wire.send("reply", servant(message))
 
 

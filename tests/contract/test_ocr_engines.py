@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from extractor.errors import ConfigError, ReaderUnavailable
 from extractor.ocr.engines.faster_paddle import FasterPaddle
 from extractor.ocr.engines.rapidocr import RapidOcr
-from extractor.ocr.selection import ENGINES, build_ladder
+from extractor.ocr.selection import ENGINES, build_engines
 from extractor.ocr.transcript import OcrEngine
 
 BUILDERS: dict[str, Callable[[], OcrEngine]] = {
@@ -112,14 +112,14 @@ def test_interrupt_is_not_an_engine_error(sign: Image.Image) -> None:
 
 def test_ladder_by_name() -> None:
     """`auto` is faster-paddle where it is installed, cheapest engine first."""
-    assert [engine.name for engine in build_ladder("auto")] == ["faster-paddle/tiny", "faster-paddle/small"]
-    assert [engine.name for engine in build_ladder("faster-paddle")] == ["faster-paddle/tiny", "faster-paddle/small"]
+    assert [engine.name for engine in build_engines("auto")] == ["faster-paddle/tiny", "faster-paddle/small"]
+    assert [engine.name for engine in build_engines("faster-paddle")] == ["faster-paddle/tiny", "faster-paddle/small"]
 
 
 def test_unknown_engine() -> None:
     """An unknown name is refused with the known ones."""
     with pytest.raises(ConfigError, match="auto, faster-paddle or rapidocr"):
-        build_ladder("tesseract")
+        build_engines("tesseract")
 
 
 @pytest.mark.skipif(find_spec("rapidocr") is not None, reason="RapidOCR is installed")
@@ -127,6 +127,6 @@ def test_missing_extra_is_named(sign: Image.Image) -> None:
     """An engine that is not installed says which extra brings it."""
     assert set(ENGINES) == {"faster-paddle", "rapidocr"}
     with pytest.raises(ConfigError, match=r"receipt-extractor\[rapidocr\]"):
-        build_ladder("rapidocr")
+        build_engines("rapidocr")
     with pytest.raises(ConfigError, match=r"receipt-extractor\[rapidocr\]"):
         RapidOcr().read(sign)

@@ -12,7 +12,7 @@ from extractor.ocr.transcript import Box, Transcript
 from extractor.readers.answer_parser import parse_answer
 from extractor.readers.base import Answer, Document, Issue, Look, Question, Reader, Reading, root_of
 from extractor.readers.prompts import FIRST, again, asked_fields
-from extractor.readers.rules.reader import OcrReader
+from extractor.readers.rules.ocr_reader import OcrReader
 from tests.transcripts import transcript
 from tests.vision.conftest import TRANSFORMERS_TALKS_TO_ITSELF, picture
 
@@ -47,7 +47,7 @@ def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
         yield OcrReader(PaperWitness())
         return
     pytest.importorskip("torch", reason="the vision extra is not installed")
-    from extractor.readers.vision.reader import VisionReader  # noqa: PLC0415  # needs what the line above looks for
+    from extractor.readers.vision.vision_reader import VisionReader  # noqa: PLC0415  # needs what the line above looks for
 
     make_engine: Callable[..., object] = request.getfixturevalue("make_engine")
     yield VisionReader(make_engine(max_rows=4, max_tokens=300), model="tiny", max_tokens=300)  # type: ignore[arg-type]

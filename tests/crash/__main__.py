@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from extractor.runtime.checkpoints import Step
+from extractor.runtime.checkpoints import Checkpoint
 from tests.crash.conftest import MEMORY
 from tests.crash.killing import Diary, kill_often
 from tests.crash.power import State, first_state, run, run_with_faults, stops, wrong_in_the_end
@@ -35,7 +35,7 @@ class Figures:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.kills: Counter[str] = Counter()
-        self.steps: Counter[Step] = Counter()
+        self.steps: Counter[Checkpoint] = Counter()
         self.wrong: list[str] = []
 
     def add(self, where: str, found: list[str]) -> None:
@@ -50,7 +50,7 @@ class Figures:
     def line(self) -> str:
         """All of it in one line."""
         kills = ", ".join(f"{name} {count}" for name, count in sorted(self.kills.items()))
-        missed = [step.value for step in Step if not self.steps[step]]
+        missed = [step.value for step in Checkpoint if not self.steps[step]]
         counts = self.counts
         return "; ".join(
             [

@@ -13,8 +13,8 @@ from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from extractor.runtime.checkpoints import Step
-from extractor.service.app import build
+from extractor.runtime.checkpoints import Checkpoint
+from extractor.service.app import build_service
 from extractor.testing import ScriptedExtraction
 from tests.crash.world import Deed, Plot, Script, User, check, problems, settings_in, work_off
 
@@ -26,7 +26,7 @@ UP_SECONDS = 60.0
 class Death:
     """When a service kills itself: the `count`-th time that it has taken the step."""
 
-    step: Step
+    step: Checkpoint
     count: int = 1
 
 
@@ -60,12 +60,12 @@ def serve(root: Path, seed: int, chance: float, death: Death | None, is_up: Even
     rng, settings = random.Random(seed), settings_in(root)  # noqa: S311 -- no secrets here
     plot = Plot(User(settings.inbox_dir, rng, Diary(root / "diary").tell), rng, chance=chance)
 
-    def at_step(step: Step) -> None:
+    def at_checkpoint(step: Checkpoint) -> None:
         plot(step)
         if death and step is death.step and plot.counts[step] == death.count:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    service = build(settings, extract=ScriptedExtraction(Script()), check=check, at_step=at_step)
+    service = build_service(settings, extract=ScriptedExtraction(Script()), check=check, at_checkpoint=at_checkpoint)
     plot.archive = service.archive
     plot.begin()
     is_up.set()
@@ -96,7 +96,7 @@ def kill_often(root: Path, seed: int, times: int) -> tuple[list[str], Counter[st
     user = User(settings_in(root).inbox_dir, rng, Diary(root / "diary").tell, prefix="outside ")
     kills: Counter[str] = Counter()
     for number in range(times):
-        death = Death(rng.choice(list(Step)), rng.randrange(1, 4)) if rng.random() < 0.5 else None
+        death = Death(rng.choice(list(Checkpoint)), rng.randrange(1, 4)) if rng.random() < 0.5 else None
         is_up = processes().Event()
         service = processes().Process(target=serve, args=(root, seed * 1000 + number, 0.03, death, is_up), daemon=True)
         service.start()

@@ -14,8 +14,8 @@ from pathlib import Path
 from sqlalchemy import Connection, event
 
 from extractor.errors import StorageError
-from extractor.runtime.checkpoints import Step
-from extractor.service.app import build
+from extractor.runtime.checkpoints import Checkpoint
+from extractor.service.app import build_service
 from extractor.storage.archive import open_archive
 from extractor.storage.database.connection import Database
 from extractor.testing import ScriptedExtraction
@@ -54,7 +54,7 @@ def first_state(folder: Path) -> State:
     return State(tree, as_past(tree), [])
 
 
-def run(root: Path, before: State, rng: random.Random, *, is_split: bool, chance: float) -> tuple[list[Event], Counter[Step]]:
+def run(root: Path, before: State, rng: random.Random, *, is_split: bool, chance: float) -> tuple[list[Event], Counter[Checkpoint]]:
     """All events, past and new, of a run that nothing interrupts while users come and go; and how often each step was taken.
 
     Args:
@@ -71,7 +71,7 @@ def run(root: Path, before: State, rng: random.Random, *, is_split: bool, chance
 
         plot = Plot(User(settings.inbox_dir, rng, tell, recorder.paused), rng, chance=chance)
         clock = ShiftedClock()
-        service = build(settings, extract=ScriptedExtraction(Script()), check=check, clock=clock, at_step=plot)
+        service = build_service(settings, extract=ScriptedExtraction(Script()), check=check, clock=clock, at_checkpoint=plot)
         plot.archive = service.archive
         _note_commits(service.archive.database, recorder)
         plot.begin()
@@ -101,7 +101,7 @@ def run_with_faults(root: Path, rng: random.Random) -> tuple[list[str], int]:
     with Recorder(root, is_split=is_split, fault=fault) as recorder:
         plot = Plot(User(settings.inbox_dir, rng, lambda deed, _: deeds.append(deed), recorder.paused), rng, chance=0)
         clock = ShiftedClock()
-        service = build(settings, extract=ScriptedExtraction(Script()), check=check, clock=clock, at_step=plot)
+        service = build_service(settings, extract=ScriptedExtraction(Script()), check=check, clock=clock, at_checkpoint=plot)
         plot.archive = service.archive
         plot.begin()
         for _ in range(5):

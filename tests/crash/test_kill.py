@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from extractor.runtime.checkpoints import Step
+from extractor.runtime.checkpoints import Checkpoint
 from tests.crash.killing import Death, kill_at, kill_often
 
 SEED = 20260314
 
 
-@pytest.mark.parametrize("step", Step)
-def test_a_kill_at_any_step_loses_nothing(quick_folder: Path, step: Step) -> None:
+@pytest.mark.parametrize("step", Checkpoint)
+def test_a_kill_at_any_step_loses_nothing(quick_folder: Path, step: Checkpoint) -> None:
     """Each step with a name is reached, and a service that dies there is followed by one that does the rest, once."""
     assert kill_at(quick_folder, SEED, Death(step)) == []
 

@@ -16,10 +16,10 @@ from typing import Literal
 from extractor.config.settings import InboxSettings, Settings, WorkSettings
 from extractor.errors import Encrypted, ReaderUnavailable, StorageError, Unreadable
 from extractor.jobs import Extracted, Job, JobState, Source, part_id
-from extractor.runtime.checkpoints import Step
+from extractor.runtime.checkpoints import Checkpoint
 from extractor.runtime.clock import SystemClock
 from extractor.schemas.record import Record
-from extractor.service.app import build
+from extractor.service.app import build_service
 from extractor.storage.archive import Archive, open_archive
 from extractor.testing import ScriptedExtraction, make_record
 
@@ -162,7 +162,7 @@ class Plot:
 
     def __init__(self, user: User, rng: random.Random, *, chance: float) -> None:
         self.archive: Archive | None = None
-        self.counts: Counter[Step] = Counter()
+        self.counts: Counter[Checkpoint] = Counter()
         self._user = user
         self._rng = rng
         self._chance = chance
@@ -179,31 +179,31 @@ class Plot:
         for name in (self._goes, self._replaced):
             self._user.put(name, self._user.new_bytes("good"))
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, step: Checkpoint) -> None:
         self.counts[step] += 1
-        if step is Step.CLAIMED and self._is_claimed(self._goes):
+        if step is Checkpoint.CLAIMED and self._is_claimed(self._goes):
             self._user.take(self._goes)
-        elif step is Step.READ and self._is_claimed(self._replaced):
+        elif step is Checkpoint.READ and self._is_claimed(self._replaced):
             self._user.put(self._replaced, self._user.new_bytes("good"))
-        elif step is Step.FILED and self._is_time_to_retry():
+        elif step is Checkpoint.FILED and self._is_time_to_retry():
             self._retry()
-        elif step is not Step.REQUEUED and self._rng.random() < self._chance:
+        elif step is not Checkpoint.REQUEUED and self._rng.random() < self._chance:
             self._rng.choice([self._user.put, self._user.put, self._user.replace, self._user.take, self._retry])()
 
     def _is_claimed(self, path: str) -> bool:
         """Whether the file is being read; said once."""
         if self.archive is None or path in self._said:
             return False
-        is_claimed = any(job.path == Path(path) for job in self.archive.ledger.jobs(JobState.READING))
+        is_claimed = any(job.path == Path(path) for job in self.archive.job_queue.jobs(JobState.READING))
         if is_claimed:
             self._said.add(path)
         return is_claimed
 
     def _is_time_to_retry(self) -> bool:
-        return self.archive is not None and not self.counts[Step.REQUEUED] and bool(self._failed())
+        return self.archive is not None and not self.counts[Checkpoint.REQUEUED] and bool(self._failed())
 
     def _failed(self) -> list[Job]:
-        return [job for job in self.archive.ledger.jobs(JobState.FAILED) if job.filed_at] if self.archive else []
+        return [job for job in self.archive.job_queue.jobs(JobState.FAILED) if job.filed_at] if self.archive else []
 
     def _retry(self) -> None:
         if self.archive:
@@ -226,7 +226,7 @@ def work_off(settings: Settings) -> None:
     """All that can be done without users is done, what is to be tried again included."""
     clock, extraction = ShiftedClock(), ScriptedExtraction(Script())
     for _ in range(5):  # the first time something may have to wait, then the reader is away twice
-        service = build(settings, extract=extraction, check=check, clock=clock)
+        service = build_service(settings, extract=extraction, check=check, clock=clock)
         service.run_once()
         service.archive.close()
         clock.days += 1
@@ -243,7 +243,7 @@ def problems(settings: Settings, deeds: Sequence[Deed]) -> list[str]:
 
 def _wrong_files(archive: Archive) -> Iterator[str]:
     """Whether folders and database agree on every file, and nothing lies there that should not."""
-    jobs, outbox = archive.ledger.jobs(), archive.outbox
+    jobs, outbox = archive.job_queue.jobs(), archive.outbox
     expected: set[Path] = set()
     for job in jobs:
         if not job.filed_at:
@@ -305,15 +305,15 @@ def _wrong_counts(archive: Archive, deeds: Sequence[Deed]) -> Iterator[str]:
     """Whether each content that was put and not taken back is there, once, and not more copies of it than were put."""
     put = Counter(deed.sha256 for deed in deeds if deed.kind == "put")
     there = Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in _files(archive.outbox.root))
-    done = Counter(job.sha256 for job in archive.ledger.jobs(JobState.DONE))
-    filed = done + Counter(job.sha256 for job in archive.ledger.jobs(JobState.FAILED))
+    done = Counter(job.sha256 for job in archive.job_queue.jobs(JobState.DONE))
+    filed = done + Counter(job.sha256 for job in archive.job_queue.jobs(JobState.FAILED))
     yield from (f"{sha256} is lost" for sha256 in sorted(_certain(deeds)) if not there[sha256] or not filed[sha256])
     yield from (f"{sha256} is filed twice" for sha256, count in done.items() if count > 1)
     yield from (f"{sha256} was put {put[sha256]} times and is there {there[sha256]} times" for sha256 in put if there[sha256] > put[sha256])
     records = Counter(record.receipt_id for record in archive.store.list())
     expected = Counter(
         part_id(job.receipt_id, number)
-        for job in archive.ledger.jobs(JobState.DONE)
+        for job in archive.job_queue.jobs(JobState.DONE)
         for number in range(1, 1 + _records_of(archive.outbox.root / (job.filed_as or "")))
     )
     if records != expected:

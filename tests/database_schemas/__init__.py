@@ -18,7 +18,7 @@ from extractor.jobs import Arrival, Extracted, Source, part_id
 from extractor.schemas.receipt import Item, ItemKind, Payment, TaxLine
 from extractor.schemas.record import Attempt, Check, Record, RecordStatus, Region, ReviewReason
 from extractor.schemas.values import FieldEvidence, Origin
-from extractor.service.app import build
+from extractor.service.app import build_service
 from extractor.storage.database.connection import HEAD
 from extractor.testing import ManualClock, ScriptedExtraction, make_record
 
@@ -63,8 +63,8 @@ def make(folder: Path) -> Path:
         inbox_dir=folder / "inbox", outbox_dir=folder / "outbox", database=folder / "receipts.db", inbox=InboxSettings(settle_seconds=0)
     )
     clock = ManualClock()
-    service = build(settings, extract=ScriptedExtraction(read), check=lambda _: None, clock=clock)
-    ledger = service.archive.ledger
+    service = build_service(settings, extract=ScriptedExtraction(read), check=lambda _: None, clock=clock)
+    job_queue = service.archive.job_queue
     for name, data in FILES.items():
         path = settings.inbox_dir / name
         path.parent.mkdir(exist_ok=True)
@@ -76,8 +76,8 @@ def make(folder: Path) -> Path:
     clock.advance(3600)
     (settings.inbox_dir / "caf\udce9.jpg").write_bytes(b"waits")
     service.watch.scan()
-    ledger.enqueue(Arrival(Path("being read.jpg"), 7, "0" * 64))
-    ledger.claim("dead", 1)
+    job_queue.enqueue(Arrival(Path("being read.jpg"), 7, "0" * 64))
+    job_queue.claim("dead", 1)
     service.archive.close()
     return settings.database
 

@@ -18,7 +18,7 @@ from extractor.config.settings import LocaleSettings, load_settings
 from extractor.documents import Page, PageLimits, check_complete, display_name
 from extractor.documents.formats import kind_of, missing_end
 from extractor.errors import BadAnswer, ConfigError, InputError
-from extractor.extraction.reask import Policy, read_documents
+from extractor.extraction.reask import ReaskPolicy, read_documents
 from extractor.ocr.layout import to_lines
 from extractor.ocr.transcript import Box, Fragment, Transcript
 from extractor.parsing.amounts import decimal_mark, find_amounts, find_percentages, parse_amount
@@ -31,12 +31,12 @@ from extractor.parsing.times import PrintedTime, find_times
 from extractor.readers.answer_parser import parse_answer
 from extractor.readers.base import Answer, Document, Issue, Look
 from extractor.readers.prompts import FIRST, again
-from extractor.readers.rules.reader import OcrReader
+from extractor.readers.rules.ocr_reader import OcrReader
 from extractor.runtime.filenames import printable, safe_stem, safe_suffix
 from extractor.runtime.logs import JsonFormatter, TextFormatter
 from extractor.schemas.values import Origin
 from extractor.storage.database.connection import Database
-from extractor.storage.database.receipts import Store
+from extractor.storage.database.receipts import ReceiptRepository
 from extractor.testing import ScriptedReader
 from extractor.validation.arithmetic import run_checks
 from extractor.validation.normalisation import normalise
@@ -120,7 +120,7 @@ def texts_in_answers(data: bytes) -> None:
     }
     answer = Answer(json.dumps(values | {"items": [row] * dice.below(4), "tax_lines": [tax]}))
     page = Document("any.jpg", (Page(Image.new("RGB", (60, 60))),), (Transcript((), dice.below(3), dice.below(3), "none"),))
-    [outcome] = read_documents(ScriptedReader({"any.jpg": (answer,)}), [page], Policy(today=lambda: TODAY))
+    [outcome] = read_documents(ScriptedReader({"any.jpg": (answer,)}), [page], ReaskPolicy(today=lambda: TODAY))
     assert outcome
 
 
@@ -220,10 +220,10 @@ def names(data: bytes) -> None:
 
 
 @cache
-def _store() -> Store:
+def _store() -> ReceiptRepository:
     path = _scratch().with_suffix(".db")
     path.unlink(missing_ok=True)
-    return Store(Database(path))
+    return ReceiptRepository(Database(path))
 
 
 def searches(data: bytes) -> None:

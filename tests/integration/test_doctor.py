@@ -9,15 +9,15 @@ from contextlib import closing
 import pytest
 
 from extractor.config.settings import Settings
-from extractor.doctor import Finding, Level, examine
+from extractor.doctor import Diagnosis, Level, examine
 from extractor.storage.archive import prepare
 
 
-def _find(settings: Settings) -> dict[str, Finding]:
+def _find(settings: Settings) -> dict[str, Diagnosis]:
     return {finding.name: finding for finding in examine(settings)}
 
 
-def _find_one(settings: Settings, name: str) -> Finding:
+def _find_one(settings: Settings, name: str) -> Diagnosis:
     """The finding of this name; what comes after it is not examined."""
     return next(finding for finding in examine(settings) if finding.name == name)
 

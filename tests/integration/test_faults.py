@@ -18,13 +18,13 @@ from watchdog.observers import Observer
 from extractor.config.settings import InboxSettings, Settings, WorkSettings
 from extractor.errors import ConfigError, DatabaseDamaged, StorageError, Unreadable
 from extractor.jobs import Arrival, Job, JobState, Source
-from extractor.service.app import build
+from extractor.service.app import build_service
 from extractor.service.lifecycle import Service
 from extractor.service.lock import InstanceLock
-from extractor.service.supervisor import Crew, Supervisor
+from extractor.service.supervisor import Supervisor, ThreadGroup
 from extractor.storage.archive import Archive, open_archive, prepare
 from extractor.storage.database.connection import Database
-from extractor.storage.database.job_queue import Ledger
+from extractor.storage.database.job_queue import JobQueue
 from extractor.storage.files import folder_events
 from extractor.storage.files.atomic import rename_to_free
 from extractor.storage.files.folder_events import FolderEvents
@@ -48,7 +48,7 @@ def running(settings: Settings, **options: object) -> Iterator[Service]:
     """The service in a thread, looking often, stopped at the end."""
     inbox = InboxSettings(settle_seconds=0, rescan_seconds=0.1)
     quick = settings.model_copy(update={"inbox": inbox, "work": WorkSettings(backoff_seconds=0.05, max_backoff_seconds=0.2)})
-    service = build(quick, extract=ScriptedExtraction(), check=lambda _: None, **options)  # type: ignore[arg-type]
+    service = build_service(quick, extract=ScriptedExtraction(), check=lambda _: None, **options)  # type: ignore[arg-type]
     thread = threading.Thread(target=service.run)
     thread.start()
     try:
@@ -61,7 +61,7 @@ def running(settings: Settings, **options: object) -> Iterator[Service]:
 
 
 def counts(service: Service) -> dict[JobState, int]:
-    return service.archive.ledger.counts()
+    return service.archive.job_queue.counts()
 
 
 def put(settings: Settings, name: str, data: bytes | None = None) -> None:
@@ -112,7 +112,7 @@ def test_a_volume_that_is_full_or_read_only_is_waited_for(settings: Settings, mo
         if place != "inbox":
             for number in range(3):
                 put(settings, f"{number}.jpg", os.urandom(100_000))
-            eventually(service.pulse.troubles, "the first sign of trouble")
+            eventually(service.heartbeat.troubles, "the first sign of trouble")
             assert counts(service).get(JobState.DONE, 0) + counts(service).get(JobState.FAILED, 0) == 0
             assert files(settings.inbox_dir) == ["0.jpg", "1.jpg", "2.jpg"]
         mount(folder, "size=64m,rw")
@@ -161,20 +161,20 @@ def test_an_unmounted_inbox_is_not_taken_for_an_empty_one(settings: Settings, mo
 
     for number in range(6):  # more than are read at once
         (settings.inbox_dir / f"{number}.jpg").write_bytes(b"%d" % number)
-    service = build(
+    service = build_service(
         settings.model_copy(update={"inbox": InboxSettings(settle_seconds=0, rescan_seconds=0.1)}),
         extract=ScriptedExtraction(wait),
         check=lambda _: None,
     )
     thread = threading.Thread(target=service.run)
     thread.start()
-    eventually(lambda: len(service.archive.ledger.jobs()) == 6, "the queue")
+    eventually(lambda: len(service.archive.job_queue.jobs()) == 6, "the queue")
     subprocess.run(["mount", "--move", str(settings.inbox_dir), str(away)], check=False, capture_output=True)
     if os.path.ismount(settings.inbox_dir):
         subprocess.run(["mount", "--bind", str(settings.inbox_dir), str(away)], check=True)
         subprocess.run(["umount", "--lazy", str(settings.inbox_dir)], check=True)
     may_read.set()
-    eventually(lambda: any("away" in (job.error_message or "") for job in service.archive.ledger.jobs()), "the waiting")
+    eventually(lambda: any("away" in (job.error_message or "") for job in service.archive.job_queue.jobs()), "the waiting")
     assert JobState.WITHDRAWN not in counts(service)
     subprocess.run(["mount", "--bind", str(away), str(settings.inbox_dir)], check=True)
     eventually(lambda: counts(service) == {JobState.DONE: 6}, "the filing of all")
@@ -212,9 +212,9 @@ def test_an_empty_folder_in_the_place_of_the_outbox_takes_nothing(settings: Sett
         away = settings.outbox_dir.rename(settings.outbox_dir.with_name("away"))
         settings.outbox_dir.mkdir()
         put(settings, "second.png")
-        eventually(service.pulse.troubles, "the waiting")
+        eventually(service.heartbeat.troubles, "the waiting")
     with running(settings) as service:
-        eventually(service.pulse.troubles, "the waiting after a new start")
+        eventually(service.heartbeat.troubles, "the waiting after a new start")
         assert files(settings.outbox_dir) == []
         assert files(settings.inbox_dir) == ["second.png"]
         settings.outbox_dir.rmdir()
@@ -229,7 +229,7 @@ def test_an_outbox_that_was_emptied_is_used_again_after_init(settings: Settings)
         eventually(lambda: counts(service) == {JobState.DONE: 1}, "the first file")
         shutil.rmtree(settings.outbox_dir)
         put(settings, "second.png")
-        eventually(service.pulse.troubles, "the waiting")
+        eventually(service.heartbeat.troubles, "the waiting")
         assert prepare(settings) == (settings.outbox_dir,)
         eventually(lambda: counts(service) == {JobState.DONE: 2}, "the second file")
 
@@ -242,7 +242,7 @@ def test_a_damaged_database_ends_the_service_and_a_copy_is_kept(settings: Settin
     prepare(settings)
     for number in range(30):
         put(settings, f"{number}.png")
-    build(settings, extract=ScriptedExtraction(), check=lambda _: None).run_once()
+    build_service(settings, extract=ScriptedExtraction(), check=lambda _: None).run_once()
     put(settings, "waits.png")
     with closing(sqlite3.connect(settings.database)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -252,7 +252,7 @@ def test_a_damaged_database_ends_the_service_and_a_copy_is_kept(settings: Settin
     damaged, copy = settings.database.read_bytes(), settings.database.with_name("receipts.db.damaged")
     for _ in range(2):
         with pytest.raises(DatabaseDamaged, match=r"receipts\.db\.damaged.*receipts restore"):
-            build(settings, extract=ScriptedExtraction(), check=lambda _: None).run_once()
+            build_service(settings, extract=ScriptedExtraction(), check=lambda _: None).run_once()
         assert settings.database.read_bytes() == damaged
         assert copy.read_bytes() == damaged
     assert files(settings.inbox_dir) == ["waits.png"]
@@ -274,7 +274,7 @@ def test_damage_is_no_fault_of_the_files_that_are_read(settings: Settings) -> No
     def damage(_: Source) -> None:
         raise DatabaseDamaged("receipts.db is damaged. Restore a backup.")
 
-    service = build(settings, extract=ScriptedExtraction(damage), check=lambda _: None)
+    service = build_service(settings, extract=ScriptedExtraction(damage), check=lambda _: None)
     with pytest.raises(DatabaseDamaged):
         service.run()
     assert counts(service) == {JobState.QUEUED: 1}
@@ -287,7 +287,7 @@ def test_a_database_that_is_removed_is_waited_for_and_never_made_anew(settings: 
         eventually(lambda: counts(service) == {JobState.DONE: 1}, "the first file")
         away = settings.database.rename(settings.database.with_name("away.db"))
         put(settings, "second.png")
-        eventually(service.pulse.troubles, "the waiting")
+        eventually(service.heartbeat.troubles, "the waiting")
         with pytest.raises(StorageError, match=r"is gone\. Put it back"):
             counts(service)
         assert not settings.database.exists()
@@ -299,7 +299,7 @@ def test_a_database_that_is_replaced_ends_the_service(settings: Settings) -> Non
     """What it would write to the old one, nobody would find again."""
     prepare(settings)
     shutil.copy(settings.database, settings.database.with_name("other.db"))
-    service = build(settings, extract=ScriptedExtraction(), check=lambda _: None)
+    service = build_service(settings, extract=ScriptedExtraction(), check=lambda _: None)
     settings.database.with_name("other.db").replace(settings.database)
     put(settings, "lunch.png")
     with pytest.raises(DatabaseDamaged, match="was replaced"):
@@ -327,7 +327,7 @@ def test_a_database_that_cannot_grow_is_waited_for(settings: Settings) -> None:
         try:
             for number in range(6):
                 put(settings, f"{number}.png")
-            eventually(service.pulse.troubles, "the waiting")
+            eventually(service.heartbeat.troubles, "the waiting")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         eventually(lambda: counts(service) == {JobState.DONE: 6}, "the filing of all")
@@ -396,27 +396,27 @@ def test_a_volume_without_locks_is_not_taken_for_another_service(settings: Setti
 @pytest.mark.parametrize("days", [-3000, -30, -1, 1, 30])
 def test_a_clock_that_jumps_keeps_no_file_waiting(archive: Archive, clock: ManualClock, drop: Callable[..., Path], days: int) -> None:
     """Whatever the clock showed when a file came, or was stored, or failed to be filed: it goes on at once, or after the longest wait."""
-    ledger = Ledger(archive.database, clock, WorkSettings(backoff_seconds=10, max_backoff_seconds=100))
+    job_queue = JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10, max_backoff_seconds=100))
     for name in ("fresh.jpg", "tried.jpg", "decided.jpg"):
         path = drop(name)
-        assert ledger.enqueue(Arrival(path.relative_to(archive.settings.inbox_dir), 1, name))
-    jobs = {job.name: job for job in ledger.claim("w", 3)}
-    ledger.try_again(jobs["tried.jpg"], StorageError("No space left on device."))
-    ledger.fail(jobs["decided.jpg"], Unreadable("decided.jpg is cut off."))
-    ledger.release("w")
+        assert job_queue.enqueue(Arrival(path.relative_to(archive.settings.inbox_dir), 1, name))
+    jobs = {job.name: job for job in job_queue.claim("w", 3)}
+    job_queue.try_again(jobs["tried.jpg"], StorageError("No space left on device."))
+    job_queue.fail(jobs["decided.jpg"], Unreadable("decided.jpg is cut off."))
+    job_queue.release("w")
     clock.set_by(days * DAY)
-    ledger.reclaim()
-    claimed = {job.name for job in ledger.claim("w", 3)}
+    job_queue.reclaim()
+    claimed = {job.name for job in job_queue.claim("w", 3)}
     assert "fresh.jpg" in claimed
-    assert [job.name for job in ledger.to_file(3)] == ["decided.jpg"]
+    assert [job.name for job in job_queue.to_file(3)] == ["decided.jpg"]
     clock.advance(100)
-    assert "tried.jpg" in claimed | {job.name for job in ledger.claim("w", 3)}
+    assert "tried.jpg" in claimed | {job.name for job in job_queue.claim("w", 3)}
 
 
 def test_a_clock_that_jumps_does_not_settle_a_file(settings: Settings, clock: ManualClock) -> None:
     """The settle time is measured by a clock that nobody sets."""
     inbox = InboxSettings(settle_seconds=5)
-    service = build(settings.model_copy(update={"inbox": inbox}), extract=ScriptedExtraction(), check=lambda _: None, clock=clock)
+    service = build_service(settings.model_copy(update={"inbox": inbox}), extract=ScriptedExtraction(), check=lambda _: None, clock=clock)
     put(settings, "lunch.png")
     for days in (10, -20):
         clock.set_by(days * DAY)
@@ -485,7 +485,7 @@ def test_a_thread_that_ends_in_whatever_way_ends_the_service(end: type[BaseExcep
         raise end
 
     with pytest.raises(end):
-        Supervisor().run(Crew((task,), lambda: None, lambda _: None))
+        Supervisor().run(ThreadGroup((task,), lambda: None, lambda _: None))
 
 
 # Names

@@ -20,8 +20,8 @@ from extractor.schemas.record import Record, RecordStatus, Region
 from extractor.service.worker import Worker
 from extractor.storage.archive import Archive
 from extractor.storage.database.connection import Database
-from extractor.storage.database.job_queue import Ledger
-from extractor.storage.database.receipts import Store
+from extractor.storage.database.job_queue import JobQueue
+from extractor.storage.database.receipts import ReceiptRepository
 from extractor.storage.files.atomic import digest
 from extractor.storage.files.outbox import Outbox
 from extractor.testing import ManualClock, ScriptedExtraction, make_record
@@ -38,8 +38,8 @@ def worker(archive: Archive, extraction: ScriptedExtraction, clock: ManualClock)
 
 
 def make_worker(archive: Archive, extraction: ScriptedExtraction, clock: ManualClock) -> Worker:
-    pipeline = Pipeline(archive.database, archive.ledger, archive.store, archive.outbox, extraction)
-    return Worker(archive.ledger, pipeline, clock, batch_size=4)
+    pipeline = Pipeline(archive.database, archive.job_queue, archive.store, archive.outbox, extraction)
+    return Worker(archive.job_queue, pipeline, clock, batch_size=4)
 
 
 def work(worker: Worker) -> int:
@@ -47,7 +47,7 @@ def work(worker: Worker) -> int:
 
 
 def states(archive: Archive) -> dict[str, JobState]:
-    return {job.name: job.state for job in archive.ledger.jobs()}
+    return {job.name: job.state for job in archive.job_queue.jobs()}
 
 
 def inbox_files(archive: Archive) -> list[str]:
@@ -70,22 +70,22 @@ def test_whoever_works_keeps_its_jobs(archive: Archive, clock: ManualClock, queu
     """A batch that takes many times as long as a lease is not taken for that of a dead worker."""
     for name in ("slow.jpg", "neighbour.jpg"):
         queued_job(name)
-    ledger = Ledger(archive.database, clock, WorkSettings(lease_seconds=0.2))
+    job_queue = JobQueue(archive.database, clock, WorkSettings(lease_seconds=0.2))
     taken: list[int] = []
 
     def script(source: Source) -> None:
         for _ in range(4 if source.name == "slow.jpg" else 0):
             clock.advance(0.15)
             deadline = time.monotonic() + 30
-            while (ledger.next_due() or 0) < clock.now().timestamp() + 0.2:
+            while (job_queue.next_due() or 0) < clock.now().timestamp() + 0.2:
                 assert time.monotonic() < deadline, "the leases were not renewed"
                 time.sleep(0.01)
-            taken.append(ledger.reclaim())
+            taken.append(job_queue.reclaim())
 
-    pipeline = Pipeline(archive.database, ledger, archive.store, archive.outbox, ScriptedExtraction(script))
-    Worker(ledger, pipeline, clock, batch_size=4).run_once(threading.Event())
+    pipeline = Pipeline(archive.database, job_queue, archive.store, archive.outbox, ScriptedExtraction(script))
+    Worker(job_queue, pipeline, clock, batch_size=4).run_once(threading.Event())
     assert taken == [0, 0, 0, 0]
-    assert {(job.state, job.interruptions) for job in archive.ledger.jobs()} == {(JobState.DONE, 0)}
+    assert {(job.state, job.interruptions) for job in archive.job_queue.jobs()} == {(JobState.DONE, 0)}
 
 
 def test_long_work_tells_how_it_goes(
@@ -117,7 +117,7 @@ def test_files_become_records(archive: Archive, worker: Worker, extraction: Scri
     assert set(states(archive).values()) == {JobState.DONE}
     assert [(source.receipt_id, source.tags) for source, _ in extraction.read] == [(job.receipt_id, ("travel",)) for job in jobs]
     assert all(source.sha256 == sha256 for source, sha256 in extraction.read)
-    for job in archive.ledger.jobs():
+    for job in archive.job_queue.jobs():
         filed = archive.outbox.places.record(job.filed_as or "").read_bytes()
         assert Record.model_validate_json(filed) == archive.store.get(job.receipt_id)
     assert inbox_files(archive) == []
@@ -136,7 +136,7 @@ def test_a_file_with_several_receipts_has_a_record_of_each(
     extraction.script = several
     job = queued_job("table.jpg", b"three")
     work(worker)
-    [done] = archive.ledger.jobs()
+    [done] = archive.job_queue.jobs()
     ids = [part_id(job.receipt_id, number) for number in (1, 2, 3)]
     assert ids == sorted(ids)
     assert ids[0] == job.receipt_id
@@ -157,7 +157,7 @@ def test_several_receipts_that_cannot_all_be_saved_are_all_read_again(
 ) -> None:
     """All records of a file are there, or none."""
 
-    class FullStore(Store):
+    class FullStore(ReceiptRepository):
         left = 2
 
         def save(self, connection: Connection, record: Record) -> Record:
@@ -167,7 +167,9 @@ def test_several_receipts_that_cannot_all_be_saved_are_all_read_again(
             return super().save(connection, record)
 
     extraction.script = several
-    archive = replace(archive, store=FullStore(archive.database), ledger=Ledger(archive.database, clock, WorkSettings(backoff_seconds=10)))
+    archive = replace(
+        archive, store=FullStore(archive.database), job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10))
+    )
     worker = make_worker(archive, extraction, clock)
     queued_job("table.jpg", b"three")
     work(worker)
@@ -203,7 +205,7 @@ def test_a_reader_that_is_away_is_asked_again(
     extraction.script = lambda _: next(busy)
     work(worker)
     assert states(archive) == {"lunch.jpg": JobState.DONE}
-    assert archive.ledger.jobs()[0].attempts == 1
+    assert archive.job_queue.jobs()[0].attempts == 1
 
 
 def test_an_odd_exception_harms_one_file_only(
@@ -215,7 +217,7 @@ def test_an_odd_exception_harms_one_file_only(
     extraction.script = by_name({"bug.jpg": ZeroDivisionError("somewhere deep")})
     work(worker)
     assert states(archive) == {"a.jpg": JobState.DONE, "bug.jpg": JobState.FAILED, "c.jpg": JobState.DONE}
-    failed = next(job for job in archive.ledger.jobs(JobState.FAILED))
+    failed = next(job for job in archive.job_queue.jobs(JobState.FAILED))
     assert failed.attempts == archive.settings.work.max_attempts
     assert "ZeroDivisionError" in (failed.error_message or "")
     assert any(entry.message == "reading_crashed" and entry.exc_info for entry in caplog.records)
@@ -258,22 +260,22 @@ def test_a_file_that_is_replaced_during_reading_is_not_lost(
 
     extraction.script = overwrite
     work(worker)
-    done = archive.ledger.job(job.receipt_id)
+    done = archive.job_queue.job(job.receipt_id)
     assert done is not None
     assert (archive.outbox.root / (done.filed_as or "")).read_bytes() == b"first"
     assert (archive.settings.inbox_dir / "lunch.jpg").read_bytes() == b"second"
-    assert archive.ledger.open_paths() == frozenset()
+    assert archive.job_queue.open_paths() == frozenset()
 
 
 def test_refused_things_stay_and_are_reported(archive: Archive, worker: Worker, tmp_path: Path) -> None:
     """A link is left alone; failed/ says why."""
     (tmp_path / "private.jpg").write_bytes(b"private")
     (archive.settings.inbox_dir / "link.jpg").symlink_to(tmp_path / "private.jpg")
-    archive.ledger.reject(Arrival(Path("link.jpg"), 0, None), Refused("link.jpg is a link."))
+    archive.job_queue.reject(Arrival(Path("link.jpg"), 0, None), Refused("link.jpg is a link."))
     work(worker)
     assert inbox_files(archive) == ["link.jpg"]
     assert json.loads((archive.outbox.root / "failed/link.jpg.error.json").read_text())["why"] == "link.jpg is a link."
-    assert not archive.ledger.open_paths()
+    assert not archive.job_queue.open_paths()
 
 
 def test_an_outbox_that_cannot_be_written_is_waited_for(
@@ -283,12 +285,12 @@ def test_an_outbox_that_cannot_be_written_is_waited_for(
     away = archive.settings.outbox_dir.rename(archive.settings.outbox_dir.with_name("away"))
     archive.settings.outbox_dir.write_text("a file where the folder should be")
     queued_job("lunch.jpg", b"bytes")
-    archive = replace(archive, ledger=Ledger(archive.database, clock, WorkSettings(backoff_seconds=10)))
+    archive = replace(archive, job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10)))
     worker = make_worker(archive, extraction, clock)
     for _ in range(10):
         work(worker)
         clock.advance(60)
-    [job] = archive.ledger.jobs()
+    [job] = archive.job_queue.jobs()
     assert (job.state, job.attempts, job.waits, job.error_kind) == (JobState.QUEUED, 0, 10, "StorageError")
     assert inbox_files(archive) == ["lunch.jpg"]
     archive.settings.outbox_dir.unlink()
@@ -311,7 +313,7 @@ def test_a_disk_that_fills_up_after_the_record_is_saved(
             super().file_records(job, records)
 
     outbox = FullOutbox(archive.outbox.root, archive.outbox.inbox_dir)
-    archive = replace(archive, ledger=Ledger(archive.database, clock, WorkSettings(backoff_seconds=10)), outbox=outbox)
+    archive = replace(archive, job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10)), outbox=outbox)
     worker = make_worker(archive, extraction, clock)
     queued_job("lunch.jpg")
     for _ in range(10):
@@ -332,7 +334,9 @@ def test_a_database_that_is_locked_is_waited_for(
     queued_job("lunch.jpg")
     holder = sqlite3.connect(archive.settings.database, isolation_level=None, check_same_thread=False)
     database = Database(archive.settings.database, busy_seconds=0.01)
-    archive = replace(archive, database=database, ledger=Ledger(database, clock, archive.settings.work), store=Store(database))
+    archive = replace(
+        archive, database=database, job_queue=JobQueue(database, clock, archive.settings.work), store=ReceiptRepository(database)
+    )
     worker = make_worker(archive, extraction, clock)
 
     def lock(_: Source) -> None:
@@ -345,7 +349,7 @@ def test_a_database_that_is_locked_is_waited_for(
     holder.close()
     extraction.script = lambda _: None
     work(worker)
-    [job] = archive.ledger.jobs()
+    [job] = archive.job_queue.jobs()
     assert (job.state, job.attempts, job.interruptions) == (JobState.DONE, 0, 0)
     database.close()
 
@@ -376,14 +380,14 @@ def test_stopping_leaves_the_rest_in_the_queue(
 
     extraction.script = order
     worker.run_once(stop)
-    counts = archive.ledger.counts()
+    counts = archive.job_queue.counts()
     assert counts == {JobState.DONE: 4, JobState.QUEUED: 4}
 
 
 def test_a_failed_file_that_left_the_inbox_is_withdrawn(archive: Archive, worker: Worker, drop: Callable[..., Path]) -> None:
     """Nothing is reported about a file that its owner has taken away."""
     path = drop("lunch.jpg", b"half")
-    archive.ledger.reject(Arrival(Path("lunch.jpg"), 4, digest(path)), Encrypted("lunch.jpg is encrypted."))
+    archive.job_queue.reject(Arrival(Path("lunch.jpg"), 4, digest(path)), Encrypted("lunch.jpg is encrypted."))
     path.unlink()
     work(worker)
     assert states(archive) == {"lunch.jpg": JobState.WITHDRAWN}
@@ -403,7 +407,7 @@ def test_a_crash_while_filing_delays_one_receipt_only(
             super().file_records(job, records)
 
     outbox = OddOutbox(archive.outbox.root, archive.outbox.inbox_dir)
-    archive = replace(archive, ledger=Ledger(archive.database, clock, WorkSettings(backoff_seconds=10)), outbox=outbox)
+    archive = replace(archive, job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10)), outbox=outbox)
     worker = make_worker(archive, extraction, clock)
     queued_job("odd.jpg")
     queued_job("even.jpg")
@@ -425,11 +429,11 @@ def test_a_failure_that_comes_after_the_lease_has_ended_counts_for_nothing(
     def script(source: Source) -> ExtractorError | None:
         if source.name != "taken.jpg":
             return None
-        archive.ledger.reclaim(from_the_dead=True)
-        archive.ledger.claim("another worker", 2)
+        archive.job_queue.reclaim(from_the_dead=True)
+        archive.job_queue.claim("another worker", 2)
         return ReaderUnavailable("The reader is away. It is asked again.")
 
     extraction.script = script
     work(worker)
     assert caplog.messages.count("lease_lost") == 2
-    assert {job.worker for job in archive.ledger.jobs(JobState.READING)} == {"another worker"}
+    assert {job.worker for job in archive.job_queue.jobs(JobState.READING)} == {"another worker"}

@@ -17,8 +17,8 @@ from extractor.jobs import JobState, Source
 from extractor.runtime import logs
 from extractor.schemas.receipt import Item
 from extractor.schemas.record import Attempt, Check, Record, RecordStatus, ReviewReason
-from extractor.service.app import build
-from extractor.service.health import Monitor
+from extractor.service.app import build_service
+from extractor.service.health import HealthServer
 from extractor.service.lifecycle import Service
 from extractor.testing import ScriptedExtraction, make_record
 
@@ -85,9 +85,9 @@ def test_no_line_of_the_log_repeats_a_receipt(settings: Settings, draw: Callable
         draw(settings.inbox_dir / name, name)
     draw(settings.inbox_dir / "good-again.png", "good.png")
     (settings.inbox_dir / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 " + MERCHANT.encode())
-    service = build(settings, extract=ScriptedExtraction(outcome))
+    service = build_service(settings, extract=ScriptedExtraction(outcome))
     service.run_once()
-    assert service.archive.ledger.counts() == {JobState.DONE: 1, JobState.DUPLICATE: 1, JobState.FAILED: 5}
+    assert service.archive.job_queue.counts() == {JobState.DONE: 1, JobState.DUPLICATE: 1, JobState.FAILED: 5}
     events = {json.loads(line)["event"] for line in logged.getvalue().splitlines()}
     assert {"file_taken", "receipt_stored", "reading_crashed", "receipt_failed", "file_filed"} <= events
     assert "test_privacy.py" in logged.getvalue()  # where it crashed is told
@@ -97,7 +97,7 @@ def test_no_line_of_the_log_repeats_a_receipt(settings: Settings, draw: Callable
 
 def monitored(service: Service) -> str:
     """All that monitoring tells."""
-    with Monitor(MetricsSettings(port=0), lambda: service) as monitor:
+    with HealthServer(MetricsSettings(port=0), lambda: service) as monitor:
         host, port = monitor.address
         pages = [urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=20) for path in ("/metrics", "/healthz")]
         text = "".join(page.read().decode() for page in pages)

@@ -9,7 +9,7 @@ import typer.main
 
 from extractor import errors
 from extractor.cli.main import app
-from extractor.cli.records import Status
+from extractor.cli.records import StatusFilter
 from extractor.cli.service_commands import app as service
 from extractor.config.settings import SettingDoc, describe_settings
 from extractor.jobs import JobState
@@ -94,7 +94,7 @@ def test_every_state_is_documented() -> None:
 
 def test_states_of_the_command_line_are_those_of_the_record() -> None:
     """The copy that keeps `--help` quick cannot fall behind."""
-    assert [status.value for status in Status] == [status.value for status in RecordStatus]
+    assert [status.value for status in StatusFilter] == [status.value for status in RecordStatus]
 
 
 def test_the_map_has_every_room() -> None:

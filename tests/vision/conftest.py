@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
     from extractor.readers.vision.generation import GeneratingEngine
-    from extractor.readers.vision.loading import Loaded
+    from extractor.readers.vision.loading import LoadedModel
     from extractor.readers.vision.mllama import MllamaEngine
 
 HERE = Path(__file__).parent
@@ -39,13 +39,13 @@ def mllama_folder(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def loaded_mllama(tiny: Any, mllama_folder: Path) -> "Loaded":
-    loaded: Loaded = tiny.load(tiny.VisionOptions(model=str(mllama_folder), device="cpu"))
+def loaded_mllama(tiny: Any, mllama_folder: Path) -> "LoadedModel":
+    loaded: LoadedModel = tiny.load(tiny.VisionOptions(model=str(mllama_folder), device="cpu"))
     return loaded
 
 
 @pytest.fixture(scope="session")
-def reference(tiny: Any, loaded_mllama: "Loaded") -> "GeneratingEngine":
+def reference(tiny: Any, loaded_mllama: "LoadedModel") -> "GeneratingEngine":
     """The tiny Mllama model, answering through `generate`."""
     engine: GeneratingEngine = tiny.GeneratingEngine(loaded_mllama, tiny.VisionOptions())
     return engine
@@ -59,7 +59,7 @@ def qwen(tiny: Any) -> "GeneratingEngine":
 
 
 @pytest.fixture
-def make_engine(tiny: Any, loaded_mllama: "Loaded") -> Callable[..., "MllamaEngine"]:
+def make_engine(tiny: Any, loaded_mllama: "LoadedModel") -> Callable[..., "MllamaEngine"]:
     """The tiny Mllama model with steps of its own, with any options."""
     return lambda **options: tiny.MllamaEngine(
         loaded_mllama, tiny.VisionOptions(device="cpu", **{"max_rows": 4, "max_tokens": 200} | options)

@@ -11,14 +11,14 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="the vision extra is not installed")
 
 from extractor.errors import ReaderUnavailable  # noqa: E402 - not without torch
-from extractor.readers.vision.adaptive_batch import CALM_BATCHES, Allowance, is_shortage  # noqa: E402 - as above
+from extractor.readers.vision.adaptive_batch import CALM_BATCHES, BatchSizeLimit, is_shortage  # noqa: E402 - as above
 from extractor.readers.vision.cuda_graphs import EagerSteps  # noqa: E402 - as above
 from extractor.readers.vision.decoding import Decoder  # noqa: E402 - as above
 from extractor.readers.vision.engine import Ask, Said, Sight  # noqa: E402 - as above
 from extractor.readers.vision.generation import GeneratingEngine, GeneratingSight  # noqa: E402 - as above
-from extractor.readers.vision.image_cache import Album  # noqa: E402 - as above
+from extractor.readers.vision.image_cache import ImageCache  # noqa: E402 - as above
 from extractor.readers.vision.model_options import VisionOptions  # noqa: E402 - as above
-from extractor.readers.vision.scheduler import MllamaSight  # noqa: E402 - as above
+from extractor.readers.vision.scheduler import MllamaScheduler  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from extractor.readers.vision.cuda_graphs import RowFeed, Steps
@@ -64,7 +64,7 @@ class Cramped:
         return checked
 
 
-def with_steps(engine: "MllamaEngine", wrap: Callable[["Steps"], "Steps"], *, max_run: int = 8) -> MllamaSight:
+def with_steps(engine: "MllamaEngine", wrap: Callable[["Steps"], "Steps"], *, max_run: int = 8) -> MllamaScheduler:
     """A batch of the engine's whose answers take the steps that `wrap` makes of the engine's own."""
     speech = engine.speech
     like = speech.texts.keys[0]
@@ -73,8 +73,8 @@ def with_steps(engine: "MllamaEngine", wrap: Callable[["Steps"], "Steps"], *, ma
     return with_decoder(engine, decoder)
 
 
-def with_decoder(engine: "MllamaEngine", decoder: Decoder) -> MllamaSight:
-    return MllamaSight(engine.open()._album, dataclasses.replace(engine.speech, decoder=decoder))
+def with_decoder(engine: "MllamaEngine", decoder: Decoder) -> MllamaScheduler:
+    return MllamaScheduler(engine.open()._album, dataclasses.replace(engine.speech, decoder=decoder))
 
 
 def asks(rows: int) -> dict[int, Ask]:
@@ -96,8 +96,8 @@ def test_images_are_looked_at_fewer_at_a_time(most: int, make_engine: MakeEngine
     """Halved until they fit, and so for the rest of the batch; the answers are the same."""
     engine, images = make_engine(max_rows=5), [pictures[1], pictures[2], pictures[4], pictures[1]]
     tower = Cramped(engine.tower, "look", most)
-    album = Album(tower, engine.speech.layers.image_pool, ThreadPoolExecutor(1), chunk=Allowance(4, "images"))  # type: ignore[arg-type]
-    assert texts(ask_all(MllamaSight(album, engine.speech), images)) == texts(ask_all(make_engine(max_rows=5).open(), images))
+    album = ImageCache(tower, engine.speech.layers.image_pool, ThreadPoolExecutor(1), chunk=BatchSizeLimit(4, "images"))  # type: ignore[arg-type]
+    assert texts(ask_all(MllamaScheduler(album, engine.speech), images)) == texts(ask_all(make_engine(max_rows=5).open(), images))
     assert tower.sizes == ([4, 2, 2] if most == 2 else [4, 2, 1, 1, 1, 1])
 
 
@@ -105,8 +105,13 @@ def test_an_image_that_does_not_fit_alone_fails_alone(make_engine: MakeEngine, p
     """It is to be read again later; its memory is given back, and the batch ends."""
     engine = make_engine()
     before = engine.image_tokens_free
-    album = Album(Cramped(engine.tower, "look", 0), engine.speech.layers.image_pool, ThreadPoolExecutor(1), chunk=Allowance(4, "images"))  # type: ignore[arg-type]
-    found = ask_all(MllamaSight(album, engine.speech), pictures[:2])
+    album = ImageCache(
+        Cramped(engine.tower, "look", 0),  # type: ignore[arg-type]
+        engine.speech.layers.image_pool,
+        ThreadPoolExecutor(1),
+        chunk=BatchSizeLimit(4, "images"),
+    )
+    found = ask_all(MllamaScheduler(album, engine.speech), pictures[:2])
     assert all(isinstance(answer, ReaderUnavailable) for answer in found.values())
     assert "Close other programs" in str(found[0])
     assert engine.image_tokens_free == before
@@ -116,7 +121,7 @@ def test_questions_are_read_fewer_at_a_time(make_engine: MakeEngine, pictures: l
     engine = make_engine(max_rows=4)
     layers = Cramped(engine.speech.layers, "read", 1)
     sight = engine.open()
-    cramped = MllamaSight(sight._album, dataclasses.replace(engine.speech, layers=layers))  # type: ignore[arg-type]
+    cramped = MllamaScheduler(sight._album, dataclasses.replace(engine.speech, layers=layers))  # type: ignore[arg-type]
     assert texts(ask_all(cramped, pictures[:4])) == texts(ask_all(make_engine(max_rows=4).open(), pictures[:4]))
     assert layers.sizes[0] == 4
     assert set(layers.sizes[-4:]) == {1}
@@ -130,7 +135,7 @@ def test_second_questions_are_read_fewer_at_a_time(make_engine: MakeEngine, pict
     expected = texts(sight.ask(again))
     layers, tower = Cramped(engine.speech.layers, "read", 2), Cramped(engine.tower, "look", 0)
     sight._album._tower = tower  # type: ignore[assignment]
-    cramped = MllamaSight(sight._album, dataclasses.replace(engine.speech, layers=layers))  # type: ignore[arg-type]
+    cramped = MllamaScheduler(sight._album, dataclasses.replace(engine.speech, layers=layers))  # type: ignore[arg-type]
     assert texts(cramped.ask(again)) == expected
     assert layers.sizes == [4, 2, 2]
     assert texts(cramped.ask(again)) == expected
@@ -143,7 +148,7 @@ def test_a_question_that_does_not_fit_alone_fails_alone(make_engine: MakeEngine,
     engine = make_engine()
     before = engine.text_tokens_free
     speech = dataclasses.replace(engine.speech, layers=Cramped(engine.speech.layers, "read", 0))  # type: ignore[arg-type]
-    found = ask_all(MllamaSight(engine.open()._album, speech), pictures[:2])
+    found = ask_all(MllamaScheduler(engine.open()._album, speech), pictures[:2])
     assert all(isinstance(answer, ReaderUnavailable) for answer in found.values())
     assert engine.text_tokens_free == before
 
@@ -221,7 +226,7 @@ def test_what_was_said_before_memory_ran_out_is_kept(make_engine: MakeEngine, pi
 
 def test_after_some_calm_batches_more_is_tried_again() -> None:
     """What was short may be there again; never more than at first, never less than one."""
-    allowance = Allowance(12, "rows")
+    allowance = BatchSizeLimit(12, "rows")
     allowance.halve(9, short())  # type: ignore[arg-type]
     assert allowance.now == 4
     for expected in (8, 12, 12):

@@ -6,10 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the vision extra is not installed")
 
-from extractor.readers.vision.grammar import Grammars, Row, masked  # noqa: E402 - not without torch
+from extractor.readers.vision.grammar import GrammarRow, Grammars, masked  # noqa: E402 - not without torch
 
 if TYPE_CHECKING:
-    from extractor.readers.vision.loading import Loaded
+    from extractor.readers.vision.loading import LoadedModel
 
 pytestmark = pytest.mark.vision
 
@@ -17,17 +17,17 @@ SCHEMA = {"type": "object", "properties": {"a": {"enum": ["b"]}}, "required": ["
 
 
 @pytest.fixture
-def grammars(loaded_mllama: "Loaded") -> Grammars:
+def grammars(loaded_mllama: "LoadedModel") -> Grammars:
     return Grammars(loaded_mllama.processor.tokenizer, loaded_mllama.ends)
 
 
-def allowed(grammars: Grammars, row: Row, vocabulary: int) -> set[int]:
+def allowed(grammars: Grammars, row: GrammarRow, vocabulary: int) -> set[int]:
     masks = grammars.blank(1)
     grammars.fill([(row, ())], masks)
     return set(torch.isfinite(masked(torch.zeros(1, vocabulary), masks))[0].nonzero()[:, 0].tolist())
 
 
-def test_an_answer_is_compact_and_then_only_ends(grammars: Grammars, loaded_mllama: "Loaded") -> None:
+def test_an_answer_is_compact_and_then_only_ends(grammars: Grammars, loaded_mllama: "LoadedModel") -> None:
     """No blanks between tokens, and after the last brace the end token alone, however often it is asked."""
     row, tokenizer = grammars.row(SCHEMA), loaded_mllama.processor.tokenizer
     for token in tokenizer('{"a":"b"}', add_special_tokens=False)["input_ids"]:
@@ -37,7 +37,7 @@ def test_an_answer_is_compact_and_then_only_ends(grammars: Grammars, loaded_mlla
     assert allowed(grammars, row, len(tokenizer)) == allowed(grammars, row, len(tokenizer)) == loaded_mllama.ends
 
 
-def test_what_must_come_next_is_known(grammars: Grammars, loaded_mllama: "Loaded") -> None:
+def test_what_must_come_next_is_known(grammars: Grammars, loaded_mllama: "LoadedModel") -> None:
     """In the tokenizer's own tokens, up to where a choice begins; once the answer is complete, nothing more."""
     choice = {"type": "object", "properties": {"total": {"enum": ["12", None]}}, "required": ["total"], "additionalProperties": False}
     row, tokenizer = grammars.row(choice), loaded_mllama.processor.tokenizer
@@ -59,7 +59,7 @@ def test_free_text_is_never_forced(grammars: Grammars) -> None:
     assert (free.forced(), free.is_finished, failed.forced(), failed.is_finished) == ([], False, [], False)
 
 
-def test_a_token_off_the_grammar_frees_its_row(grammars: Grammars, loaded_mllama: "Loaded") -> None:
+def test_a_token_off_the_grammar_frees_its_row(grammars: Grammars, loaded_mllama: "LoadedModel") -> None:
     """The row says what went wrong; its mask allows everything, so that nothing breaks before it is taken out."""
     row, tokenizer = grammars.row(SCHEMA), loaded_mllama.processor.tokenizer
     row.accept(tokenizer.convert_tokens_to_ids("z"))
@@ -68,7 +68,7 @@ def test_a_token_off_the_grammar_frees_its_row(grammars: Grammars, loaded_mllama
 
 
 @pytest.mark.parametrize("more", [-10, 0, 200])
-def test_masks_fit_vocabularies_of_other_sizes(grammars: Grammars, loaded_mllama: "Loaded", more: int) -> None:
+def test_masks_fit_vocabularies_of_other_sizes(grammars: Grammars, loaded_mllama: "LoadedModel", more: int) -> None:
     """Logits may be fewer or more than the tokenizer's tokens; those far beyond are never allowed."""
     tokens = len(loaded_mllama.processor.tokenizer)
     found = allowed(grammars, grammars.row(None), tokens + more)
@@ -82,7 +82,7 @@ def test_what_a_user_is_told_of_a_bad_schema(grammars: Grammars) -> None:
     assert grammars.row(bad).error
 
 
-def test_a_row_that_was_given_back_begins_anew(grammars: Grammars, loaded_mllama: "Loaded") -> None:
+def test_a_row_that_was_given_back_begins_anew(grammars: Grammars, loaded_mllama: "LoadedModel") -> None:
     """Wherever the earlier answer ended; a failed row is not used again."""
     tokenizer = loaded_mllama.processor.tokenizer
     row = grammars.row(SCHEMA)

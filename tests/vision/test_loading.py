@@ -17,7 +17,7 @@ from extractor.readers.vision.model_options import VisionOptions  # noqa: E402 -
 from extractor.readers.vision.weight_selection import GIB  # noqa: E402 - as above
 
 if TYPE_CHECKING:
-    from extractor.readers.vision.loading import Loaded
+    from extractor.readers.vision.loading import LoadedModel
 
 pytestmark = pytest.mark.vision
 
@@ -44,7 +44,7 @@ def on_cpu(model: Path | str, **options: Any) -> VisionOptions:
     return VisionOptions(model=str(model), device="cpu", offline=True, **options)
 
 
-def test_a_loaded_model_is_ready_to_read(loaded_mllama: "Loaded", mllama_folder: Path) -> None:
+def test_a_loaded_model_is_ready_to_read(loaded_mllama: "LoadedModel", mllama_folder: Path) -> None:
     """In evaluation mode, padding on the left, knowing where answers end, and named as it is filed."""
     assert not loaded_mllama.model.training
     assert loaded_mllama.processor.tokenizer.padding_side == "left"
@@ -53,7 +53,7 @@ def test_a_loaded_model_is_ready_to_read(loaded_mllama: "Loaded", mllama_folder:
 
 
 def test_unsloth_gives_the_same_model(
-    loaded_mllama: "Loaded", mllama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    loaded_mllama: "LoadedModel", mllama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other way in: same weights, in 4 bits where asked for, made ready for inference."""
     (tmp_path / "unsloth.py").write_text(UNSLOTH_DOUBLE)

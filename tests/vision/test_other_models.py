@@ -12,7 +12,7 @@ from extractor.readers.answer_parser import parse_answer
 from extractor.readers.base import Answer, Issue, Question, ReaderError
 from extractor.readers.prompts import answer_schema
 from extractor.readers.vision.engine import Ask, Said
-from extractor.readers.vision.reader import VisionReader
+from extractor.readers.vision.vision_reader import VisionReader
 from tests.vision.conftest import picture
 from tests.vision.test_reader import receipt
 

@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="the vision extra is not installed")
 from extractor.config.settings import ReaderSettings, Settings, VisionSettings
 from extractor.jobs import JobState
 from extractor.schemas.record import RecordStatus
-from extractor.service.app import build
+from extractor.service.app import build_service
 
 pytestmark = pytest.mark.vision
 
@@ -34,10 +34,10 @@ def test_what_a_model_without_sense_reads_is_kept_for_review(
     for number in range(3):
         draw(settings.inbox_dir / f"{number}.png")
     vision = VisionSettings(model=str(mllama_folder), device="cpu", max_rows=3, max_tokens=80, offline=True)
-    service = build(settings.model_copy(update={"vision": vision, "reader": ReaderSettings(name="vision", max_rungs=1)}))
+    service = build_service(settings.model_copy(update={"vision": vision, "reader": ReaderSettings(name="vision", max_rungs=1)}))
     service.run_once()
     try:
-        assert service.archive.ledger.counts()[JobState.DONE] == 3
+        assert service.archive.job_queue.counts()[JobState.DONE] == 3
         records = [json.loads(path.read_text()) for path in sorted(settings.outbox_dir.rglob("*.json"))]
     finally:
         service.archive.close()

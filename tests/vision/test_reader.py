@@ -13,7 +13,7 @@ from extractor.documents import Page
 from extractor.ocr.transcript import Box, Transcript
 from extractor.readers.answer_parser import parse_answer
 from extractor.readers.base import Answer, Document, Issue, Look, Question
-from extractor.readers.vision.reader import VisionReader
+from extractor.readers.vision.vision_reader import VisionReader
 from tests.vision.conftest import picture
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from extractor import doctor
 from extractor.config.settings import ReaderSettings, Settings, VisionSettings
 from extractor.errors import ConfigError, ReaderUnavailable
 from extractor.readers.vision.model_options import DEFAULT_MODEL, VisionOptions
-from extractor.readers.vision.weight_selection import GIB, Choice, choose, names_of, sibling_of, weight_count
+from extractor.readers.vision.weight_selection import GIB, WeightChoice, choose, names_of, sibling_of, weight_count
 
 LLAMA_11B = {
     "model_type": "mllama",
@@ -32,7 +32,7 @@ SIXTEEN = "unsloth/Llama-3.2-11B-Vision-Instruct"
 
 def chosen(
     options: VisionOptions, free_gib: float | None, *, here: tuple[str, ...] = (), config_of: Callable[[str], dict[str, Any]] | None = None
-) -> Choice:
+) -> WeightChoice:
     """The choice on a machine that has these weights; 4-bit ones are told by their name."""
 
     def config(model: str) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def test_16_bits_that_are_not_here_are_no_4_bits() -> None:
 
 def test_a_cpu_reads_the_16_bit_weights() -> None:
     """There 4-bit ones cannot be computed with."""
-    assert chosen(VisionOptions(device="cpu"), None) == Choice(SIXTEEN, "32bit", "a CPU reads no 4-bit weights")
+    assert chosen(VisionOptions(device="cpu"), None) == WeightChoice(SIXTEEN, "32bit", "a CPU reads no 4-bit weights")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_the_doctor_says_which_weights_are_read_with(settings: Settings, mllama_
     """And why; where there are none, what to do. Nothing is downloaded."""
     vision = VisionSettings(model=str(mllama_folder), device="cpu")
     found = doctor._vision(settings.model_copy(update={"vision": vision}))
-    assert found == doctor.Finding("vision", doctor.Level.OK, f"{mllama_folder} would be read with in 32 bits (as named)")
+    assert found == doctor.Diagnosis("vision", doctor.Level.OK, f"{mllama_folder} would be read with in 32 bits (as named)")
     absent = {"vision": VisionSettings(device="cpu", precision="16bit"), "reader": ReaderSettings(name="vision")}
     found = doctor._vision(settings.model_copy(update=absent))
     assert found.level is doctor.Level.WARN

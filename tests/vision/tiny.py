@@ -19,7 +19,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from transformers.models.qwen3_vl.processing_qwen3_vl import Qwen3VLProcessor
 
 from extractor.readers.vision.generation import GeneratingEngine
-from extractor.readers.vision.loading import Loaded, load
+from extractor.readers.vision.loading import LoadedModel, load
 from extractor.readers.vision.mllama import MllamaEngine
 from extractor.readers.vision.model_options import VisionOptions
 
@@ -124,7 +124,7 @@ class ImagesOnly(Qwen3VLProcessor):  # type: ignore[misc]
         return None if argument_name == "video_processor" else super().check_argument_for_proper_class(argument_name, argument)
 
 
-def load_qwen(*, seed: int = 0) -> Loaded:
+def load_qwen(*, seed: int = 0) -> LoadedModel:
     """A tiny Qwen3-VL model."""
     words = PreTrainedTokenizerFast(
         tokenizer_object=byte_tokenizer(QWEN_SPECIAL, receipt_corpus()),
@@ -167,4 +167,4 @@ def load_qwen(*, seed: int = 0) -> Loaded:
     scatter(model)
     model.generation_config.eos_token_id = words.eos_token_id
     model.generation_config.pad_token_id = words.pad_token_id
-    return Loaded(model, processor, "tiny Qwen3-VL")
+    return LoadedModel(model, processor, "tiny Qwen3-VL")

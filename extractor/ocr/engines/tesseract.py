@@ -20,7 +20,7 @@ MAX_ASPECT = 60  # width in heights, above which a row is no row
 
 
 @dataclass(frozen=True)
-class Reading:
+class RecognisedLine:
     """A row's words, each with its confidence, 0 to 1."""
 
     words: tuple[tuple[str, float], ...]
@@ -46,7 +46,7 @@ class LineRecogniser:
         self.language = language
         self._reading = threading.Lock()
 
-    def read(self, row: Image.Image) -> Reading:
+    def read(self, row: Image.Image) -> RecognisedLine:
         """The words of an image that holds one printed row.
 
         Raises:
@@ -63,10 +63,10 @@ class LineRecogniser:
                     words = api.GetUTF8Text().replace(*SARA_AM).split()
                     if words:
                         sure = api.AllWordConfidences()
-                        return Reading(tuple((word, percent / 100) for word, percent in zip(words, sure, strict=False)))
+                        return RecognisedLine(tuple((word, percent / 100) for word, percent in zip(words, sure, strict=False)))
         except (RuntimeError, ValueError, OSError) as exc:
             raise ReaderUnavailable(f"Tesseract failed with its model {self.language}: {exc}.") from exc
-        return Reading(())
+        return RecognisedLine(())
 
     @cached_property
     def _vendor(self) -> Any:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from extractor.parsing.dates.interpretations import AS_DIGIT, GLUED_TIME, PrintedDate, Reading, ends_well, readings_of, scan
+from extractor.parsing.dates.interpretations import AS_DIGIT, GLUED_TIME, DateInterpretation, PrintedDate, ends_well, readings_of, scan
 from extractor.parsing.dates.named import find_eastern, find_named
 
 _WIDE = str.maketrans("０１２３４５６７８９／－．，：∶·　–—−‐’‘`´", "0123456789/-.,::: ----''''")
@@ -27,8 +27,8 @@ def find_dates(text: str) -> tuple[PrintedDate, ...]:
     return tuple(sorted(found, key=lambda printed: printed.start))
 
 
-def _numeric_readings(first: str, second: str, third: str) -> tuple[Reading, ...]:
-    found: list[Reading] = []
+def _numeric_readings(first: str, second: str, third: str) -> tuple[DateInterpretation, ...]:
+    found: list[DateInterpretation] = []
     if len(first) >= 3:
         if len(third) <= 2:
             found += readings_of(first, int(second), third, "YMD")

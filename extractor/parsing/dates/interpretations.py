@@ -10,7 +10,7 @@ Order = Literal["DMY", "MDY", "YMD"]
 YearSystem = Literal["gregorian", "buddhist", "minguo", "reiwa", "heisei"]
 
 
-class Reading(NamedTuple):
+class DateInterpretation(NamedTuple):
     """One meaning of a printed date: the day, the order of its parts, and how its year counts."""
 
     day: date
@@ -35,7 +35,7 @@ class PrintedDate:
     text: str
     start: int
     end: int
-    readings: tuple[Reading, ...]
+    readings: tuple[DateInterpretation, ...]
     is_repaired: bool = False
     is_weak: bool = False
     is_named: bool = False
@@ -46,7 +46,7 @@ class PrintedDate:
         usual = frozenset(reading.day for reading in self.readings if not self._is_short_ymd(reading))
         return usual or frozenset(reading.day for reading in self.readings)
 
-    def _is_short_ymd(self, reading: Reading) -> bool:
+    def _is_short_ymd(self, reading: DateInterpretation) -> bool:
         return reading.order == "YMD" and not re.match(r"\D*\d{3}", self.text) and not self.is_named
 
     def in_order(self, order: Order | None) -> frozenset[date]:
@@ -82,11 +82,11 @@ def years_of(digits: str) -> Iterator[tuple[int, YearSystem]]:
         yield 1900 + number, "gregorian"
 
 
-def readings_of(years: str, month: int, day: str, order: Order) -> Iterator[Reading]:
+def readings_of(years: str, month: int, day: str, order: Order) -> Iterator[DateInterpretation]:
     """The days that parts in this order can mean; none where there is no such day."""
     for year, system in years_of(years):
         try:
-            yield Reading(date(year, month, int(day)), order, system)
+            yield DateInterpretation(date(year, month, int(day)), order, system)
         except ValueError:
             continue
 

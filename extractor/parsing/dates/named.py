@@ -10,9 +10,9 @@ from extractor.parsing.dates.interpretations import (
     HEISEI,
     MINGUO,
     REIWA,
+    DateInterpretation,
     Order,
     PrintedDate,
-    Reading,
     YearSystem,
     ends_well,
     readings_of,
@@ -94,7 +94,7 @@ def _eastern(match: re.Match[str]) -> PrintedDate | None:
     readings = []
     for year, system in years:
         try:
-            readings.append(Reading(date(year, int(match["m"]), int(match["d"])), "YMD", system))
+            readings.append(DateInterpretation(date(year, int(match["m"]), int(match["d"])), "YMD", system))
         except ValueError:
             continue
     return PrintedDate(match.group().strip(), match.start(), match.end(), tuple(readings), is_named=True) if readings else None

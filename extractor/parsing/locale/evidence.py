@@ -142,7 +142,7 @@ def _is_no_currency(text: str, mark: CurrencyMark) -> bool:
 
 
 @dataclass(frozen=True)
-class Money:
+class CurrencyMarks:
     """What a receipt's amounts say of its currency."""
 
     marks: Mapping[tuple[str, ...], int]
@@ -151,7 +151,7 @@ class Money:
     broken: int
 
     @staticmethod
-    def of(texts: Sequence[str], mark: str | None) -> "Money":
+    def of(texts: Sequence[str], mark: str | None) -> "CurrencyMarks":
         """Counts of currency marks by what they can mean, and of amounts of a thousand and more with and without decimals."""
         marks: Counter[tuple[str, ...]] = Counter()
         names: dict[bool, set[str]] = {True: set(), False: set()}
@@ -166,7 +166,7 @@ class Money:
                 broken += amount.decimals in (1, 2)
                 whole += bool(re.search(r"\d{2}[.,]\d00\b", amount.text))
         is_mark = mark is not None and mark.strip().upper() not in _OTHER_CODES | (names[True] - names[False])
-        return Money(+marks, candidates_of(mark) if mark and is_mark else (), whole, broken)
+        return CurrencyMarks(+marks, candidates_of(mark) if mark and is_mark else (), whole, broken)
 
     def clues(self, currency: str) -> Iterable[tuple[float, str]]:
         total = sum(self.marks.values())

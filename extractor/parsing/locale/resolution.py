@@ -14,7 +14,7 @@ from extractor.parsing.dates.interpretations import Order, PrintedDate
 from extractor.parsing.dates.months import fold
 from extractor.parsing.dates.weekdays import weekdays_in
 from extractor.parsing.locale.countries import countries
-from extractor.parsing.locale.evidence import WITHOUT_FRACTIONS, Money, clues_in
+from extractor.parsing.locale.evidence import WITHOUT_FRACTIONS, CurrencyMarks, clues_in
 from extractor.parsing.times import find_times
 
 
@@ -107,7 +107,7 @@ def weigh_locale(texts: Sequence[str], *, mark: str | None = None, preferences: 
     day = _sold_on(texts)
     scores: dict[str, float] = {}
     reasons: dict[str, list[str]] = {}
-    money = Money.of(texts, mark)
+    money = CurrencyMarks.of(texts, mark)
     for country in countries().values():
         clues = [*found[country.code], *money.clues(country.currency_on(day))]
         scores[country.code] = sum(weight for weight, _ in clues)

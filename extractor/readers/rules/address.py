@@ -12,7 +12,7 @@ from extractor.ocr.transcript import Box
 from extractor.parsing.dates.months import fold
 from extractor.readers.rules.chains import find_brand
 from extractor.readers.rules.merchant_names import mend_words
-from extractor.readers.rules.segments import HeaderRow, is_candidate
+from extractor.readers.rules.segments import HeaderSegment, is_candidate
 from extractor.readers.rules.trees import trees
 
 WEIGHTS: Final = "header.json"
@@ -93,7 +93,7 @@ def clean_piece(text: str) -> str:
 class Address:
     """The pieces of the address in print order, its text on one line, and the probability that it is all of it and nothing else."""
 
-    rows: tuple[HeaderRow, ...]
+    rows: tuple[HeaderSegment, ...]
     text: str
     confidence: float
 
@@ -110,17 +110,17 @@ def address_features(matrix: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.column_stack([matrix, *(padded[_REACH + step : _REACH + step + count] for step in range(-_REACH, _REACH + 1))])
 
 
-def part_chances(rows: Sequence[HeaderRow], matrix: np.ndarray) -> np.ndarray:
+def part_chances(rows: Sequence[HeaderSegment], matrix: np.ndarray) -> np.ndarray:
     """For each piece the probability that it is a part of an address; `matrix` holds their `header_features.features`."""
     return _chances("address", rows, matrix)
 
 
-def start_chances(rows: Sequence[HeaderRow], seen: np.ndarray) -> np.ndarray:
+def start_chances(rows: Sequence[HeaderSegment], seen: np.ndarray) -> np.ndarray:
     """For each piece the probability that an address begins with it; `seen` holds their `address_features`."""
     return _chances("address_start", rows, seen)
 
 
-def _chances(model: str, rows: Sequence[HeaderRow], seen: np.ndarray) -> np.ndarray:
+def _chances(model: str, rows: Sequence[HeaderSegment], seen: np.ndarray) -> np.ndarray:
     chances = np.zeros(len(rows))
     usable = usable_pieces(rows)
     if usable:
@@ -128,20 +128,22 @@ def _chances(model: str, rows: Sequence[HeaderRow], seen: np.ndarray) -> np.ndar
     return chances
 
 
-def usable_pieces(rows: Sequence[HeaderRow]) -> list[int]:
+def usable_pieces(rows: Sequence[HeaderSegment]) -> list[int]:
     """The pieces that can be part of an address."""
     possible = (index for index in range(len(rows)) if is_candidate(index, len(rows)) and _is_possible(rows[index]))
     return [index for index in possible if not _names_server(rows, index)]
 
 
-def _names_server(rows: Sequence[HeaderRow], index: int) -> bool:
+def _names_server(rows: Sequence[HeaderSegment], index: int) -> bool:
     """Whether a piece is the number and first name of who served, printed above the number of the table or the check."""
     is_code = index > 0 and 4 <= rows[index].digits <= 5 and "house" in rows[index - 1].classes
     below = rows[index + 1 : index + 1 + _SERVED]
     return bool(_SERVER.search(rows[index].folded)) and not is_code and any(_TABLE.search(row.folded) for row in below)
 
 
-def find_address(rows: Sequence[HeaderRow], matrix: np.ndarray, chances: np.ndarray, merchant: Sequence[HeaderRow]) -> Address | None:
+def find_address(
+    rows: Sequence[HeaderSegment], matrix: np.ndarray, chances: np.ndarray, merchant: Sequence[HeaderSegment]
+) -> Address | None:
     """The merchant's address; `None` where none is printed.
 
     One model tells where an address begins, another one whether it goes on with the next piece. The likeliest run of pieces wins.
@@ -175,7 +177,7 @@ def find_address(rows: Sequence[HeaderRow], matrix: np.ndarray, chances: np.ndar
 
 
 def _grown(
-    start: int, chance: float, usable: Sequence[int], rows: Sequence[HeaderRow], matrix: np.ndarray
+    start: int, chance: float, usable: Sequence[int], rows: Sequence[HeaderSegment], matrix: np.ndarray
 ) -> tuple[float, tuple[int, ...]]:
     """The likeliest run of pieces that begins there, and its probability, from that of its beginning."""
     run: tuple[int, ...] = (start,)
@@ -200,7 +202,7 @@ def next_piece(run: Sequence[int], usable: Sequence[int]) -> int | None:
     return following if following is not None and following - run[-1] <= 1 + _SKIPPED else None
 
 
-def _past_strays(run: Sequence[int], usable: Sequence[int], rows: Sequence[HeaderRow], matrix: np.ndarray) -> int | None:
+def _past_strays(run: Sequence[int], usable: Sequence[int], rows: Sequence[HeaderSegment], matrix: np.ndarray) -> int | None:
     """The piece that may continue a run; where that is hardly of an address, the next one if it certainly is."""
     following = next_piece(run, usable)
     if following is None:
@@ -212,7 +214,7 @@ def _past_strays(run: Sequence[int], usable: Sequence[int], rows: Sequence[Heade
     return beyond if is_stray or _is_in_line(rows[run[-1]], rows[beyond], rows[following]) else following
 
 
-def _is_in_line(last: HeaderRow, beyond: HeaderRow, following: HeaderRow) -> bool:
+def _is_in_line(last: HeaderSegment, beyond: HeaderSegment, following: HeaderSegment) -> bool:
     """Whether of two pieces of a row the second has a postal code and stands below the last one, and the first has none."""
     if beyond.row != following.row or "postal" not in beyond.classes or following.digits or "place" in following.classes:
         return False
@@ -229,7 +231,7 @@ def _inside(matrix: np.ndarray, index: int) -> float:
     return float(matrix[index, -_REACH - 1])
 
 
-def step_features(run: Sequence[int], following: int, rows: Sequence[HeaderRow], matrix: np.ndarray) -> np.ndarray:
+def step_features(run: Sequence[int], following: int, rows: Sequence[HeaderSegment], matrix: np.ndarray) -> np.ndarray:
     """What tells whether an address goes on: the next piece's features, what the run holds already, and how the two stand together."""
     last, piece = rows[run[-1]], rows[following]
     height = max(1.0, last.box.height)
@@ -252,12 +254,12 @@ def step_features(run: Sequence[int], following: int, rows: Sequence[HeaderRow],
     return np.concatenate([matrix[following], together])
 
 
-def _is_town_alone(row: HeaderRow) -> bool:
+def _is_town_alone(row: HeaderSegment) -> bool:
     """Whether a piece is a town with its state and nothing else, as branches are named."""
     return "region" in row.classes and not row.classes & {"street", "house"}
 
 
-def _is_possible(row: HeaderRow) -> bool:
+def _is_possible(row: HeaderSegment) -> bool:
     """Whether the piece can be part of an address at all: no web address, number of a register or shop, company, time, or till's label."""
     is_when = {"date", "time"} <= row.classes or (
         bool(row.classes & {"date", "time"}) and not row.classes & {"street", "house"} and "postal" not in row.classes
@@ -275,7 +277,7 @@ def _is_possible(row: HeaderRow) -> bool:
     return bool(row.classes & _PLACES) or not row.classes & {"web", "registration", "title", "phone", "greeting"}
 
 
-def _distance(run: Sequence[int], merchant: Sequence[HeaderRow]) -> int:
+def _distance(run: Sequence[int], merchant: Sequence[HeaderSegment]) -> int:
     return min((abs(index - row.index) for index in run for row in merchant), default=0)
 
 
@@ -301,7 +303,7 @@ _NUMBERED = re.compile(r"#\s?\d{3,}\W*$")
 _TRADE = re.compile(r"\b(?:restaurant|cafe|bistro|grill|gas|gasoline|pizzeria|bakery|pharmacy|kitchen)\b")
 
 
-def whole(run: tuple[int, ...], usable: Sequence[int], rows: Sequence[HeaderRow], named: Set[int]) -> tuple[int, ...]:
+def whole(run: tuple[int, ...], usable: Sequence[int], rows: Sequence[HeaderSegment], named: Set[int]) -> tuple[int, ...]:
     """The pieces of an address, less names before its street, with the street above it and the code below that belong to it.
 
     Args:
@@ -314,19 +316,19 @@ def whole(run: tuple[int, ...], usable: Sequence[int], rows: Sequence[HeaderRow]
     return _with_code(_with_town(run, rows), rows)
 
 
-def without_name(text: str, merchant: Sequence[HeaderRow]) -> str:
+def without_name(text: str, merchant: Sequence[HeaderSegment]) -> str:
     """A stretch of an address without the merchant's name before its street: of `Linde Store Köln, Hauptstr. 5` the street."""
     name, _, rest = text.partition(",")
     is_name = not any(character.isdigit() for character in name) and _shares_word(fold(name), merchant)
     return rest.strip() if is_name and _STREET_NEXT.match(rest) else text
 
 
-def names_town(row: HeaderRow) -> bool:
+def names_town(row: HeaderSegment) -> bool:
     """Whether a piece has a town with its postal code or its state."""
     return "region" in row.classes or ("street" not in row.classes and bool(_TOWN.search(row.folded)) and not _PLOT.search(row.folded))
 
 
-def _without_name(run: tuple[int, ...], rows: Sequence[HeaderRow], named: Set[int]) -> tuple[int, ...]:
+def _without_name(run: tuple[int, ...], rows: Sequence[HeaderSegment], named: Set[int]) -> tuple[int, ...]:
     """The run without a first piece that the next ones say again, and without the shop's name before a street."""
     pieces, merchant = [rows[index] for index in run], [rows[index] for index in named]
     for start in range(min(len(run) - 1, _NAMES), 0, -1):
@@ -342,7 +344,7 @@ def _without_name(run: tuple[int, ...], rows: Sequence[HeaderRow], named: Set[in
     return run
 
 
-def _is_stray(row: HeaderRow, street: HeaderRow) -> bool:
+def _is_stray(row: HeaderSegment, street: HeaderSegment) -> bool:
     """Whether a piece above a street that begins with its number is none of an address: a slogan, a branch's number, stains."""
     if not _HOUSE.match(street.folded) or not {"street", "house"} <= street.classes:
         return False
@@ -350,7 +352,7 @@ def _is_stray(row: HeaderRow, street: HeaderRow) -> bool:
     return not row.is_print or is_plain or bool(_NUMBERED.search(row.folded) and "street" not in row.classes)
 
 
-def _without_end(run: tuple[int, ...], rows: Sequence[HeaderRow], named: Set[int]) -> tuple[int, ...]:
+def _without_end(run: tuple[int, ...], rows: Sequence[HeaderSegment], named: Set[int]) -> tuple[int, ...]:
     """The run without the shop's name after its town."""
     last, before = rows[run[-1]], [rows[index] for index in run[:-1]]
     is_plain = not last.digits and not last.classes & {"street", "postal", "region", "house"}
@@ -363,23 +365,23 @@ def _says(text: str, name: str) -> bool:
     return name in text or SequenceMatcher(None, text, name, autojunk=False).ratio() >= _SAME
 
 
-def _has_street(row: HeaderRow) -> bool:
+def _has_street(row: HeaderSegment) -> bool:
     """Whether a piece has a street with its number."""
     is_house = row.folded[:1].isdigit() and "house" in row.classes
     return bool(row.digits) and (is_house or bool(row.classes & {"street", "postal"}))
 
 
-def _is_of(row: HeaderRow, merchant: Sequence[HeaderRow]) -> bool:
+def _is_of(row: HeaderSegment, merchant: Sequence[HeaderSegment]) -> bool:
     """Whether a piece has a word of the merchant's name."""
     return _shares_word(row.folded, merchant)
 
 
-def _shares_word(folded: str, merchant: Sequence[HeaderRow]) -> bool:
+def _shares_word(folded: str, merchant: Sequence[HeaderSegment]) -> bool:
     words = set(_WORD.findall(folded))
     return any(words & set(_WORD.findall(other.folded)) for other in merchant)
 
 
-def _with_street(run: tuple[int, ...], usable: Sequence[int], rows: Sequence[HeaderRow]) -> tuple[int, ...]:
+def _with_street(run: tuple[int, ...], usable: Sequence[int], rows: Sequence[HeaderSegment]) -> tuple[int, ...]:
     """The run, and before a town or a unit that it begins with the street above."""
     first, above = rows[run[0]], run[0] - 1
     is_headless = first.text.startswith("#") or (bool(first.classes & {"postal", "region"}) and "street" not in first.classes)
@@ -389,7 +391,7 @@ def _with_street(run: tuple[int, ...], usable: Sequence[int], rows: Sequence[Hea
     return (above, *run) if is_street and rows[above].letters >= _STREET else run
 
 
-def _with_town(run: tuple[int, ...], rows: Sequence[HeaderRow]) -> tuple[int, ...]:
+def _with_town(run: tuple[int, ...], rows: Sequence[HeaderSegment]) -> tuple[int, ...]:
     """The run of a street alone, and the town with its state or code that is printed below its telephone numbers."""
     own = [rows[index] for index in run]
     if not any(_has_street(row) for row in own) or any(row.classes & {"postal", "region", "place"} or names_town(row) for row in own):
@@ -401,7 +403,7 @@ def _with_town(run: tuple[int, ...], rows: Sequence[HeaderRow]) -> tuple[int, ..
     return (*run, below.index) if is_town else run
 
 
-def _with_code(run: tuple[int, ...], rows: Sequence[HeaderRow]) -> tuple[int, ...]:
+def _with_code(run: tuple[int, ...], rows: Sequence[HeaderSegment]) -> tuple[int, ...]:
     """The run, and after it the piece that is or begins with its postal code."""
     below = run[-1] + 1
     if below >= len(rows) or rows[below].classes & {"amount", "date", "time"}:

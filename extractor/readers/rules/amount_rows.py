@@ -13,7 +13,7 @@ from extractor.ocr.transcript import Box, Line, Transcript
 from extractor.parsing.amounts import DecimalMark, PrintedAmount, decimal_mark, find_amounts
 from extractor.parsing.keywords import Role, roles_of
 from extractor.readers.base import Evidence
-from extractor.readers.rules.evidence import box_of, confidence_of
+from extractor.readers.rules.field_values import box_of, confidence_of
 
 _COUNTED = re.compile(r"\t\s*\d{1,3} ?[^\W\d][^\d\t]{0,15}$")
 GAP = "\t"
@@ -21,12 +21,12 @@ GAP = "\t"
 
 
 @dataclass(frozen=True)
-class Entry:
+class LabelledAmount:
     """One amount on a receipt.
 
     Attributes:
         index: Its place among all entries, in reading order.
-        row: Index of its row in `Rows.rows`.
+        row: Index of its row in `AmountRows.rows`.
         value: What it means under the receipt's decimal mark.
         label: The text that names it: left of it on its row, else right of it, else a row of text alone just above or below.
         roles: What the label says.
@@ -53,7 +53,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Row:
+class AmountRow:
     """One printed row: its text, what is left of the text without amounts, and its amounts from left to right."""
 
     index: int
@@ -62,28 +62,28 @@ class Row:
     text: str
     label: str
     roles: frozenset[Role]
-    entries: tuple[Entry, ...]
+    entries: tuple[LabelledAmount, ...]
 
     @property
     def box(self) -> Box:
         return self.line.box
 
     @property
-    def last(self) -> Entry | None:
+    def last(self) -> LabelledAmount | None:
         """The rightmost amount."""
         return self.entries[-1] if self.entries else None
 
 
 @dataclass(frozen=True)
-class Rows:
+class AmountRows:
     """All rows of a receipt, over all its pages in print order."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[AmountRow, ...]
     mark: DecimalMark | None
     transcripts: Sequence[Transcript]
 
     @cached_property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[LabelledAmount, ...]:
         return tuple(entry for row in self.rows for entry in row.entries)
 
     @cached_property
@@ -91,11 +91,11 @@ class Rows:
         """Median height of a row in pixels."""
         return median([row.box.height for row in self.rows]) if self.rows else 1.0
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[AmountRow]:
         return iter(self.rows)
 
 
-def read_rows(transcripts: Sequence[Transcript], mark: DecimalMark | None = None) -> Rows:
+def read_rows(transcripts: Sequence[Transcript], mark: DecimalMark | None = None) -> AmountRows:
     """Every row of the pages with its amounts and labels; the decimal mark is taken from all amounts unless it is given."""
     lines = [(page, line) for page, transcript in enumerate(transcripts) for line in transcript.lines]
     texts = [_text(line) for _, line in lines]
@@ -109,7 +109,7 @@ def read_rows(transcripts: Sequence[Transcript], mark: DecimalMark | None = None
             label, is_adjacent = _label(index, place, texts, found, labels, lines)
             box, confidence = _box(line, printed)
             entries.append(
-                Entry(
+                LabelledAmount(
                     index=count,
                     row=index,
                     page=page,
@@ -124,8 +124,8 @@ def read_rows(transcripts: Sequence[Transcript], mark: DecimalMark | None = None
                 )
             )
             count += 1
-        rows.append(Row(index, page, line, texts[index], labels[index], roles_of(labels[index]), tuple(entries)))
-    return Rows(tuple(rows), mark, transcripts)
+        rows.append(AmountRow(index, page, line, texts[index], labels[index], roles_of(labels[index]), tuple(entries)))
+    return AmountRows(tuple(rows), mark, transcripts)
 
 
 def _text(line: Line) -> str:
@@ -250,7 +250,7 @@ _COLUMN: Final = 0.8
 """Heights of print by which the right edge of a price may miss the column's."""
 
 
-def loose_price(row: Row, right: float, mark: DecimalMark, most: Decimal) -> Entry | None:
+def loose_price(row: AmountRow, right: float, mark: DecimalMark, most: Decimal) -> LabelledAmount | None:
     """The price that a row without a readable amount ends with, where something like one stands in the column; else `None`.
 
     Args:
@@ -270,7 +270,7 @@ def loose_price(row: Row, right: float, mark: DecimalMark, most: Decimal) -> Ent
     if len(found) != 1 or (len(whole) > 1 and whole.startswith("0")) or (most and found[0].value(mark) > most):
         return None
     printed = replace(found[0], start=match.start(), end=end, is_money_like=False)
-    return Entry(
+    return LabelledAmount(
         index=-1,
         row=row.index,
         page=row.page,
@@ -299,26 +299,26 @@ _REACH: Final = 4
 _SUMS: Final = frozenset({Role.GRAND, Role.TOTAL, Role.SUBTOTAL})
 
 
-def without_conversions(rows: Rows) -> Rows:
+def without_conversions(rows: AmountRows) -> AmountRows:
     """The rows, where a sum that is an earlier one in the other currency says only that it is converted."""
     sums = [entry for entry in rows.entries if entry.roles & _SUMS and entry.value > 0]
     converted = {entry.index for entry in sums if any(_converts(other, entry) for other in sums)}
     return replace(rows, rows=tuple(_marked(row, converted) for row in rows)) if converted else rows
 
 
-def _converts(earlier: Entry, later: Entry) -> bool:
+def _converts(earlier: LabelledAmount, later: LabelledAmount) -> bool:
     if not 0 < later.row - earlier.row <= _REACH:
         return False
     pairs = ((earlier.value, later.value), (later.value, earlier.value))
     return any(abs(euros * rate - other) <= _NEAR for euros, other in pairs for rate in _RATES)
 
 
-def _marked(row: Row, converted: set[int]) -> Row:
+def _marked(row: AmountRow, converted: set[int]) -> AmountRow:
     if not any(entry.index in converted for entry in row.entries):
         return row
     entries = tuple(_as_exchange(entry) if entry.index in converted else entry for entry in row.entries)
     return replace(row, entries=entries, roles=row.roles - _SUMS | {Role.EXCHANGE})
 
 
-def _as_exchange(entry: Entry) -> Entry:
+def _as_exchange(entry: LabelledAmount) -> LabelledAmount:
     return replace(entry, roles=entry.roles - _SUMS | {Role.EXCHANGE})

@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from functools import cache, lru_cache
 
 from extractor.readers.rules.lexicon import lists
-from extractor.readers.rules.segments import HeaderRow, squash
+from extractor.readers.rules.segments import HeaderSegment, squash
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class BrandMark:
     """A chain's name, the piece that gives it away, and whether that piece prints the name itself."""
 
     name: str
-    row: HeaderRow
+    row: HeaderSegment
     is_printed: bool
 
 
@@ -30,7 +30,7 @@ _NAME, _SAME = 7, 0.85
 """A name of so many letters that is a row of its own is known by this share of them."""
 
 
-def find_brand(rows: Sequence[HeaderRow]) -> BrandMark | None:
+def find_brand(rows: Sequence[HeaderSegment]) -> BrandMark | None:
     """The chain that the pieces give away; a printed name goes before slogans and hosts, and first of all the name alone.
 
     `None` where there is none, or several.
@@ -48,7 +48,7 @@ def says_slogan(squashed: str, name: str) -> bool:
     return len(squashed) >= _PART and any(squashed in alias for alias in lists("brands").get(name, ()))
 
 
-def _marks(row: HeaderRow, below: HeaderRow | None) -> list[BrandMark]:
+def _marks(row: HeaderSegment, below: HeaderSegment | None) -> list[BrandMark]:
     """The chains that a row gives away."""
     if row.classes & {"street", "house"}:
         return []

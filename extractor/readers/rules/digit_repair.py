@@ -7,10 +7,10 @@ from typing import Final
 
 from extractor.parsing.amounts import DecimalMark, find_amounts
 from extractor.parsing.keywords import Role
-from extractor.readers.rules.amount_rows import Entry, Rows
+from extractor.readers.rules.amount_rows import AmountRows, LabelledAmount
 from extractor.readers.rules.item_selection import FoundItem
 from extractor.readers.rules.sums import CASH_STEP
-from extractor.readers.rules.totals import Choice
+from extractor.readers.rules.totals import TotalChoice
 
 CONFUSED: Final = frozenset("08 06 09 68 89 38 56 58 35 17 14 49 27 39 59".split())
 """Pairs of digits that small OCR models mix up in faint or low print."""
@@ -19,10 +19,10 @@ _RIVAL: Final = 0.1
 _OTHER: Final = frozenset({Role.TAX, Role.COUNT, Role.CHANGE, Role.SUBTOTAL})
 
 
-def with_value(entry: Entry, value: Decimal, mark: DecimalMark | None) -> Entry | None:
+def with_value(entry: LabelledAmount, value: Decimal, mark: DecimalMark | None) -> LabelledAmount | None:
     """The amount with one digit read as its look-alike, so that it means `value`; `None` where that is not possible.
 
-    The text that OCR saw is kept in `Entry.seen`.
+    The text that OCR saw is kept in `LabelledAmount.seen`.
     """
     text = entry.printed.text
     for place, digit in enumerate(text):
@@ -35,7 +35,7 @@ def with_value(entry: Entry, value: Decimal, mark: DecimalMark | None) -> Entry 
     return None
 
 
-def is_contested(choices: Sequence[Choice], mark: DecimalMark | None) -> bool:
+def is_contested(choices: Sequence[TotalChoice], mark: DecimalMark | None) -> bool:
     """True where an amount that is labelled as a total and is likely one too differs from the likeliest by one digit that looks alike.
 
     One of the two is misread then. What is printed twice in two ways by rounding to coins differs by less.
@@ -51,7 +51,7 @@ def is_contested(choices: Sequence[Choice], mark: DecimalMark | None) -> bool:
     )
 
 
-def is_unread(best: Choice, rows: Rows) -> bool:
+def is_unread(best: TotalChoice, rows: AmountRows) -> bool:
     """True where the likeliest total is not labelled as one, and a row below it is, with digits that give no amount: `TOTAL 40 1`."""
     if any(entry.roles & {Role.GRAND, Role.TOTAL} for entry in best.candidate.entries):
         return False
@@ -65,7 +65,9 @@ def is_unread(best: Choice, rows: Rows) -> bool:
     )
 
 
-def repair_subtotal(subtotal: Entry, items: Sequence[FoundItem], leads: Callable[[Decimal], bool], mark: DecimalMark | None) -> Entry:
+def repair_subtotal(
+    subtotal: LabelledAmount, items: Sequence[FoundItem], leads: Callable[[Decimal], bool], mark: DecimalMark | None
+) -> LabelledAmount:
     """The subtotal, put right where the items add up to a look-alike of it that leads to the total while it does not itself.
 
     Args:

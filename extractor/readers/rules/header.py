@@ -11,15 +11,15 @@ from extractor.parsing.dates.finder import find_dates
 from extractor.parsing.dates.months import fold
 from extractor.readers.base import Evidence
 from extractor.readers.rules.address import address_features, find_address, part_chances, start_chances
-from extractor.readers.rules.evidence import Part, confidence_of, evidence_of
+from extractor.readers.rules.field_values import FieldValues, confidence_of, evidence_of
 from extractor.readers.rules.header_features import features
 from extractor.readers.rules.lexicon import alternatives, patterns
 from extractor.readers.rules.merchant import find_merchant, merchant_features
-from extractor.readers.rules.segments import HeaderRow, header_rows
+from extractor.readers.rules.segments import HeaderSegment, header_rows
 from extractor.schemas.answer import DocumentType
 
 
-def read_header(transcripts: Sequence[Transcript]) -> Part:
+def read_header(transcripts: Sequence[Transcript]) -> FieldValues:
     """Merchant, address, phone, tax number, receipt number and document type, as printed; fields that are not found are left out.
 
     Args:
@@ -32,7 +32,7 @@ def read_header(transcripts: Sequence[Transcript]) -> Part:
     values: dict[str, Any] = {"document_type": kind.value}
     evidence = {"document_type": Evidence(kind.value, confidence=confidence)}
     if kind is DocumentType.NOT_A_RECEIPT:
-        return Part(values, evidence)
+        return FieldValues(values, evidence)
     matrix = features(rows)
     seen = address_features(matrix, part_chances(rows, matrix))
     starts = start_chances(rows, seen)
@@ -50,10 +50,10 @@ def read_header(transcripts: Sequence[Transcript]) -> Part:
         if found is not None:
             values[name] = found.text
             evidence[name] = evidence_of(found.row.line, found.start, found.end, page=found.row.page, confidence=found.confidence)
-    return Part(values, evidence)
+    return FieldValues(values, evidence)
 
 
-def _evidence_of(pieces: Sequence[HeaderRow], text: str, confidence: float) -> Evidence:
+def _evidence_of(pieces: Sequence[HeaderSegment], text: str, confidence: float) -> Evidence:
     """Evidence for pieces that follow each other on the page of the first; how surely they are the field, and how surely they were read."""
     page = pieces[0].page
     boxes = [piece.box for piece in pieces if piece.page == page]
@@ -80,7 +80,7 @@ _SURE = re.compile(r"(?:tax )?inv|rec|bill|rechn|beleg|bon|fact|fatt|fatu|parago
 class Identifier:
     """A number as printed, and where: characters `start` to `end` of its piece's row."""
 
-    row: HeaderRow
+    row: HeaderSegment
     start: int
     end: int
     confidence: float
@@ -90,7 +90,7 @@ class Identifier:
         return self.row.line.text[self.start : self.end]
 
 
-def find_phone(rows: Sequence[HeaderRow]) -> Identifier | None:
+def find_phone(rows: Sequence[HeaderSegment]) -> Identifier | None:
     """The first labelled telephone number, else the first that is shaped like one in the upper half; a fax number is not one."""
     for row in rows:
         if (match := _PHONE.search(row.folded)) and _digits(match["value"]) in range(6, 16):
@@ -101,7 +101,7 @@ def find_phone(rows: Sequence[HeaderRow]) -> Identifier | None:
     return None
 
 
-def find_tax_id(rows: Sequence[HeaderRow]) -> Identifier | None:
+def find_tax_id(rows: Sequence[HeaderSegment]) -> Identifier | None:
     """The first number with a label of a tax or company register."""
     for row in rows:
         for match in _TAX.finditer(row.folded):
@@ -110,13 +110,13 @@ def find_tax_id(rows: Sequence[HeaderRow]) -> Identifier | None:
     return None
 
 
-def find_receipt_number(rows: Sequence[HeaderRow]) -> Identifier | None:
+def find_receipt_number(rows: Sequence[HeaderSegment]) -> Identifier | None:
     """The number of this receipt, bill or invoice: the surest label first, then the order of print."""
     found = list(_receipt_numbers(rows))
     return max(found, key=lambda entry: entry[0])[1] if found else None
 
 
-def _receipt_numbers(rows: Sequence[HeaderRow]) -> Iterator[tuple[float, Identifier]]:
+def _receipt_numbers(rows: Sequence[HeaderSegment]) -> Iterator[tuple[float, Identifier]]:
     for row in rows:
         for match in _RECEIPT.finditer(row.folded):
             label = match.group()[: match.start("value") - match.start()]
@@ -134,7 +134,7 @@ def _digits(text: str) -> int:
     return sum(character.isdigit() for character in text)
 
 
-def _identifier(row: HeaderRow, match: re.Match[str], confidence: float) -> Identifier:
+def _identifier(row: HeaderSegment, match: re.Match[str], confidence: float) -> Identifier:
     value = match["value"].rstrip(" -./(")
     start = row.start + match.start("value")
     lead = len(value) - len(value.lstrip(" "))
@@ -144,7 +144,7 @@ def _identifier(row: HeaderRow, match: re.Match[str], confidence: float) -> Iden
 _GIVEN_BACK = re.compile(r"(?:total|amount|summe)\D{0,12}-\s?\d|refund(?:ed)? (?:total|amount)\W{0,4}\d|^\W*refund\W*$", re.MULTILINE)
 
 
-def kind_of(transcripts: Sequence[Transcript], rows: Sequence[HeaderRow]) -> tuple[DocumentType, float]:
+def kind_of(transcripts: Sequence[Transcript], rows: Sequence[HeaderSegment]) -> tuple[DocumentType, float]:
     """The kind of document with the probability that it is right."""
     text = fold("\n".join(transcript.text for transcript in transcripts))
     if not _is_receipt(transcripts, rows, text):
@@ -165,7 +165,7 @@ def _prices(transcripts: Sequence[Transcript]) -> int:
     return sum(any(amount.decimals == 2 for amount in find_amounts(line.text)) for transcript in transcripts for line in transcript.lines)
 
 
-def _is_receipt(transcripts: Sequence[Transcript], rows: Sequence[HeaderRow], text: str) -> bool:
+def _is_receipt(transcripts: Sequence[Transcript], rows: Sequence[HeaderSegment], text: str) -> bool:
     """Whether money, and either a word of tills or a date, is printed; prose with an odd number is no receipt."""
     amounts = sum(
         any(amount.is_money_like for amount in find_amounts(line.text)) for transcript in transcripts for line in transcript.lines

@@ -12,7 +12,7 @@ from extractor.parsing.dates.months import fold
 from extractor.readers.rules.lexicon import patterns
 from extractor.readers.rules.merchant_marks import hosts_of
 from extractor.readers.rules.merchant_names import clean_name, could_name
-from extractor.readers.rules.segments import HeaderRow, classes_of, is_place_alone, squash
+from extractor.readers.rules.segments import HeaderSegment, classes_of, is_place_alone, squash
 
 KINDS: Final = (*patterns("rows"), "place", "postal", "region", "house", "amount", "date", "time")
 """Classes of words, in the order of their features."""
@@ -38,7 +38,7 @@ _NEAR_STREET = re.compile(
 _MALAYSIAN = re.compile(r"\bsdn\b|\bbhd\b")
 
 
-def features(rows: Sequence[HeaderRow]) -> np.ndarray:
+def features(rows: Sequence[HeaderSegment]) -> np.ndarray:
     """The pieces' features, shape (pieces, `WIDTH`), in their order.
 
     A piece has its own numbers, its place in the receipt, and the own numbers of the piece above and the two below.
@@ -54,7 +54,7 @@ def features(rows: Sequence[HeaderRow]) -> np.ndarray:
     return np.hstack([own, _place(rows), *neighbours])
 
 
-def _own(row: HeaderRow) -> list[float]:
+def _own(row: HeaderSegment) -> list[float]:
     """What its words and characters say, whether it is print, and how surely it was read."""
     said = _said(row.text)
     return [*said[:_PRINT], float(row.is_print), *said[_PRINT:_SURE], row.line.confidence, *said[_SURE:]]
@@ -103,7 +103,7 @@ def _figures(printed: str, folded: str) -> tuple[float, ...]:
     )
 
 
-def _shape(rows: Sequence[HeaderRow]) -> np.ndarray:
+def _shape(rows: Sequence[HeaderSegment]) -> np.ndarray:
     """Sizes and places of the boxes, relative to the page's print."""
     boxes = np.array([row.box for row in rows])
     heights = boxes[:, 3] - boxes[:, 1]
@@ -125,7 +125,7 @@ def _shape(rows: Sequence[HeaderRow]) -> np.ndarray:
     )
 
 
-def _place(rows: Sequence[HeaderRow]) -> np.ndarray:
+def _place(rows: Sequence[HeaderSegment]) -> np.ndarray:
     """Where each piece stands among the others, and what comes before and after."""
     count = len(rows)
     last_row = max(1, rows[-1].row)
@@ -173,12 +173,12 @@ def _place(rows: Sequence[HeaderRow]) -> np.ndarray:
     return np.array(found)
 
 
-def _ahead(rows: Sequence[HeaderRow], index: int, is_wanted: Callable[[HeaderRow], bool]) -> float:
+def _ahead(rows: Sequence[HeaderSegment], index: int, is_wanted: Callable[[HeaderSegment], bool]) -> float:
     """How many pieces below the next wanted one stands; `_FAR` where it is not near."""
     return float(next((step for step in range(1, _FAR) if index + step < len(rows) and is_wanted(rows[index + step])), _FAR))
 
 
-def _behind(rows: Sequence[HeaderRow], index: int, is_wanted: Callable[[HeaderRow], bool]) -> float:
+def _behind(rows: Sequence[HeaderSegment], index: int, is_wanted: Callable[[HeaderSegment], bool]) -> float:
     return float(next((step for step in range(1, _FAR) if index - step >= 0 and is_wanted(rows[index - step])), _FAR))
 
 
@@ -186,7 +186,7 @@ def _alike(host: str, squashed: str) -> bool:
     return len(squashed) >= 4 and (host in squashed or squashed in host)
 
 
-def _gaps(rows: Sequence[HeaderRow], index: int) -> tuple[float, float]:
+def _gaps(rows: Sequence[HeaderSegment], index: int) -> tuple[float, float]:
     """Space above and below, in heights of the piece, within 3."""
     box = rows[index].box
     height = max(1.0, box.height)

@@ -9,7 +9,7 @@ from typing import Final
 from extractor.ocr.transcript import Box
 from extractor.parsing.amounts import DecimalMark
 from extractor.parsing.keywords import Role
-from extractor.readers.rules.amount_rows import Entry
+from extractor.readers.rules.amount_rows import LabelledAmount
 from extractor.readers.rules.item_text import says_something
 
 
@@ -18,12 +18,12 @@ class FoundItem:
     """One line item with its amounts' places."""
 
     description: str
-    total: Entry
+    total: LabelledAmount
     box: Box
     row: int
     quantity: str | None = None
     unit: str | None = None
-    unit_price: Entry | None = None
+    unit_price: LabelledAmount | None = None
     product_code: str | None = None
 
 
@@ -67,7 +67,7 @@ _PRODUCT: Final = 1.5
 
 
 @dataclass(frozen=True)
-class Money:
+class PriceOption:
     """What the prices of one receipt look like.
 
     Attributes:
@@ -81,12 +81,12 @@ class Money:
     most: Decimal
 
     @classmethod
-    def of(cls, prices: Sequence[Entry], mark: DecimalMark | None, most: Decimal) -> "Money":
+    def of(cls, prices: Sequence[LabelledAmount], mark: DecimalMark | None, most: Decimal) -> "PriceOption":
         three = sum(price.printed.decimals == _THREE for price in prices)
         return cls(mark, _THREE if three * 2 > len(prices) else 2 if mark else 0, most)
 
 
-def make_slot(item: FoundItem, money: Money) -> Slot:
+def make_slot(item: FoundItem, money: PriceOption) -> Slot:
     """What a priced row may be, by its label and by the shape of its price."""
     mark = money.mark
     item = _with_sane_price(item, money)
@@ -135,7 +135,7 @@ def _product(item: FoundItem) -> Decimal | None:
     return Decimal(item.quantity.replace(",", ".")) * item.unit_price.value
 
 
-def _with_sane_price(item: FoundItem, money: Money) -> FoundItem:
+def _with_sane_price(item: FoundItem, money: PriceOption) -> FoundItem:
     """The item with a price that prices of its receipt can be: two decimals where others have them, and not beyond the total."""
     printed, mark = item.total.printed, money.mark
     if mark is None:
@@ -169,7 +169,7 @@ def total_of(items: Iterable[FoundItem | None]) -> Decimal:
 
 
 def with_price(item: FoundItem, text: str, mark: DecimalMark | None) -> FoundItem:
-    """The item with its price read as another text; what OCR saw is kept in `Entry.seen`."""
+    """The item with its price read as another text; what OCR saw is kept in `LabelledAmount.seen`."""
     total = item.total
     printed = replace(total.printed, text=text)
     return replace(item, total=replace(total, printed=printed, value=printed.value(mark), seen=total.seen or total.printed.text))
@@ -191,7 +191,7 @@ _MANY: Final = 120
 
 
 @dataclass(frozen=True)
-class Choice:
+class ItemSelection:
     """Items, what they cost to believe, and whether they add up."""
 
     items: tuple[FoundItem, ...]
@@ -208,7 +208,7 @@ class _Change:
     delta: Decimal
 
 
-def choose_items(slots: Sequence[Slot], targets: Mapping[Decimal, float]) -> Choice:
+def choose_items(slots: Sequence[Slot], targets: Mapping[Decimal, float]) -> ItemSelection:
     """The cheapest reading of the rows that adds up to one of the sums, or the usual one where none does.
 
     Args:
@@ -226,7 +226,7 @@ def choose_items(slots: Sequence[Slot], targets: Mapping[Decimal, float]) -> Cho
                 best = price + found[0], found[1]
     made = usual | {place: item for change in (best[1] if best else ()) for place, item in change.instead.items()}
     items = tuple(item for item in made.values() if item is not None)
-    return Choice(items, best[0] if best else BUDGET, best is not None)
+    return ItemSelection(items, best[0] if best else BUDGET, best is not None)
 
 
 def _cheapest(need: Decimal, changes: Sequence[_Change]) -> tuple[float, tuple[_Change, ...]] | None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from extractor.parsing import currencies
 from extractor.parsing.keywords import Role
-from extractor.readers.rules.amount_rows import GAP, Entry, Row
+from extractor.readers.rules.amount_rows import GAP, AmountRow, LabelledAmount
 
 _UNITS: Final = (
     r"kgs?|g|gr|ml|cl|ltr?|l|lbs?|oz|gal|pcs?|pkts?|nos?|stk|stck|stück|st|ea|each|uds?|ux|uns?|pz|pza|nr|und|szt|ks|kom|kpl|db"
@@ -137,7 +137,7 @@ _HEADER: Final = 2
 """Rows of text right above a first price from which on they are the receipt's header and no names."""
 
 
-def is_heading(row: Row) -> bool:
+def is_heading(row: AmountRow) -> bool:
     """True for the heading of the items' columns."""
     if row.entries:
         return False
@@ -148,7 +148,7 @@ def is_heading(row: Row) -> bool:
     return is_named or bool(is_wide and not any(character.isdigit() for character in row.text))
 
 
-def names_stand_below(region: Sequence[Row], edge: float) -> bool:
+def names_stand_below(region: Sequence[AmountRow], edge: float) -> bool:
     """True where prices without a name are followed by names rather than preceded by them."""
     nameless = [
         place
@@ -165,21 +165,21 @@ def names_stand_below(region: Sequence[Row], edge: float) -> bool:
     return len(list(takewhile(is_name, reversed(region[: nameless[0]])))) > _HEADER
 
 
-def _weight(row: Row) -> int:
+def _weight(row: AmountRow) -> int:
     return sum(character.isalnum() for character in row.text)
 
 
-def is_nameless(row: Row) -> bool:
+def is_nameless(row: AmountRow) -> bool:
     """True where a row's own text is nothing, or a barcode and a short name for the till."""
     return _is_for_till(row) or not says_something(describe(before_price(row)).name)
 
 
-def _is_for_till(row: Row) -> bool:
+def _is_for_till(row: AmountRow) -> bool:
     own = describe(before_price(row))
     return own.code is not None and len(own.code) >= _BARCODE and len(own.name.split()) <= 2 and any(c.isdigit() for c in own.name)
 
 
-def without_sizes(row: Row, edge: float) -> Row:
+def without_sizes(row: AmountRow, edge: float) -> AmountRow:
     """The row without amounts that are part of a name: left of the prices, `Euro 95` or `9.5IN`, whole or with a word that goes on."""
     if not row.entries or row.entries[-1].box.right >= edge or is_factor_row(row, edge) or not says_something(row.label):
         return row
@@ -187,16 +187,16 @@ def without_sizes(row: Row, edge: float) -> Row:
     return replace(row, entries=()) if is_part else row
 
 
-def is_name(row: Row) -> bool:
+def is_name(row: AmountRow) -> bool:
     """True for text alone that can be what an item is called."""
     is_named = not row.entries and says_something(row.text) and not row.roles & {Role.NOISE, Role.HEADING}
     return is_named and not _FACTS.search(row.text) and not is_heading(row)
 
 
-def names_above(row: Row, names: Sequence[Row]) -> list[Row]:
+def names_above(row: AmountRow, names: Sequence[AmountRow]) -> list[AmountRow]:
     """The rows of text right above a price, the topmost first; a name may be followed by a row of codes."""
     near = [other for other in names if row.index - other.index <= _REACH and other.page == row.page]
-    run: list[Row] = []
+    run: list[AmountRow] = []
     for other in reversed(near):
         if run and run[-1].index - other.index > 1:
             break
@@ -211,14 +211,14 @@ def goes_on(above: str, name: str) -> bool:
     return is_open or bool(re.search(r"[^\W\d]{2}-$", above))
 
 
-def title_of(rows: Sequence[Row]) -> Row:
+def title_of(rows: Sequence[AmountRow]) -> AmountRow:
     """The row of a run that names the item: the last one in words, since departments stand above names and codes below them."""
     names = [describe(row.text).name for row in rows]
     worded = [row for row, name in zip(rows, names, strict=True) if letters(name) > sum(character.isdigit() for character in name)]
     return worded[-1] if worded else rows[0]
 
 
-def before_price(row: Row) -> str:
+def before_price(row: AmountRow) -> str:
     """The row's text left of its amounts, or between them where nothing is left of them."""
     price = row.entries[-1]
     units = [entry for entry in row.entries if entry is not price and _is_unit_price(row, entry, price)]
@@ -231,7 +231,7 @@ def before_price(row: Row) -> str:
     return text
 
 
-def _is_unit_price(row: Row, entry: Entry, price: Entry) -> bool:
+def _is_unit_price(row: AmountRow, entry: LabelledAmount, price: LabelledAmount) -> bool:
     """False for an amount that is part of a name, as in `Cola 0,33 l  2,90`."""
     after = row.text[entry.printed.end : row.entries[entry.index - row.entries[0].index + 1].printed.start]
     if not _BETWEEN.fullmatch(after):
@@ -244,7 +244,7 @@ def _is_unit_price(row: Row, entry: Entry, price: Entry) -> bool:
     return bool(entry.value) and (price.value == factor * entry.value if factor else price.value % entry.value == 0)
 
 
-def is_factor_row(row: Row, edge: float) -> bool:
+def is_factor_row(row: AmountRow, edge: float) -> bool:
     """True for `2 x 1,99` and `0,846 kg x 2,49 EUR/kg`: a factor and a unit price alone, whose product stands on another row."""
     match = QUANTITY.search(row.text) or WEIGHT.search(row.text)
     if match is None or len(row.entries) != 1 or says_something(row.label):

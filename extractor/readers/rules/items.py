@@ -11,8 +11,8 @@ from extractor.ocr.transcript import Box
 from extractor.parsing.amounts import DecimalMark
 from extractor.parsing.digits import clean_digits
 from extractor.parsing.keywords import Role
-from extractor.readers.rules.amount_rows import Entry, Row, Rows, loose_price
-from extractor.readers.rules.item_selection import Choice, FoundItem, Money, Slot, choose_items, make_slot, unsigned
+from extractor.readers.rules.amount_rows import AmountRow, AmountRows, LabelledAmount, loose_price
+from extractor.readers.rules.item_selection import FoundItem, ItemSelection, PriceOption, Slot, choose_items, make_slot, unsigned
 from extractor.readers.rules.item_text import (
     QUANTITY,
     WEIGHT,
@@ -49,24 +49,26 @@ _LATER_COST: Final = 1.5
 class _Pending:
     """What rows without a price said of the next item."""
 
-    names: list[Row] = field(default_factory=list)
-    doubtful: Row | None = None
+    names: list[AmountRow] = field(default_factory=list)
+    doubtful: AmountRow | None = None
     quantity: str | None = None
     unit: str | None = None
-    unit_price: Entry | None = None
+    unit_price: LabelledAmount | None = None
 
-    def right_above(self, row: Row) -> list[Row]:
+    def right_above(self, row: AmountRow) -> list[AmountRow]:
         """The doubtful name, where it stands on the row above."""
         return [self.doubtful] if self.doubtful is not None and row.index - self.doubtful.index == 1 else []
 
 
-def find_items(rows: Rows, known: Sequence[Entry], others: Iterable[Decimal] = (), taken: Collection[int] = ()) -> tuple[FoundItem, ...]:
+def find_items(
+    rows: AmountRows, known: Sequence[LabelledAmount], others: Iterable[Decimal] = (), taken: Collection[int] = ()
+) -> tuple[FoundItem, ...]:
     """The line items in print order.
 
     Args:
         known: Subtotal and total as far as they are known: the items end above them, and should add up to one of them.
         others: What else they may add up to, such as the total less the tax.
-        taken: Rows that are taxes or charges, where they stand below the items.
+        taken: AmountRows that are taxes or charges, where they stand below the items.
     """
     first = next((row.index for row in rows if row.last is not None and not row.last.roles & (_NEVER | {Role.NOISE})), None)
     if first is None or any(entry.row < first for entry in known):
@@ -85,13 +87,13 @@ def find_items(rows: Rows, known: Sequence[Entry], others: Iterable[Decimal] = (
 class _Search:
     """What the items of one receipt are looked for with."""
 
-    rows: Rows
+    rows: AmountRows
     first: int
-    known: Sequence[Entry]
+    known: Sequence[LabelledAmount]
     derived: Mapping[Decimal, float]
     taken: Collection[int]
 
-    def above(self, end: int) -> Choice:
+    def above(self, end: int) -> ItemSelection:
         """The items above one row, chosen to add up to a known sum, or to one that is printed right below them."""
         below = self.rows.rows[end : end + _SUM_REACH]
         targets = dict(self.derived) | {entry.value: _PRINTED_COST for row in below for entry in row.entries if _is_sum(entry)}
@@ -100,14 +102,14 @@ class _Search:
         region = self._without_charges(_region(self.rows, self.first, end))
         return choose_items(_collect(region, self.rows.mark, targets), targets)
 
-    def _without_charges(self, region: Sequence[Row]) -> Sequence[Row]:
+    def _without_charges(self, region: Sequence[AmountRow]) -> Sequence[AmountRow]:
         """The rows above the taxes and charges at the end."""
         items = [place for place, row in enumerate(region) if row.last is not None and row.index not in self.taken]
         charges = [place for place, row in enumerate(region) if row.index in self.taken and place > items[-1]] if items else []
         return region[: charges[0]] if charges else region
 
 
-def _region(rows: Rows, first: int, end: int) -> Sequence[Row]:
+def _region(rows: AmountRows, first: int, end: int) -> Sequence[AmountRow]:
     """The rows from below the heading of the columns down to a sum."""
     late = [row.index for row in rows if row.last is not None and row.index >= first][_LATE : _LATE + 1]
     headings = [row.index for row in rows.rows[: min([end, *late])] if is_heading(row)]
@@ -119,22 +121,22 @@ def _region(rows: Rows, first: int, end: int) -> Sequence[Row]:
     return rows.rows[start + 1 : end]
 
 
-def _is_end(entry: Entry) -> bool:
+def _is_end(entry: LabelledAmount) -> bool:
     return bool(entry.roles & _ENDS) and not entry.roles & {Role.COUNT, Role.DISCOUNT, Role.NOISE, Role.HEADING, Role.SAVINGS}
 
 
-def _is_sum(entry: Entry) -> bool:
+def _is_sum(entry: LabelledAmount) -> bool:
     return bool(entry.roles & {Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.NET}) and not entry.roles & {Role.TAX, Role.COUNT, Role.CHANGE}
 
 
-def _collect(region: Sequence[Row], mark: DecimalMark | None, targets: Iterable[Decimal]) -> list[Slot]:
+def _collect(region: Sequence[AmountRow], mark: DecimalMark | None, targets: Iterable[Decimal]) -> list[Slot]:
     prices = [row.last for row in region if row.last is not None]
     if not prices:
         return []
     edge = _price_column(prices)
     region = [without_sizes(row, edge) for row in region] if mark is not None else region
     names_below = names_stand_below(region, edge)
-    money = Money.of(prices, mark, max(targets, default=Decimal(0)))
+    money = PriceOption.of(prices, mark, max(targets, default=Decimal(0)))
     right = median(price.box.right for price in prices if price.box.right >= edge)
     slots: list[Slot] = []
     pending = _Pending()
@@ -154,7 +156,7 @@ def _collect(region: Sequence[Row], mark: DecimalMark | None, targets: Iterable[
     return _with_one_sign(slots)
 
 
-def _with_loose_price(row: Row, right: float, mark: DecimalMark, most: Decimal) -> Row:
+def _with_loose_price(row: AmountRow, right: float, mark: DecimalMark, most: Decimal) -> AmountRow:
     price = loose_price(row, right, mark, most)
     return row if price is None else replace(row, entries=(*row.entries, price))
 
@@ -166,14 +168,14 @@ def _with_one_sign(slots: Sequence[Slot]) -> list[Slot]:
     return [unsigned(slot) for slot in slots] if is_leader else list(slots)
 
 
-def _price_column(prices: Sequence[Entry]) -> float:
+def _price_column(prices: Sequence[LabelledAmount]) -> float:
     """How far right the right edge of a price is at least, in pixels."""
     rights = sorted(entry.box.right for entry in prices)
     usual = rights[(3 * len(rights)) // 4]
     return usual - 1.5 * max(entry.box.width for entry in prices)
 
 
-def _note_text(row: Row, pending: _Pending) -> None:
+def _note_text(row: AmountRow, pending: _Pending) -> None:
     match = QUANTITY.search(row.text) or WEIGHT.search(row.text)
     if match and not says_something(row.text[: match.start()] + " " + row.text[match.end() :]):
         pending.quantity, pending.unit = match["quantity"], match["unit"]
@@ -185,7 +187,7 @@ def _note_text(row: Row, pending: _Pending) -> None:
         pending.doubtful = row  # `Phone Case`: perhaps a name that holds a word of headers
 
 
-def _note_factor(row: Row, pending: _Pending, slots: list[Slot]) -> None:
+def _note_factor(row: AmountRow, pending: _Pending, slots: list[Slot]) -> None:
     """A factor belongs to the item above if it explains its price, else to the next one."""
     match = QUANTITY.search(row.text) or WEIGHT.search(row.text)
     if match is None:
@@ -199,7 +201,7 @@ def _note_factor(row: Row, pending: _Pending, slots: list[Slot]) -> None:
         pending.quantity, pending.unit, pending.unit_price = match["quantity"], match["unit"], row.entries[0]
 
 
-def _item(row: Row, price: Entry, pending: _Pending, below: Sequence[Row]) -> FoundItem:
+def _item(row: AmountRow, price: LabelledAmount, pending: _Pending, below: Sequence[AmountRow]) -> FoundItem:
     own = describe(before_price(row))
     boxes = [row.box]
     name, code = own.name, own.code
@@ -237,7 +239,7 @@ _NUMBER: Final = re.compile(r"(?<![\d.,])\d{1,3}[.,]\d{2,4}(?!\d)")
 _NEAR_PUMP: Final = Decimal("0.015")
 
 
-def find_fuel(rows: Rows, sums: Iterable[Entry]) -> FoundItem | None:
+def find_fuel(rows: AmountRows, sums: Iterable[LabelledAmount]) -> FoundItem | None:
     """The fuel sold, or `None` where no printed volume and price per unit make one of the sums, or no grade is named."""
     if not any(_PUMP.search(row.text) for row in rows):
         return None
@@ -253,7 +255,7 @@ def find_fuel(rows: Rows, sums: Iterable[Entry]) -> FoundItem | None:
     return FoundItem(match.group().strip(), total, row.box, row.index, quantity=volume)
 
 
-def with_grade(rows: Rows, items: Sequence[FoundItem]) -> Sequence[FoundItem]:
+def with_grade(rows: AmountRows, items: Sequence[FoundItem]) -> Sequence[FoundItem]:
     """The items; one that is only called `FUEL SALE` is named by the grade that the receipt prints elsewhere."""
     if not any(_UNNAMED.fullmatch(item.description) for item in items):
         return items
@@ -261,7 +263,7 @@ def with_grade(rows: Rows, items: Sequence[FoundItem]) -> Sequence[FoundItem]:
     return [replace(item, description=grade) if grade and _UNNAMED.fullmatch(item.description) else item for item in items]
 
 
-def _factors(amount: Entry, numbers: Sequence[str]) -> tuple[Entry, str] | None:
+def _factors(amount: LabelledAmount, numbers: Sequence[str]) -> tuple[LabelledAmount, str] | None:
     """The amount and the volume, where a volume with three decimals and a price per unit with three or more make it."""
     for volume in numbers:
         for price in numbers:

@@ -12,7 +12,7 @@ from extractor.readers.rules.chains import BrandMark, find_brand, says_slogan
 from extractor.readers.rules.lexicon import words
 from extractor.readers.rules.merchant_marks import Merchant, by_company, by_host, by_marks, chain_of, hosts_of
 from extractor.readers.rules.merchant_names import clean_name, could_name, is_note, is_slip_of
-from extractor.readers.rules.segments import HeaderRow, is_branch, is_candidate, is_place_alone, squash
+from extractor.readers.rules.segments import HeaderSegment, is_branch, is_candidate, is_place_alone, squash
 from extractor.readers.rules.trees import trees
 
 WEIGHTS: Final = "header.json"
@@ -79,7 +79,7 @@ def merchant_features(matrix: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return np.column_stack([matrix, *near, best])
 
 
-def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | None:
+def find_merchant(rows: Sequence[HeaderSegment], matrix: np.ndarray) -> Merchant | None:
     """The merchant's name; `None` where no piece can be one.
 
     Args:
@@ -122,7 +122,7 @@ def find_merchant(rows: Sequence[HeaderRow], matrix: np.ndarray) -> Merchant | N
     return Merchant(tuple(rows[index] for index in chosen), name, min(sure, _confidence(chosen, rows, chances)))
 
 
-def _confidence(chosen: Sequence[int], rows: Sequence[HeaderRow], chances: dict[int, float]) -> float:
+def _confidence(chosen: Sequence[int], rows: Sequence[HeaderSegment], chances: dict[int, float]) -> float:
     """How likely the chosen pieces are the merchant's name, one piece being it, or none: what no other piece looks like is it more likely.
 
     Pieces that print the same name again are no rivals.
@@ -138,7 +138,7 @@ def _is_same(one: str, other: str) -> bool:
     return one in other or other in one or _are_twins(one, other)
 
 
-def _is_printed_again(name: str, chosen: Sequence[int], rows: Sequence[HeaderRow]) -> bool:
+def _is_printed_again(name: str, chosen: Sequence[int], rows: Sequence[HeaderSegment]) -> bool:
     """Whether the receipt confirms how the name is written: in another piece, or in a web address."""
     squashed = squash(name)
     others = [row for row in rows if row.index not in chosen]
@@ -148,18 +148,18 @@ def _is_printed_again(name: str, chosen: Sequence[int], rows: Sequence[HeaderRow
     )
 
 
-def _is_beside(row: HeaderRow, brand: BrandMark) -> bool:
+def _is_beside(row: HeaderSegment, brand: BrandMark) -> bool:
     """Whether a piece is the chain's printed name, or a neighbour of it: its slogan, its branch."""
     return row is brand.row or says_slogan(row.squashed, brand.name) or (brand.is_printed and abs(row.index - brand.row.index) == 1)
 
 
-def _is_its_logo(row: HeaderRow, brand: BrandMark) -> bool:
+def _is_its_logo(row: HeaderSegment, brand: BrandMark) -> bool:
     """Whether a piece is what OCR made of the logo of a chain that is known by its slogan or host."""
     names = (squash(brand.name), squash(brand.name.split()[0]))
     return not brand.is_printed and any(SequenceMatcher(None, row.squashed, name, autojunk=False).ratio() >= _LOGO for name in names)
 
 
-def _is_possible(row: HeaderRow, below: HeaderRow | None, *, is_unspaced: bool) -> bool:
+def _is_possible(row: HeaderSegment, below: HeaderSegment | None, *, is_unspaced: bool) -> bool:
     """Whether the piece can be a name at all: words of somebody, no amount, no street, in the receipt's script.
 
     A place alone is one only above its trade: `Milano`, `Restaurant`.
@@ -191,14 +191,14 @@ def _is_form_alone(name: str) -> bool:
     return len(squash(_LEGAL_WORDS.sub(" ", fold(name)))) < 2
 
 
-def _is_unspaced(rows: Sequence[HeaderRow]) -> bool:
+def _is_unspaced(rows: Sequence[HeaderSegment]) -> bool:
     """Whether the receipt is in a script without spaces; elsewhere OCR makes such characters of rules, always the same few."""
     found = [character for row in rows for character in row.text if character > "\u2e80"]
     letters = sum(row.letters for row in rows)
     return len(found) > _UNSPACED * letters and len(set(found)) > _VARIED * len(found)
 
 
-def _company(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> int:
+def _company(best: int, rows: Sequence[HeaderSegment], chances: dict[int, float]) -> int:
     """The company's own row where the best piece is hardly one; else the best piece itself."""
     if (chances[best] >= _DOUBTED and not _names_branch(rows[best].folded)) or "legal" in rows[best].classes:
         return best
@@ -212,7 +212,7 @@ def _names_branch(folded: str) -> bool:
     return bool(first) and first[0].strip(".:") in words("names", "branches")
 
 
-def _before_slogan(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> int:
+def _before_slogan(best: int, rows: Sequence[HeaderSegment], chances: dict[int, float]) -> int:
     """The likely piece beside the best one where that is a sentence: of `VIELFALT.` and `HIT 100 Leipzig` the second."""
     if not _SENTENCE.search(rows[best].text.strip()):
         return best
@@ -221,7 +221,7 @@ def _before_slogan(best: int, rows: Sequence[HeaderRow], chances: dict[int, floa
     return max(named, key=lambda index: chances[index], default=best)
 
 
-def _printed_twin(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> int:
+def _printed_twin(best: int, rows: Sequence[HeaderSegment], chances: dict[int, float]) -> int:
     """The piece below a logo that prints the same name in ordinary type, which OCR reads better; else the best piece itself."""
     if "legal" in rows[best].classes:
         return best
@@ -238,12 +238,12 @@ def _are_twins(logo: str, printed: str) -> bool:
     return is_same_length and SequenceMatcher(None, logo, printed, autojunk=False).ratio() >= _SIMILAR
 
 
-def _is_longer(logo: HeaderRow, printed: HeaderRow) -> bool:
+def _is_longer(logo: HeaderSegment, printed: HeaderSegment) -> bool:
     """Whether print below begins with the logo's whole name and adds to it: the branch, the trade, but no legal form."""
     return len(logo.squashed) >= _NAMED and printed.squashed.startswith(logo.squashed) and "legal" not in printed.classes
 
 
-def _joined(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> tuple[int, ...]:
+def _joined(best: int, rows: Sequence[HeaderSegment], chances: dict[int, float]) -> tuple[int, ...]:
     """The best piece with the neighbour that continues its name, if there is one."""
     for first, second in ((best, best + 1), (best - 1, best)):
         other = second if first == best else first
@@ -255,7 +255,7 @@ def _joined(best: int, rows: Sequence[HeaderRow], chances: dict[int, float]) -> 
     return (best,)
 
 
-def _with_owner(chosen: tuple[int, ...], rows: Sequence[HeaderRow], chances: dict[int, float]) -> tuple[int, ...]:
+def _with_owner(chosen: tuple[int, ...], rows: Sequence[HeaderSegment], chances: dict[int, float]) -> tuple[int, ...]:
     """The chosen pieces with the likeliest one beside them where they name nothing but a trade: `PIZZA E PASTA`, `L'OSTERIA`."""
     if not all(_is_trade_alone(rows[index].text) for index in chosen):
         return chosen
@@ -273,7 +273,7 @@ def _is_trade_alone(text: str) -> bool:
     return bool(found) and all(word in words("names", "trades") for word in found)
 
 
-def _touch(above: HeaderRow, below: HeaderRow) -> bool:
+def _touch(above: HeaderSegment, below: HeaderSegment) -> bool:
     """Whether two pieces follow each other closely in print of about the same size."""
     if above.page != below.page or below.row - above.row > 1:
         return False
@@ -281,7 +281,7 @@ def _touch(above: HeaderRow, below: HeaderRow) -> bool:
     return below.box.top - above.box.bottom < heights[0] and heights[1] < 1.6 * heights[0]
 
 
-def _continues(above: HeaderRow, below: HeaderRow) -> bool:
+def _continues(above: HeaderSegment, below: HeaderSegment) -> bool:
     """Whether two likely pieces are one name: neither repeats the other, the upper is no sentence, the lower no branch or other company."""
     if _is_same(above.squashed, below.squashed) or _SENTENCE.search(above.text.strip()) or _names_branch(below.folded):
         return False
@@ -298,7 +298,7 @@ _SAME = 0.75
 _FORM = re.compile(r"\b(?:sdn|bhd|berhad|co|company|ltd|limited|llc|inc|corp|plc|pte|pvt|pty|gmbh|kg|ag|srl|sa|sas)\b")
 
 
-def respelled(name: str, own: Sequence[HeaderRow], rows: Sequence[HeaderRow]) -> str:
+def respelled(name: str, own: Sequence[HeaderSegment], rows: Sequence[HeaderSegment]) -> str:
     """The name with single letters put right: `Marsh & Cone` above `Marsh Cope Ltd` is `Marsh & Cope`, if the lower row is the surer one.
 
     Args:
@@ -310,7 +310,7 @@ def respelled(name: str, own: Sequence[HeaderRow], rows: Sequence[HeaderRow]) ->
     return _WORD.sub(lambda match: _word(match.group(), twins), name) if twins else name
 
 
-def completed(name: str, own: Sequence[HeaderRow], rows: Sequence[HeaderRow]) -> str:
+def completed(name: str, own: Sequence[HeaderSegment], rows: Sequence[HeaderSegment]) -> str:
     """The name with its first letters where a logo hid them: `ineStar` above `Leipzig CineStar` is `CineStar`; one word only.
 
     Args:
@@ -330,7 +330,7 @@ def _is_same_name(one: str, other: str) -> bool:
     return bool(a and b) and abs(len(a) - len(b)) * 4 <= len(a) and SequenceMatcher(None, a, b, autojunk=False).ratio() >= _SAME
 
 
-def _word(word: str, twins: Sequence[HeaderRow]) -> str:
+def _word(word: str, twins: Sequence[HeaderSegment]) -> str:
     """The word, or with one other letter the one word that the twins print in its place."""
     printed = {found for row in twins for found in _WORD.findall(row.text)}
     if fold(word) in map(fold, printed):

@@ -8,7 +8,7 @@ from itertools import pairwise
 from extractor.parsing.dates.months import fold
 from extractor.readers.rules.chains import BrandMark, find_brand
 from extractor.readers.rules.merchant_names import clean_name, could_name
-from extractor.readers.rules.segments import HeaderRow, squash
+from extractor.readers.rules.segments import HeaderSegment, squash
 
 _THANKS = re.compile(r"(?:shopping|dining|visiting|choosing|stopping|eating) ?(?:at|with|by)?\b|einkauf bei|achat chez|compra en")
 _SHORT = 40
@@ -21,12 +21,12 @@ _TOP = 12
 class Merchant:
     """The pieces that name the merchant (one or two, in print order), the name, and the probability that it is right."""
 
-    rows: tuple[HeaderRow, ...]
+    rows: tuple[HeaderSegment, ...]
     name: str
     confidence: float
 
 
-def by_marks(rows: Sequence[HeaderRow]) -> Merchant | None:
+def by_marks(rows: Sequence[HeaderSegment]) -> Merchant | None:
     """The name where no heading is legible: a chain's marks anywhere, or whom the foot thanks for."""
     brand = find_brand(rows)
     if brand is not None:
@@ -40,13 +40,13 @@ def by_marks(rows: Sequence[HeaderRow]) -> Merchant | None:
     return None
 
 
-def by_host(rows: Sequence[HeaderRow]) -> Merchant | None:
+def by_host(rows: Sequence[HeaderSegment]) -> Merchant | None:
     """The name in the merchant's web address."""
     host = find_host(rows)
     return Merchant((host[0],), host[1], 0.4) if host is not None else None
 
 
-def by_company(rows: Sequence[HeaderRow], kept: Sequence[int]) -> Merchant | None:
+def by_company(rows: Sequence[HeaderSegment], kept: Sequence[int]) -> Merchant | None:
     """The company at the top that is printed with its legal form, where only streets look like names."""
     found = next((rows[index] for index in kept if index < _TOP and "legal" in rows[index].classes), None)
     return Merchant((found,), clean_name(found.text), 0.3) if found is not None else None
@@ -78,9 +78,9 @@ def hosts_of(folded: str) -> Iterator[str]:
     return (match[1] for match in _HOST.finditer(folded))
 
 
-def find_host(rows: Sequence[HeaderRow]) -> tuple[HeaderRow, str] | None:
+def find_host(rows: Sequence[HeaderSegment]) -> tuple[HeaderSegment, str] | None:
     """The piece with a web or mail address of the merchant's own, and the name in it; the name that most rows print counts."""
-    found: dict[str, list[HeaderRow]] = {}
+    found: dict[str, list[HeaderSegment]] = {}
     for row in rows:
         if _WEB.search(row.folded):
             for host in hosts_of(row.folded):

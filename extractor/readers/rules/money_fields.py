@@ -13,9 +13,9 @@ from extractor.parsing.amounts import DecimalMark
 from extractor.parsing.currencies import find_marks
 from extractor.parsing.keywords import Role
 from extractor.readers.base import Evidence
-from extractor.readers.rules.amount_rows import Entry, Row, Rows, read_rows, without_conversions
+from extractor.readers.rules.amount_rows import AmountRow, AmountRows, LabelledAmount, read_rows, without_conversions
 from extractor.readers.rules.digit_repair import is_contested, is_unread, repair_items, repair_subtotal
-from extractor.readers.rules.evidence import Part
+from extractor.readers.rules.field_values import FieldValues
 from extractor.readers.rules.item_selection import FoundItem
 from extractor.readers.rules.items import find_fuel, find_items, with_grade
 from extractor.readers.rules.sums import Sums
@@ -31,14 +31,14 @@ MAX_ROUNDING: Final = Decimal("0.99")
 class Charges:
     """The places of each amount; `None` where it is not printed."""
 
-    subtotal: Entry | None
-    discount: Entry | None
-    tip: Entry | None
-    service: Entry | None
-    rounding: Entry | None
+    subtotal: LabelledAmount | None
+    discount: LabelledAmount | None
+    tip: LabelledAmount | None
+    service: LabelledAmount | None
+    rounding: LabelledAmount | None
 
 
-def find_charges(rows: Rows, sums: Sums, total: Entry | None, taxes: Taxes) -> Charges:
+def find_charges(rows: AmountRows, sums: Sums, total: LabelledAmount | None, taxes: Taxes) -> Charges:
     """Subtotal and charges that lead to the total."""
     return Charges(
         subtotal=_subtotal(rows, sums, total, taxes),
@@ -49,7 +49,7 @@ def find_charges(rows: Rows, sums: Sums, total: Entry | None, taxes: Taxes) -> C
     )
 
 
-def _subtotal(rows: Rows, sums: Sums, total: Entry | None, taxes: Taxes) -> Entry | None:
+def _subtotal(rows: AmountRows, sums: Sums, total: LabelledAmount | None, taxes: Taxes) -> LabelledAmount | None:
     """The amount labelled as subtotal that fits best; else the printed amount from which the charges lead to the total."""
     named = [entry for entry in rows.entries if Role.SUBTOTAL in entry.roles]
     plain = [entry for entry in named if not entry.roles & {Role.NET, Role.TAX, Role.COUNT, Role.DISCOUNT}] or named
@@ -62,7 +62,7 @@ def _subtotal(rows: Rows, sums: Sums, total: Entry | None, taxes: Taxes) -> Entr
     return bases[0] if bases else _earlier_sum(rows, total)
 
 
-def _fit(entry: Entry, sums: Sums, total: Entry | None, taxes: Taxes) -> int:
+def _fit(entry: LabelledAmount, sums: Sums, total: LabelledAmount | None, taxes: Taxes) -> int:
     """How many sums say that this is the subtotal; the tax alone leading to the total says most."""
     fits = sums.last_items is not None and entry.value == sums.last_items
     if total is None:
@@ -72,33 +72,33 @@ def _fit(entry: Entry, sums: Sums, total: Entry | None, taxes: Taxes) -> int:
     return 2 * fits + 3 * closes + 3 * (bool(tax) and entry.value + tax == total.value) + (entry.value == total.value)
 
 
-def _earlier_sum(rows: Rows, total: Entry) -> Entry | None:
+def _earlier_sum(rows: AmountRows, total: LabelledAmount) -> LabelledAmount | None:
     """A sum equal to the total that is printed above it under another name."""
     others = {Role.CASH, Role.CARD, Role.PAYMENT, Role.CHANGE, Role.COUNT, Role.NOISE, Role.TAX}
     same = [e for e in rows.entries if e.value == total.value and e.roles & {Role.TOTAL, Role.GRAND} and not e.roles & others]
     return same[0] if len(same) > 1 and same[0].label != same[-1].label and same[-1].row - same[0].row <= _NEXT else None
 
 
-def _named(rows: Rows, role: Role, total: Entry | None) -> Entry | None:
+def _named(rows: AmountRows, role: Role, total: LabelledAmount | None) -> LabelledAmount | None:
     others = {Role.GRAND, Role.TAX, Role.SUBTOTAL, Role.NOISE, Role.CASH, Role.CHANGE}
     found = [e for e in rows.entries if role in e.roles and not e.roles & others and (total is None or abs(e.value) < abs(total.value))]
     return found[-1] if found else None
 
 
-def _rounding(rows: Rows, total: Entry | None) -> Entry | None:
+def _rounding(rows: AmountRows, total: LabelledAmount | None) -> LabelledAmount | None:
     found = [
         e for e in rows.entries if Role.ROUNDING in e.roles and not e.roles & {Role.GRAND, Role.SUBTOTAL} and abs(e.value) <= _most(total)
     ]
     return found[0] if found else None
 
 
-def _most(total: Entry | None) -> Decimal:
+def _most(total: LabelledAmount | None) -> Decimal:
     return max(MAX_ROUNDING, abs(total.value) / 100) if total is not None else MAX_ROUNDING
 
 
-def _discount(rows: Rows, sums: Sums) -> Entry | None:
+def _discount(rows: AmountRows, sums: Sums) -> LabelledAmount | None:
     below = [e for e in rows.entries if e.roles & {Role.DISCOUNT} and not e.roles & {Role.SAVINGS, Role.GRAND, Role.SUBTOTAL}]
-    summed: Sequence[Entry] = [entry for entry in below if entry.row >= sums.first_sum]
+    summed: Sequence[LabelledAmount] = [entry for entry in below if entry.row >= sums.first_sum]
     return summed[0] if summed else None
 
 
@@ -110,7 +110,7 @@ class FoundPayment:
     """One means of payment."""
 
     method: str
-    amount: Entry
+    amount: LabelledAmount
     last4: str | None
 
 
@@ -119,11 +119,11 @@ class Payments:
     """All that the receipt says of paying."""
 
     payments: tuple[FoundPayment, ...]
-    tendered: Entry | None
-    change: Entry | None
+    tendered: LabelledAmount | None
+    change: LabelledAmount | None
 
 
-def find_payments(rows: Rows, total: Decimal | None, total_row: int | None) -> Payments:
+def find_payments(rows: AmountRows, total: Decimal | None, total_row: int | None) -> Payments:
     """Payments, cash and change; amounts above the total are no payments."""
     below = [entry for entry in rows.entries if total_row is None or entry.row >= total_row - 2]
     changes = [entry for entry in below if Role.CHANGE in entry.roles and Role.CASH not in entry.roles]
@@ -143,11 +143,13 @@ def find_payments(rows: Rows, total: Decimal | None, total_row: int | None) -> P
     return Payments(tuple(found.values()), tendered, change)
 
 
-def _is_cash(entry: Entry) -> bool:
+def _is_cash(entry: LabelledAmount) -> bool:
     return Role.CASH in entry.roles and not entry.roles & {Role.CHANGE, Role.GRAND, Role.SUBTOTAL, Role.TAX, Role.ROUNDING}
 
 
-def _matched(cash: list[Entry], changes: list[Entry], total: Decimal | None) -> tuple[Entry | None, Entry | None]:
+def _matched(
+    cash: list[LabelledAmount], changes: list[LabelledAmount], total: Decimal | None
+) -> tuple[LabelledAmount | None, LabelledAmount | None]:
     """Cash and change that explain the total, or else the first of each."""
     for tendered in cash:
         for change in changes:
@@ -157,7 +159,7 @@ def _matched(cash: list[Entry], changes: list[Entry], total: Decimal | None) -> 
     return next(iter(enough or cash), None), next(iter(changes), None)
 
 
-def _method(row: Row, entry: Entry) -> str:
+def _method(row: AmountRow, entry: LabelledAmount) -> str:
     return (entry.label or row.label).strip(" :.*-=\t")[:120]
 
 
@@ -169,7 +171,7 @@ IN_DOUBT: Final = 0.5
 """Confidence of a total that is printed under the label of one in another way, at most: sums that share its misread digit prove nothing."""
 
 
-def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = None) -> Part:
+def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = None) -> FieldValues:
     """Items, taxes, charges, total, payments and currency mark of the receipt on these pages; fields that are not printed are left out.
 
     Where there are more than `MOST` amounts, all are left out, so that a person looks.
@@ -179,7 +181,7 @@ def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = N
     """
     rows = without_conversions(read_rows(transcripts, mark))
     if len(rows.entries) > MOST:
-        return Part({}, {})
+        return FieldValues({}, {})
     money = _read_money(rows)
     part = _Builder()
     if money.total is not None:
@@ -189,13 +191,13 @@ def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = N
     _put_items(part, money.items)
     _put_payments(part, money.payments)
     _put_currency(part, money.rows, money.total)
-    return Part(part.values, part.evidence)
+    return FieldValues(part.values, part.evidence)
 
 
 @dataclass(frozen=True)
 class _Money:
-    rows: Rows
-    total: Entry | None
+    rows: AmountRows
+    total: LabelledAmount | None
     confidence: float
     taxes: Taxes
     charges: Charges
@@ -203,7 +205,7 @@ class _Money:
     payments: Payments
 
 
-def _read_money(rows: Rows) -> _Money:
+def _read_money(rows: AmountRows) -> _Money:
     """The total first, since all else is judged by whether it leads to it; then taxes, charges, items and payments."""
     sums = Sums(rows)
     choices = choose_total(rows, sums)
@@ -236,7 +238,7 @@ def _less_charges(total: Decimal | None, taxes: Taxes, charges: Charges) -> list
     return sorted(value for value in found - {total} if value * total > 0)
 
 
-def _items(rows: Rows, known: Sequence[Entry], taxes: Taxes, charges: Charges, total: Decimal | None) -> Sequence[FoundItem]:
+def _items(rows: AmountRows, known: Sequence[LabelledAmount], taxes: Taxes, charges: Charges, total: Decimal | None) -> Sequence[FoundItem]:
     extras = [charges.service, charges.tip, charges.rounding, taxes.source, *(line.amount for line in taxes.lines)]
     taken = {entry.row for entry in extras if entry is not None}
     items = find_items(rows, known, _less_charges(total, taxes, charges), taken)
@@ -252,12 +254,12 @@ class _Builder:
         self.values: dict[str, Any] = {}
         self.evidence: dict[str, Evidence] = {}
 
-    def put(self, name: str, entry: Entry | None, *, confidence: float | None = None) -> None:
+    def put(self, name: str, entry: LabelledAmount | None, *, confidence: float | None = None) -> None:
         if entry is not None:
             self.values[name] = entry.printed.text
             self.note(name, entry, confidence)
 
-    def note(self, path: str, entry: Entry, confidence: float | None = None) -> None:
+    def note(self, path: str, entry: LabelledAmount, confidence: float | None = None) -> None:
         sure = entry.confidence if confidence is None else confidence
         self.evidence[path] = Evidence(entry.seen or entry.printed.text, entry.page, entry.box, round(min(1.0, max(0.0, sure)), 4))
 
@@ -327,7 +329,7 @@ def _put_payments(part: _Builder, payments: Payments) -> None:
         part.values["payments"] = listed
 
 
-def _put_currency(part: _Builder, rows: Rows, total: Entry | None) -> None:
+def _put_currency(part: _Builder, rows: AmountRows, total: LabelledAmount | None) -> None:
     """The mark at the total, else the one that most amounts carry, else the one that stands alone most often."""
     attached = Counter(entry.printed.mark for entry in rows.entries if entry.printed.mark and Role.EXCHANGE not in entry.roles)
     marks: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from extractor.parsing.dates.finder import find_dates
 from extractor.parsing.dates.months import fold
 from extractor.parsing.locale.countries import countries
 from extractor.parsing.times import find_times
-from extractor.readers.rules.evidence import box_of, confidence_of
+from extractor.readers.rules.field_values import box_of, confidence_of
 from extractor.readers.rules.lexicon import patterns
 from extractor.readers.rules.merchant_names import mend_words
 
@@ -45,7 +45,7 @@ def squash(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class HeaderRow:
+class HeaderSegment:
     """A piece of a printed row: its fragments side by side without a wide gap, and what its words say.
 
     Attributes:
@@ -103,7 +103,7 @@ class HeaderRow:
 
 @lru_cache(maxsize=4096)
 def classes_of(printed: str) -> frozenset[str]:
-    """Which kinds of words a text has (see `HeaderRow.classes`)."""
+    """Which kinds of words a text has (see `HeaderSegment.classes`)."""
     text = mend_words(unicodedata.normalize("NFKC", printed))
     folded = fold(text)
     found = {name for name, pattern in patterns("rows").items() if pattern.search(folded)}
@@ -169,16 +169,16 @@ def is_branch(text: str) -> bool:
     return count > 0 and _region().fullmatch(town.strip()) is not None
 
 
-def header_rows(transcripts: Sequence[Transcript]) -> tuple[HeaderRow, ...]:
+def header_rows(transcripts: Sequence[Transcript]) -> tuple[HeaderSegment, ...]:
     """All pieces of all rows, in reading order over all pages."""
-    found: list[HeaderRow] = []
+    found: list[HeaderSegment] = []
     row = 0
     for page, transcript in enumerate(transcripts):
         for line in transcript.lines:
             for start, end, box in _pieces(line):
                 for first, last in _parts(line.text, start, end):
                     part = box if (first, last) == (start, end) else box_of(line, first, last)
-                    found.append(HeaderRow(line, first, last, page, len(found), row, part))
+                    found.append(HeaderSegment(line, first, last, page, len(found), row, part))
             row += 1
     return tuple(found)
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import combinations
 
 from extractor.parsing.keywords import Role
-from extractor.readers.rules.amount_rows import Entry, Row, Rows
+from extractor.readers.rules.amount_rows import AmountRow, AmountRows, LabelledAmount
 
 CENT = Decimal("0.01")
 CASH_STEP = Decimal("0.05")
@@ -39,10 +39,10 @@ ADDERS: frozenset[Role] = frozenset({Role.TAX, Role.SERVICE, Role.TIP, Role.ROUN
 class Sums:
     """All closures of one receipt. Every member is a set of values that its sum closes on."""
 
-    rows: Rows
+    rows: AmountRows
 
     @cached_property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[LabelledAmount, ...]:
         return self.rows.entries
 
     @cached_property
@@ -110,7 +110,7 @@ class Sums:
         return frozenset(found)
 
     @cached_property
-    def column(self) -> tuple[Entry, ...]:
+    def column(self) -> tuple[LabelledAmount, ...]:
         """The rightmost amount of every row, top to bottom."""
         return tuple(row.last for row in self.rows if row.last is not None)
 
@@ -154,7 +154,7 @@ class Sums:
         sums = [sum((e.value for e in row.entries[:2]), Decimal(0)) for row in self.rows if _is_table_row(row)]
         return sum(sums, Decimal(0)) if len(sums) > 1 else None
 
-    def bases(self, total: Decimal, tax: Decimal) -> tuple[Entry, ...]:
+    def bases(self, total: Decimal, tax: Decimal) -> tuple[LabelledAmount, ...]:
         """The printed amounts that become the total when the tax and any of the other printed charges are added; best labelled first."""
         if not tax and not self.extras:
             return ()
@@ -184,7 +184,7 @@ class Sums:
         return (3.0 if bases[0].roles & {Role.SUBTOTAL, Role.NET, Role.TOTAL} else 1.5) if bases else 0.0
 
     @cached_property
-    def extras(self) -> tuple[Entry, ...]:
+    def extras(self) -> tuple[LabelledAmount, ...]:
         """Charges other than tax: service, tip, rounding, discounts below the items."""
         roles = {Role.SERVICE, Role.TIP, Role.ROUNDING, Role.DISCOUNT, Role.DEPOSIT}
         others = {Role.GRAND, Role.TOTAL, Role.SUBTOTAL, Role.TAX, Role.NOISE}
@@ -192,18 +192,18 @@ class Sums:
         return tuple(found[:5])
 
 
-def _base_rank(entry: Entry) -> tuple[int, int]:
+def _base_rank(entry: LabelledAmount) -> tuple[int, int]:
     roles = entry.roles
     if Role.SUBTOTAL in roles:
         return 0, entry.index
     return (1 if roles & {Role.NET, Role.TOTAL} else 2), entry.index
 
 
-def _is_table_row(row: Row) -> bool:
+def _is_table_row(row: AmountRow) -> bool:
     return len(row.entries) in (2, 3) and "%" in row.text and all(entry.value >= 0 for entry in row.entries)
 
 
-def _reachable(base: Decimal, adders: Sequence[Entry]) -> set[Decimal]:
+def _reachable(base: Decimal, adders: Sequence[LabelledAmount]) -> set[Decimal]:
     reached = {base}
     for adder in adders:
         signs = (-abs(adder.value),) if adder.roles & {Role.DISCOUNT, Role.SAVINGS} else (adder.value,)

@@ -9,7 +9,7 @@ from typing import Final
 
 from extractor.parsing.digits import find_percentages
 from extractor.parsing.keywords import Role
-from extractor.readers.rules.amount_rows import Entry, Row, Rows, loose_price
+from extractor.readers.rules.amount_rows import AmountRow, AmountRows, LabelledAmount, loose_price
 from extractor.readers.rules.sums import MAX_COLUMNS, SUMMED, Sums
 
 CENT: Final = Decimal("0.01")
@@ -30,13 +30,13 @@ _CODE: Final = re.compile(r"^\W*([A-Z]{1,3}\d?|[А-ЯЂЈЉЊЋЏΑ-Ω]|\d)(?=[\
 class TaxFigure:
     """One printed tax: its row, what it says, and the amounts on it."""
 
-    row: Row
+    row: AmountRow
     rate: Decimal | None
-    net: Entry | None
-    amount: Entry
+    net: LabelledAmount | None
+    amount: LabelledAmount
     is_table: bool
     is_proven: bool
-    gross: Entry | None = None
+    gross: LabelledAmount | None = None
 
     @property
     def base(self) -> Decimal | None:
@@ -63,10 +63,10 @@ class Taxes:
 
     lines: tuple[TaxFigure, ...]
     total: Decimal | None
-    source: Entry | None
+    source: LabelledAmount | None
 
 
-def find_taxes(rows: Rows, sums: Sums, total: Decimal | None) -> Taxes:
+def find_taxes(rows: AmountRows, sums: Sums, total: Decimal | None) -> Taxes:
     """Every printed tax, and the sum that fits the rest of the receipt best.
 
     Args:
@@ -85,7 +85,7 @@ def _is_possible(figure: TaxFigure, total: Decimal | None) -> bool:
     return total is None or not total or abs(figure.amount.value) <= abs(total) * _MAX_RATE / 100
 
 
-def _single_figures(rows: Rows, in_tables: set[int]) -> list[TaxFigure]:
+def _single_figures(rows: AmountRows, in_tables: set[int]) -> list[TaxFigure]:
     """Amounts labelled as tax outside tables."""
     found = []
     for row in rows:
@@ -96,11 +96,11 @@ def _single_figures(rows: Rows, in_tables: set[int]) -> list[TaxFigure]:
     return found
 
 
-def _is_tax(entry: Entry) -> bool:
+def _is_tax(entry: LabelledAmount) -> bool:
     return Role.TAX in entry.roles and not entry.roles & {Role.GRAND, Role.SUBTOTAL, Role.NOISE, Role.CHANGE, Role.CASH}
 
 
-def _table_figures(rows: Rows, total: Decimal | None) -> list[TaxFigure]:
+def _table_figures(rows: AmountRows, total: Decimal | None) -> list[TaxFigure]:
     figures: list[TaxFigure] = []
     heading = None
     for row in rows:
@@ -115,13 +115,13 @@ def _table_figures(rows: Rows, total: Decimal | None) -> list[TaxFigure]:
     return _without_sums(figures)
 
 
-def _is_heading(row: Row) -> bool:
+def _is_heading(row: AmountRow) -> bool:
     """True for the heading of tax columns, such as `GST Summary  Amount  Tax`."""
     columns = row.text.count("\t") > 0 or bool(row.roles & {Role.NET, Role.GROSS, Role.TOTAL, Role.HEADING})
     return Role.TAX in row.roles and Role.NOISE not in row.roles and not row.entries and columns
 
 
-def _figure(row: Row, total: Decimal | None, *, is_under_heading: bool) -> TaxFigure | None:
+def _figure(row: AmountRow, total: Decimal | None, *, is_under_heading: bool) -> TaxFigure | None:
     """Net and tax of one table row: proven by its rate, or by net + tax = gross, or by its place under a heading of tax columns."""
     if row.roles & {Role.CASH, Role.CHANGE, Role.CARD} and not row.roles & {Role.TAX}:
         return None
@@ -167,7 +167,7 @@ def _distinct(figures: Iterable[TaxFigure]) -> list[TaxFigure]:
     return list(kept.values())
 
 
-def _options(rows: Rows, figures: Sequence[TaxFigure]) -> list[Taxes]:
+def _options(rows: AmountRows, figures: Sequence[TaxFigure]) -> list[Taxes]:
     """Each printed tax alone, and the sums over several."""
     tables = _distinct(figure for figure in figures if figure.is_table)
     singles = _distinct(figure for figure in figures if not figure.is_table)
@@ -182,7 +182,7 @@ def _options(rows: Rows, figures: Sequence[TaxFigure]) -> list[Taxes]:
     return options
 
 
-def _missing_label(rows: Rows, sums: Sums, total: Decimal | None) -> list[Taxes]:
+def _missing_label(rows: AmountRows, sums: Sums, total: Decimal | None) -> list[Taxes]:
     """Printed amounts that lead from a labelled subtotal or net sum to the total, where nothing says that they are something else."""
     if total is None:
         return []
@@ -199,7 +199,7 @@ def _missing_label(rows: Rows, sums: Sums, total: Decimal | None) -> list[Taxes]
     return [Taxes((TaxFigure(rows.rows[e.row], None, None, e, is_table=False, is_proven=False),), e.value, e) for e in found]
 
 
-def _loose_taxes(row: Row, rows: Rows, total: Decimal) -> list[Entry]:
+def _loose_taxes(row: AmountRow, rows: AmountRows, total: Decimal) -> list[LabelledAmount]:
     """The tax that lost its decimal mark on a row that names it, as in `7% TAX  70`."""
     if rows.mark is None or row.entries or Role.TAX not in row.roles:
         return []
@@ -207,7 +207,7 @@ def _loose_taxes(row: Row, rows: Rows, total: Decimal) -> list[Entry]:
     return [price] if price is not None else []
 
 
-def _may_be_tax(entry: Entry, base: Entry, row: Row) -> bool:
+def _may_be_tax(entry: LabelledAmount, base: LabelledAmount, row: AmountRow) -> bool:
     """True where nothing but its place names an amount between a base and the total, or only a rate does, or the base is a net sum."""
     if entry.roles & (SUMMED | {Role.TIP, Role.DISCOUNT}) - {Role.TAX} or entry.value * 100 > base.value * _MAX_RATE:
         return False

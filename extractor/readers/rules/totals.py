@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from extractor.parsing.keywords import Role
-from extractor.readers.rules.amount_rows import Entry, Rows
+from extractor.readers.rules.amount_rows import AmountRows, LabelledAmount
 from extractor.readers.rules.sums import CASH_STEP, CENT, Sums, is_near
 
 WEIGHTS: Final = "weights/total.json"
@@ -24,16 +24,16 @@ class Candidate:
     """One value that may be the total, with all places where it is printed."""
 
     value: Decimal
-    entries: tuple[Entry, ...]
+    entries: tuple[LabelledAmount, ...]
 
     @cached_property
-    def best(self) -> Entry:
+    def best(self) -> LabelledAmount:
         """The place that names it best: a grand total before a total, else the lowest labelled one."""
         return max(self.entries, key=lambda entry: (_strength(entry), -entry.index))
 
 
 @dataclass(frozen=True)
-class Choice:
+class TotalChoice:
     """A candidate, its probability of being the total, and how often a choice of that probability is right."""
 
     candidate: Candidate
@@ -41,7 +41,7 @@ class Choice:
     confidence: float
 
 
-def _strength(entry: Entry) -> int:
+def _strength(entry: LabelledAmount) -> int:
     roles = entry.roles
     if Role.GRAND in roles:
         return 4
@@ -50,15 +50,15 @@ def _strength(entry: Entry) -> int:
     return 2 if Role.TOTAL in roles else 1 if roles & {Role.CARD, Role.PAYMENT, Role.SUBTOTAL} else 0
 
 
-def find_candidates(rows: Rows) -> tuple[Candidate, ...]:
+def find_candidates(rows: AmountRows) -> tuple[Candidate, ...]:
     """Every printed value once, with its places; in order of first appearance."""
-    places: dict[Decimal, list[Entry]] = defaultdict(list)
+    places: dict[Decimal, list[LabelledAmount]] = defaultdict(list)
     for entry in rows.entries:
         places[entry.value].append(entry)
     return tuple(Candidate(value, tuple(entries)) for value, entries in places.items())
 
 
-def choose_total(rows: Rows, sums: Sums) -> tuple[Choice, ...]:
+def choose_total(rows: AmountRows, sums: Sums) -> tuple[TotalChoice, ...]:
     """The candidates with their probabilities, likeliest first; empty where no amount is printed."""
     candidates = find_candidates(rows)
     if not candidates:
@@ -66,20 +66,20 @@ def choose_total(rows: Rows, sums: Sums) -> tuple[Choice, ...]:
     model = _model()
     probabilities = model.probabilities(features(rows, sums, candidates))
     ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
-    return tuple(Choice(candidate, float(probability), model.confidence(float(probability))) for candidate, probability in ranked)
+    return tuple(TotalChoice(candidate, float(probability), model.confidence(float(probability))) for candidate, probability in ranked)
 
 
 ROLES: Final = tuple(Role)
 _CLEAN: Final = frozenset({Role.GRAND, Role.TOTAL, Role.GROSS, Role.HEADING, Role.CARD, Role.UNIT, Role.PAYMENT})
 
 
-def features(rows: Rows, sums: Sums, candidates: Sequence[Candidate]) -> np.ndarray:
+def features(rows: AmountRows, sums: Sums, candidates: Sequence[Candidate]) -> np.ndarray:
     """One row of features a candidate, columns as `feature_names()`; numbers between -1 and about 3."""
     whole = _whole(rows, candidates)
     return np.array([list(_features(rows, sums, candidate, whole).values()) for candidate in candidates], dtype=np.float64)
 
 
-def feature_names(rows: Rows, sums: Sums, candidates: Sequence[Candidate]) -> tuple[str, ...]:
+def feature_names(rows: AmountRows, sums: Sums, candidates: Sequence[Candidate]) -> tuple[str, ...]:
     """What each column of `features` is."""
     return tuple(_features(rows, sums, candidates[0], _whole(rows, candidates)))
 
@@ -104,7 +104,7 @@ class _Whole:
     ascending: tuple[Decimal, ...]
 
 
-def _whole(rows: Rows, candidates: Sequence[Candidate]) -> _Whole:
+def _whole(rows: AmountRows, candidates: Sequence[Candidate]) -> _Whole:
     sizes = sorted({abs(candidate.value) for candidate in candidates})
     totals = [e.value for e in rows.entries if e.roles & {Role.TOTAL, Role.GRAND} and not e.roles & {Role.TAX, Role.CHANGE, Role.COUNT}]
     paid = [e.value for e in rows.entries if e.roles & {Role.CARD, Role.PAYMENT, Role.CASH} and not e.roles & {Role.TOTAL, Role.GRAND}]
@@ -118,7 +118,7 @@ def _whole(rows: Rows, candidates: Sequence[Candidate]) -> _Whole:
     )
 
 
-def _features(rows: Rows, sums: Sums, candidate: Candidate, whole: _Whole) -> dict[str, float]:
+def _features(rows: AmountRows, sums: Sums, candidate: Candidate, whole: _Whole) -> dict[str, float]:
     value, entries = candidate.value, candidate.entries
     roles = [entry.roles for entry in entries]
     last_row = max(1, len(rows.rows) - 1)
@@ -159,7 +159,7 @@ def _features(rows: Rows, sums: Sums, candidate: Candidate, whole: _Whole) -> di
     return found | _arithmetic(rows, sums, candidate, whole)
 
 
-def _arithmetic(rows: Rows, sums: Sums, candidate: Candidate, whole: _Whole) -> dict[str, float]:
+def _arithmetic(rows: AmountRows, sums: Sums, candidate: Candidate, whole: _Whole) -> dict[str, float]:
     value, best = candidate.value, candidate.best
     below = rows.rows[best.row + 1 : best.row + 4]
     return {

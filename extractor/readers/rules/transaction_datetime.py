@@ -12,7 +12,7 @@ from extractor.parsing.dates.interpretations import PrintedDate
 from extractor.parsing.dates.months import fold
 from extractor.parsing.times import PrintedTime, find_times
 from extractor.readers.base import Evidence
-from extractor.readers.rules.evidence import Part, confidence_of, evidence_of
+from extractor.readers.rules.field_values import FieldValues, confidence_of, evidence_of
 from extractor.readers.rules.lexicon import patterns
 from extractor.readers.rules.trees import logistic, weights
 
@@ -47,7 +47,7 @@ class _Moment:
         return self.row.folded[: self.printed.start]
 
 
-def read_when(transcripts: Sequence[Transcript]) -> Part:
+def read_when(transcripts: Sequence[Transcript]) -> FieldValues:
     """The sale's date and time as printed, with evidence; left out where none is printed.
 
     Args:
@@ -62,7 +62,7 @@ def read_when(transcripts: Sequence[Transcript]) -> Part:
             confidence = min(confidence, GUESSED)
         values[name] = moment.printed.text
         evidence[name] = evidence_of(moment.row.line, moment.printed.start, moment.printed.end, page=moment.row.page, confidence=confidence)
-    return Part(values, evidence)
+    return FieldValues(values, evidence)
 
 
 def _has_guessed_digits(printed: PrintedDate | PrintedTime) -> bool:

@@ -15,7 +15,7 @@ TOLD_BY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 """What errors say that are about memory but have no class of their own: the driver's, when it loads a kernel or a graph, and cuBLAS's."""
 
 
-class Allowance:
+class BatchSizeLimit:
     """How much is worked on at once.
 
     Args:

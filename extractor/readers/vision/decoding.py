@@ -15,12 +15,12 @@ from typing import TypeVar
 
 import torch
 
-from extractor.readers.vision.adaptive_batch import Allowance, is_shortage, out_of_memory
+from extractor.readers.vision.adaptive_batch import BatchSizeLimit, is_shortage, out_of_memory
 from extractor.readers.vision.cuda_graphs import RowFeed, Steps
 from extractor.readers.vision.grammar import Grammars, masked
 from extractor.readers.vision.kv_pools import Span
 from extractor.readers.vision.sampling import Draw, shaken
-from extractor.readers.vision.sequence import Speaker
+from extractor.readers.vision.sequence import AnswerSequence
 
 Done = TypeVar("Done")
 
@@ -39,7 +39,7 @@ class Seat:
         draw: How its tokens are drawn; `None` for the likeliest.
     """
 
-    speaker: Speaker
+    speaker: AnswerSequence
     logits: torch.Tensor | None
     text: Span
     image: Span
@@ -77,14 +77,14 @@ class Decoder:
 
     def __init__(self, steps: Steps, grammars: Grammars, ends: Collection[int], *, on_cuda: bool) -> None:
         self._steps, self._grammars, self._ends = steps, grammars, frozenset(ends)
-        self.allowance = Allowance(steps.max_rows, "rows")
+        self.allowance = BatchSizeLimit(steps.max_rows, "rows")
         most = max(rows * steps.most(rows) for rows in range(1, steps.max_rows + 1)) + steps.max_rows
         self._masks = grammars.blank(most, pinned=on_cuda)
         self._picked = torch.zeros(most, dtype=torch.int64, pin_memory=on_cuda)
         self._logprobs = torch.zeros(most, dtype=torch.float32, pin_memory=on_cuda)
         self._event = torch.cuda.Event() if on_cuda else None
 
-    def run(self, admit: Callable[[int], Sequence[Seat]], heard: Callable[[Speaker, bytes], None]) -> Iterator[Speaker]:
+    def run(self, admit: Callable[[int], Sequence[Seat]], heard: Callable[[AnswerSequence, bytes], None]) -> Iterator[AnswerSequence]:
         """Speakers as they finish.
 
         A speaker's spans may be given back as soon as it has been yielded: no step is queued for it any more.
@@ -112,7 +112,7 @@ class Decoder:
             yield from (seat.speaker for seat in turn if seat.speaker.is_done)
             live = [*later, *(seat for seat in turn if not seat.speaker.is_done)]
 
-    def _entering(self, seats: Sequence[Seat], heard: Callable[[Speaker, bytes], None]) -> Sequence[Seat]:
+    def _entering(self, seats: Sequence[Seat], heard: Callable[[AnswerSequence, bytes], None]) -> Sequence[Seat]:
         for seat in seats:
             heard(seat.speaker, seat.speaker.begin(self._grammars))
             if not seat.is_to_pick:
@@ -179,7 +179,7 @@ class Decoder:
             self._event.synchronize()
         return True
 
-    def _listen(self, choices: Sequence[_Choice], heard: Callable[[Speaker, bytes], None]) -> None:
+    def _listen(self, choices: Sequence[_Choice], heard: Callable[[AnswerSequence, bytes], None]) -> None:
         """Tells each row what was picked for it, as far as its guesses were right."""
         for choice in choices:
             choice.seat.logits = None

@@ -10,22 +10,22 @@ from PIL import Image
 
 from extractor.errors import ReaderRefused
 from extractor.readers.base import ReaderError
-from extractor.readers.vision.adaptive_batch import Allowance, is_shortage, out_of_memory
+from extractor.readers.vision.adaptive_batch import BatchSizeLimit, is_shortage, out_of_memory
 from extractor.readers.vision.chat_template import Prompter
 from extractor.readers.vision.engine import Ask, OnText, Said, Stream
 from extractor.readers.vision.grammar import Grammars, masked
-from extractor.readers.vision.loading import Loaded
+from extractor.readers.vision.loading import LoadedModel
 from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.sampling import shaken
-from extractor.readers.vision.sequence import Speaker
+from extractor.readers.vision.sequence import AnswerSequence
 
 
 class GeneratingEngine:
     """A model that answers through `generate`; see `Engine`."""
 
-    def __init__(self, loaded: Loaded, options: VisionOptions) -> None:
+    def __init__(self, loaded: LoadedModel, options: VisionOptions) -> None:
         self._loaded = loaded
-        self.allowance = Allowance(options.max_rows, "rows")
+        self.allowance = BatchSizeLimit(options.max_rows, "rows")
         self.prompter = Prompter(loaded.processor)
         self.grammars = Grammars(loaded.processor.tokenizer, loaded.ends)
 
@@ -36,7 +36,7 @@ class GeneratingEngine:
 class GeneratingSight:
     """A batch of images; see `Sight`."""
 
-    def __init__(self, engine: GeneratingEngine, loaded: Loaded) -> None:
+    def __init__(self, engine: GeneratingEngine, loaded: LoadedModel) -> None:
         self._engine, self._loaded = engine, loaded
         self._images: list[tuple[Image.Image, ...]] = []
 
@@ -104,7 +104,7 @@ class _Guide:
 
     def __init__(self, grammars: Grammars, asks: Mapping[int, Ask], ends: frozenset[int], on_text: OnText | None) -> None:
         self._grammars, self._ends, self._stream = grammars, ends, Stream(on_text)
-        self._speakers = [Speaker(row, grammars.row(ask.schema), ask.max_tokens) for row, ask in asks.items()]
+        self._speakers = [AnswerSequence(row, grammars.row(ask.schema), ask.max_tokens) for row, ask in asks.items()]
         self._drawn = [(index, ask.draw) for index, ask in enumerate(asks.values()) if ask.draw is not None]
         self._masks = grammars.blank(len(asks))
         self._logprobs: list[float] = []
@@ -142,7 +142,7 @@ class _Guide:
         """What those rows said that were done when `generate` was broken off."""
         return self._outcomes([speaker for speaker in self._speakers if speaker.is_done])
 
-    def _outcomes(self, speakers: Sequence[Speaker]) -> dict[int, Said | ReaderError]:
+    def _outcomes(self, speakers: Sequence[AnswerSequence]) -> dict[int, Said | ReaderError]:
         for speaker in speakers:
             self._grammars.give_back(speaker.grammar)
         return {speaker.row: speaker.outcome() for speaker in speakers}

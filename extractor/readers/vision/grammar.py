@@ -22,7 +22,7 @@ MAX_MATCHERS = 256
 """Matchers kept for later: a few schemas' worth for a full batch, at about two megabytes each."""
 
 
-class Row:
+class GrammarRow:
     """One answer's way through its grammar; without a schema everything is allowed."""
 
     def __init__(self, matcher: "llguidance.LLMatcher | None", schema: str = "") -> None:
@@ -75,14 +75,14 @@ class Grammars:
         self._executor = llguidance.LLExecutor(num_threads=threads or min(MAX_THREADS, os.cpu_count() or 1))
         # Used matchers are kept: compiling takes 6 ms, and what a matcher has worked out once it knows. Copies of one matcher would not do:
         # they share a lock, and the masks of a batch would be worked out one after the other.
-        self._idle: deque[Row] = deque(maxlen=MAX_MATCHERS)
+        self._idle: deque[GrammarRow] = deque(maxlen=MAX_MATCHERS)
         self._lock = threading.Lock()
         self.words = -(-self._tokenizer.vocab_size // WORD_BITS)
 
-    def row(self, schema: Mapping[str, Any] | None) -> Row:
+    def row(self, schema: Mapping[str, Any] | None) -> GrammarRow:
         """A row at its start, in any thread; a schema that cannot be compiled gives a row with an `error`, never an exception."""
         if schema is None:
-            return Row(None)
+            return GrammarRow(None)
         text = json.dumps(schema)
         with self._lock:
             used = next((row for row in self._idle if row.schema == text), None)
@@ -90,9 +90,9 @@ class Grammars:
                 self._idle.remove(used)
                 return used
         grammar = llguidance.LLMatcher.grammar_from_json_schema(text, overrides={"whitespace_flexible": False})
-        return Row(llguidance.LLMatcher(self._tokenizer, grammar, log_level=0), text)
+        return GrammarRow(llguidance.LLMatcher(self._tokenizer, grammar, log_level=0), text)
 
-    def give_back(self, row: Row) -> None:
+    def give_back(self, row: GrammarRow) -> None:
         """Takes back a row that is done, for the next answer to the same schema; the longest kept make room."""
         if row.matcher is not None and row.error is None and row.matcher.reset():
             with self._lock:
@@ -112,7 +112,7 @@ class Grammars:
         tokens: list[int] = self._tokenizer.tokenize_bytes(text)
         return tokens
 
-    def fill(self, ways: Sequence[tuple[Row, Sequence[int]]], masks: torch.Tensor) -> None:
+    def fill(self, ways: Sequence[tuple[GrammarRow, Sequence[int]]], masks: torch.Tensor) -> None:
         """Writes what rows allow: for each the mask of what may come next, then one more after each of the tokens given with it, in turn.
 
         A mask after a token that the row does not allow holds nothing of sense. Rows are left where they are. A matcher that has finished

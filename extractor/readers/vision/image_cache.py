@@ -10,8 +10,8 @@ from PIL import Image
 
 from extractor.errors import ReaderRefused
 from extractor.readers.base import ReaderError
-from extractor.readers.vision.adaptive_batch import Allowance, is_shortage, out_of_memory
-from extractor.readers.vision.kv_pools import Pool, Span
+from extractor.readers.vision.adaptive_batch import BatchSizeLimit, is_shortage, out_of_memory
+from extractor.readers.vision.kv_pools import KvPool, Span
 from extractor.readers.vision.vision_encoder import Pixels, Tower
 
 
@@ -36,7 +36,7 @@ class Shown:
     failed: dict[int, ReaderError] = field(default_factory=dict)
 
 
-class Album:
+class ImageCache:
     """Images before one model.
 
     Args:
@@ -45,7 +45,7 @@ class Album:
         chunk: How many images are looked at together.
     """
 
-    def __init__(self, tower: Tower, pool: Pool, hands: Executor, *, chunk: Allowance) -> None:
+    def __init__(self, tower: Tower, pool: KvPool, hands: Executor, *, chunk: BatchSizeLimit) -> None:
         self._tower, self._pool, self._hands, self._chunk = tower, pool, hands, chunk
         self._images: list[tuple[Image.Image, ...]] = []
         self._pixels: dict[int, Future[Pixels]] = {}

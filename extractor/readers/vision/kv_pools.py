@@ -45,7 +45,7 @@ class Spans:
         self._free = joined
 
 
-class Pool:
+class KvPool:
     """Keys and values of some layers, `size` tokens long.
 
     Attributes:

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from extractor.readers.vision.attention import Runs, attend
-from extractor.readers.vision.kv_pools import Pool, Span
+from extractor.readers.vision.kv_pools import KvPool, Span
 
 OwnAttention = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Layer, queries, keys and values (rows, tokens, heads, head size) to what the queries draw, shaped as the queries."""
@@ -84,7 +84,7 @@ class Feed:
 class TextLayers:
     """The text half of a Mllama model, over its pools."""
 
-    def __init__(self, model: Any, text_pool: Pool, image_pool: Pool) -> None:
+    def __init__(self, model: Any, text_pool: KvPool, image_pool: KvPool) -> None:
         self._text = model.model.language_model
         self._head = model.lm_head
         self._shape = Shape.of(model)

@@ -14,13 +14,13 @@ from typing import Any
 from extractor.errors import ConfigError, ReaderUnavailable
 from extractor.readers.vision.availability import are_here
 from extractor.readers.vision.model_options import DEFAULT_MODEL, VisionOptions
-from extractor.readers.vision.weight_selection import Choice, Precision, choose
+from extractor.readers.vision.weight_selection import Precision, WeightChoice, choose
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModel:
     """A model in memory.
 
     Attributes:
@@ -45,7 +45,7 @@ class Loaded:
         return frozenset(ends if isinstance(ends, list) else [ends])
 
 
-def load(options: VisionOptions) -> Loaded:
+def load(options: VisionOptions) -> LoadedModel:
     """The model that `options` name, ready to read.
 
     Raises:
@@ -68,10 +68,10 @@ def load(options: VisionOptions) -> Loaded:
         processor.tokenizer.padding_side = "left"
     model.eval()
     log.info("vision_loaded", extra={"model": options.model, "seconds": round(time.monotonic() - began, 1)})
-    return Loaded(model, processor, f"{options.model} ({precision})")
+    return LoadedModel(model, processor, f"{options.model} ({precision})")
 
 
-def planned(options: VisionOptions) -> Choice:
+def planned(options: VisionOptions) -> WeightChoice:
     """The weights that `load` takes, and why; of a model that is not here yet only its config.json is downloaded.
 
     Raises:

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import torch
 
 from extractor.errors import ReaderUnavailable
-from extractor.readers.vision.adaptive_batch import Allowance, is_shortage, out_of_memory
+from extractor.readers.vision.adaptive_batch import BatchSizeLimit, is_shortage, out_of_memory
 from extractor.readers.vision.chat_template import Prompter
 from extractor.readers.vision.cuda_graphs import EagerSteps, GraphSteps, Steps
 from extractor.readers.vision.decoding import Decoder
 from extractor.readers.vision.grammar import Grammars
-from extractor.readers.vision.image_cache import Album
-from extractor.readers.vision.kv_pools import Pool
+from extractor.readers.vision.image_cache import ImageCache
+from extractor.readers.vision.kv_pools import KvPool
 from extractor.readers.vision.layers import Shape, TextLayers
-from extractor.readers.vision.loading import Loaded
+from extractor.readers.vision.loading import LoadedModel
 from extractor.readers.vision.model_options import VisionOptions
-from extractor.readers.vision.scheduler import MllamaSight, Speech
+from extractor.readers.vision.scheduler import MllamaScheduler, Speech
 from extractor.readers.vision.vision_encoder import Tower
 from extractor.readers.vision.weight_selection import GIB
 
@@ -70,8 +70,8 @@ def share_out(shape: Shape, dtype: torch.dtype, free_bytes: int | None, options:
     """
     text_row = QUESTION_TOKENS + options.max_tokens
     image_row = shape.max_tiles * shape.tile_tokens
-    row_bytes = text_row * Pool.token_bytes(len(shape.text_layers), heads=shape.heads, head_size=shape.head_size, dtype=dtype)
-    image_bytes = image_row * Pool.token_bytes(len(shape.image_layers), heads=shape.heads, head_size=shape.head_size, dtype=dtype)
+    row_bytes = text_row * KvPool.token_bytes(len(shape.text_layers), heads=shape.heads, head_size=shape.head_size, dtype=dtype)
+    image_bytes = image_row * KvPool.token_bytes(len(shape.image_layers), heads=shape.heads, head_size=shape.head_size, dtype=dtype)
     row_bytes += image_bytes
     beside = (IMAGES_TOGETHER - 1) * image_bytes  # rows share it: those that are shown several images take turns
     rows, chunk = options.max_rows, MAX_CHUNK
@@ -108,7 +108,7 @@ class MllamaEngine:
         ends: Tokens that end an answer.
     """
 
-    def __init__(self, loaded: Loaded, options: VisionOptions) -> None:
+    def __init__(self, loaded: LoadedModel, options: VisionOptions) -> None:
         model, shape, self.ends = loaded.model, Shape.of(loaded.model), loaded.ends
         like = model.model.language_model.norm.weight
         self.budget = share_out(shape, like.dtype, free_memory(options), options)
@@ -124,10 +124,10 @@ class MllamaEngine:
         scribes = ThreadPoolExecutor(SCRIBES, thread_name_prefix="vision-grammars")
         self.speech = Speech(layers, Decoder(self.steps, grammars, loaded.ends, on_cuda=like.is_cuda), prompter, grammars, texts, scribes)
         self.tower = Tower(model, loaded.processor, prompter.prompt(("",)).prefix, layers)
-        self._texts, self._images, self._chunk = texts, images, Allowance(self.budget.chunk, "images")
+        self._texts, self._images, self._chunk = texts, images, BatchSizeLimit(self.budget.chunk, "images")
 
-    def open(self) -> MllamaSight:
-        return MllamaSight(Album(self.tower, self._images, self._hands, chunk=self._chunk), self.speech)
+    def open(self) -> MllamaScheduler:
+        return MllamaScheduler(ImageCache(self.tower, self._images, self._hands, chunk=self._chunk), self.speech)
 
     @property
     def text_tokens_free(self) -> int:
@@ -140,9 +140,9 @@ class MllamaEngine:
         return self._images.spans.free
 
     @staticmethod
-    def _pool(layers: tuple[int, ...], size: int, shape: Shape, like: torch.Tensor) -> Pool:
+    def _pool(layers: tuple[int, ...], size: int, shape: Shape, like: torch.Tensor) -> KvPool:
         try:
-            return Pool(list(layers), size, heads=shape.heads, head_size=shape.head_size, like=like)
+            return KvPool(list(layers), size, heads=shape.heads, head_size=shape.head_size, like=like)
         except RuntimeError as error:  # somebody else has taken what was free when memory was shared out
             if not is_shortage(error):
                 raise

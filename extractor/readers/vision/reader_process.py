@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from extractor.errors import ReaderUnavailable
 from extractor.readers.base import Answer, Document, Question, Reader, ReaderError, Reading
-from extractor.workers.process import Child, ChildDied
+from extractor.workers.process import WorkerDied, WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class WorkerReader:
         self._make_reader, self.name, self.prompt_version = make_reader, name, prompt_version
         self.model = model
         self.answer_seconds, self._idle_seconds, self._recycle_receipts = answer_seconds, idle_seconds, recycle_receipts
-        self._child: Child | None = None
+        self._child: WorkerProcess | None = None
         self._receipts = self._open_readings = 0
 
     def open(self, documents: Sequence[Document]) -> "WorkerReading":
@@ -56,13 +56,13 @@ class WorkerReader:
         self.child()
         return WorkerReading(self, documents)
 
-    def child(self) -> Child:
+    def child(self) -> WorkerProcess:
         """The living child, started if need be."""
         if self._child is None or not self._child.is_alive:
             self.close()
             log.info("reading_process_starting", extra={"reader": self.name})
             make = partial(_Serving, self._make_reader)
-            self._child = Child(make, name=f"{self.name} model", start_seconds=START_SECONDS, idle_seconds=self._idle_seconds)
+            self._child = WorkerProcess(make, name=f"{self.name} model", start_seconds=START_SECONDS, idle_seconds=self._idle_seconds)
             self._receipts = self._open_readings = 0
             self.model = _whole(self._child.wait)
         return self._child
@@ -90,7 +90,7 @@ class WorkerReading:
 
     def __init__(self, reader: WorkerReader, documents: Sequence[Document]) -> None:
         self._reader, self._documents = reader, tuple(documents)
-        self._opened_in: Child | None = None
+        self._opened_in: WorkerProcess | None = None
 
     def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Answer | ReaderError]:
         try:
@@ -114,7 +114,7 @@ class WorkerReading:
                 self._call(self._opened_in, ("close", id(self), None))
                 self._reader.closed()
 
-    def _call(self, child: Child, message: object) -> Any:
+    def _call(self, child: WorkerProcess, message: object) -> Any:
         return _whole(lambda: child.call(message, self._reader.answer_seconds))
 
 
@@ -122,7 +122,7 @@ def _whole(call: Callable[[], Any]) -> Any:
     """The reply of the child; its end is told in a whole sentence."""
     try:
         return call()
-    except ChildDied as error:
+    except WorkerDied as error:
         raise ReaderUnavailable(f"The reading process {error}. It is started anew.") from error
 
 

@@ -14,16 +14,16 @@ from PIL import Image
 
 from extractor.errors import ReaderRefused
 from extractor.readers.base import ReaderError
-from extractor.readers.vision.adaptive_batch import Allowance, is_shortage, out_of_memory
+from extractor.readers.vision.adaptive_batch import BatchSizeLimit, is_shortage, out_of_memory
 from extractor.readers.vision.chat_template import Prompter
 from extractor.readers.vision.decoding import Decoder, Seat
 from extractor.readers.vision.drafts import Guesser
 from extractor.readers.vision.engine import Ask, OnText, Said, Stream
-from extractor.readers.vision.grammar import Grammars, Row
-from extractor.readers.vision.image_cache import Album, Seen
-from extractor.readers.vision.kv_pools import Pool, Span
+from extractor.readers.vision.grammar import GrammarRow, Grammars
+from extractor.readers.vision.image_cache import ImageCache, Seen
+from extractor.readers.vision.kv_pools import KvPool, Span
 from extractor.readers.vision.layers import TextLayers
-from extractor.readers.vision.sequence import Speaker
+from extractor.readers.vision.sequence import AnswerSequence
 
 READ_TOKENS = 24576
 """Question tokens read at once: enough to fill a GPU, and about 2 GB of activations in an 11B model."""
@@ -46,20 +46,20 @@ class Speech:
     decoder: Decoder
     prompter: Prompter
     grammars: Grammars
-    texts: Pool
+    texts: KvPool
     scribes: Executor
-    questions: Allowance = field(default_factory=lambda: Allowance(READ_TOKENS, "question tokens"))
+    questions: BatchSizeLimit = field(default_factory=lambda: BatchSizeLimit(READ_TOKENS, "question tokens"))
 
     def end_batch(self) -> None:
-        """Counts a batch; see `Allowance`."""
+        """Counts a batch; see `BatchSizeLimit`."""
         self.decoder.allowance.end_batch()
         self.questions.end_batch()
 
 
-class MllamaSight:
+class MllamaScheduler:
     """A batch of images; see `Sight`."""
 
-    def __init__(self, album: Album, speech: Speech) -> None:
+    def __init__(self, album: ImageCache, speech: Speech) -> None:
         self._album, self._speech = album, speech
 
     def add(self, *images: Image.Image) -> int:
@@ -91,11 +91,11 @@ class _Waiting:
 class _Round:
     """One call of `ask`: rows wait, are shown their image, read their question, speak, and are done."""
 
-    def __init__(self, album: Album, speech: Speech, asks: Mapping[int, Ask], on_text: OnText | None) -> None:
+    def __init__(self, album: ImageCache, speech: Speech, asks: Mapping[int, Ask], on_text: OnText | None) -> None:
         self._album, self._speech, self._stream = album, speech, Stream(on_text)
         self._answers: dict[int, Said | ReaderError] = {}
         self._speaking: dict[int, Span] = {}
-        self._grammars: dict[int, Future[Row]] = {}
+        self._grammars: dict[int, Future[GrammarRow]] = {}
         self._waiting: list[_Waiting] = []
         for row, ask in asks.items():
             prompt = speech.prompter.prompt(ask.turns, images=album.count(row))
@@ -112,7 +112,7 @@ class _Round:
                 self._release(row)
         return self._answers
 
-    def _heard(self, speaker: Speaker, piece: bytes) -> None:
+    def _heard(self, speaker: AnswerSequence, piece: bytes) -> None:
         self._stream.say(speaker.row, piece, is_last=speaker.is_done)
 
     def _release(self, row: int) -> None:
@@ -193,5 +193,5 @@ class _Round:
 
     def _seat(self, waiting: _Waiting, text: Span, seen: Seen, logits: torch.Tensor) -> Seat:
         self._speaking[waiting.row] = text
-        speaker = Speaker(waiting.row, self._grammars.pop(waiting.row).result(), waiting.ask.max_tokens, Guesser(waiting.ask.draft))
+        speaker = AnswerSequence(waiting.row, self._grammars.pop(waiting.row).result(), waiting.ask.max_tokens, Guesser(waiting.ask.draft))
         return Seat(speaker, logits, text, seen.keys, waiting.prefix_size + len(waiting.question), draw=waiting.ask.draw)

@@ -8,14 +8,14 @@ from extractor.errors import BadAnswer
 from extractor.readers.base import ReaderError
 from extractor.readers.vision.drafts import Guesser
 from extractor.readers.vision.engine import Said
-from extractor.readers.vision.grammar import Grammars, Row
+from extractor.readers.vision.grammar import GrammarRow, Grammars
 
 BYTES_PER_TOKEN = 8
 """Text to guess for each token wanted: tokens are three to four bytes long, and rarely more than this."""
 
 
 @dataclass
-class Speaker:
+class AnswerSequence:
     """A row that is answering.
 
     Attributes:
@@ -30,7 +30,7 @@ class Speaker:
     """
 
     row: int
-    grammar: Row
+    grammar: GrammarRow
     max_tokens: int
     guesser: Guesser = field(default_factory=lambda: Guesser(""))
     is_done: bool = False

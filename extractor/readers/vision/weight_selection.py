@@ -33,7 +33,7 @@ Precision = Literal["4bit", "16bit", "32bit"]
 
 
 @dataclass(frozen=True)
-class Choice:
+class WeightChoice:
     """What is loaded.
 
     Attributes:
@@ -64,7 +64,7 @@ def names_of(options: VisionOptions) -> tuple[str, ...]:
 
 def choose(
     options: VisionOptions, free: int | None, *, config_of: Callable[[str], dict[str, Any]], is_here: Callable[[str], bool]
-) -> Choice:
+) -> WeightChoice:
     """The weights to load.
 
     Of two that would do, what is on this machine goes before what would have to be downloaded.
@@ -98,8 +98,8 @@ def choose(
     return _at(sibling, options, free, config_of(sibling), f"{sizes}: batches are read faster than with {named}")
 
 
-def _at(model: str, options: VisionOptions, free: int | None, config: dict[str, Any], why: str) -> Choice:
-    return Choice(model, _precision(model, options, free, config), why)
+def _at(model: str, options: VisionOptions, free: int | None, config: dict[str, Any], why: str) -> WeightChoice:
+    return WeightChoice(model, _precision(model, options, free, config), why)
 
 
 def _precision(model: str, options: VisionOptions, free: int | None, config: dict[str, Any]) -> Precision:

@@ -17,7 +17,7 @@ IS_OPEN = JOBS.c.filed_at.is_(None)
 DUE_FIRST = (JOBS.c.next_attempt_at, JOBS.c.id)
 
 
-class Jobs:
+class JobQueries:
     """The job rows of one database. Every method is one question, and changes nothing."""
 
     def __init__(self, database: Database) -> None:

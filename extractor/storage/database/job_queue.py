@@ -22,7 +22,7 @@ from extractor.errors import ExtractorError, StorageError
 from extractor.jobs import Arrival, Job, JobState, new_receipt_id
 from extractor.runtime.clock import Clock
 from extractor.storage.database.connection import Database
-from extractor.storage.database.job_queries import COLUMNS, DUE_FIRST, IS_OPEN, JOBS, Jobs, job_of
+from extractor.storage.database.job_queries import COLUMNS, DUE_FIRST, IS_OPEN, JOBS, JobQueries, job_of
 from extractor.storage.database.tables import LIVING, JobRow
 
 LONGEST_STORAGE_WAIT = 60.0
@@ -104,7 +104,7 @@ _TO_FILE_DUE = (
 )
 
 
-class Ledger(Jobs):
+class JobQueue(JobQueries):
     """The job rows of one database, to be moved. Every method is one transaction, unless it takes the caller's connection."""
 
     def __init__(self, database: Database, clock: Clock, work: WorkSettings) -> None:

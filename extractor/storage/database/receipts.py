@@ -55,7 +55,7 @@ _TWIN = (
 _WORDS = table("receipts_fts", column("rowid"), column("rank"))
 
 
-class Store:
+class ReceiptRepository:
     """The records of one database."""
 
     def __init__(self, database: Database) -> None:

@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy sees them. Only ledger and store import this; rows never leave those two.
+"""The tables, as SQLAlchemy sees them. Only job queue and store import this; rows never leave those two.
 
 Money is an integer in minor units (cents) of the receipt's currency; an unknown currency counts as one with two digits.
 Numbers that may have more digits than a currency has (quantities, unit prices such as 1.659 for fuel, tax rates, the amounts of

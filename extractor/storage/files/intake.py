@@ -8,7 +8,7 @@ from pathlib import Path
 
 from extractor.errors import StorageError
 from extractor.jobs import RECEIPT_ID_LENGTH, Job
-from extractor.runtime.checkpoints import AtStep, Step, go_on
+from extractor.runtime.checkpoints import AtCheckpoint, Checkpoint, go_on
 from extractor.runtime.filenames import printable, safe_stem
 from extractor.storage.files.atomic import holds, is_regular, is_same_file, leads_away, make_folder, mount_of, rename_to_free, sync_folder
 
@@ -16,15 +16,15 @@ ASIDE = ".receipts-"
 """Begins the hidden name, followed by the receipt's id."""
 
 
-class Leaving:
+class Intake:
     """The inbox as the place that files are taken from, and that failed ones come back to. Every step may run twice.
 
     What the system says of folders and files comes out as OSError.
     """
 
-    def __init__(self, inbox_dir: Path, *, at_step: AtStep = go_on) -> None:
+    def __init__(self, inbox_dir: Path, *, at_checkpoint: AtCheckpoint = go_on) -> None:
         self.inbox_dir = inbox_dir
-        self._at_step = at_step
+        self._at_checkpoint = at_checkpoint
         self._mount = mount_of(inbox_dir)
 
     def require_here(self) -> None:
@@ -61,7 +61,7 @@ class Leaving:
                 self.require_here()
                 return False
             source.rename(aside)
-            self._at_step(Step.SET_ASIDE)
+            self._at_checkpoint(Checkpoint.SET_ASIDE)
         if holds(aside, job.sha256 or ""):
             if other := self._second_name(job):
                 other.unlink()
@@ -75,7 +75,7 @@ class Leaving:
         if self.set_aside(job):
             self.aside(job).unlink()
             sync_folder(self.aside(job).parent)  # else it may come back, as a new arrival
-            self._at_step(Step.REMOVED)
+            self._at_checkpoint(Checkpoint.REMOVED)
 
     def make_room(self, job: Job) -> Path:
         """The job's hidden name, which nothing has now, in a folder that is there."""
@@ -98,7 +98,7 @@ class Leaving:
             target = _free_name(self.inbox_dir / job.path, job.receipt_id)
             rename_to_free(aside, target)
         sync_folder(target.parent)
-        self._at_step(Step.GIVEN_BACK)
+        self._at_checkpoint(Checkpoint.GIVEN_BACK)
         return target
 
     def leftovers(self, open_ids: Collection[str]) -> Iterator[tuple[Path, str]]:

@@ -36,7 +36,7 @@ class Filed:
     number: int = 1
 
 
-class Places:
+class OutboxLayout:
     """The places in one outbox. They are told relative to it, as POSIX paths; those of JSON files as full paths."""
 
     def __init__(self, root: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from extractor.errors import StorageError
 from extractor.jobs import Job
-from extractor.runtime.checkpoints import AtStep, Step, go_on
+from extractor.runtime.checkpoints import AtCheckpoint, Checkpoint, go_on
 from extractor.runtime.filenames import printable
 from extractor.schemas.record import Record
 from extractor.storage.files.atomic import (
@@ -27,8 +27,8 @@ from extractor.storage.files.atomic import (
     sync_folder,
     write_whole,
 )
-from extractor.storage.files.intake import Leaving
-from extractor.storage.files.naming import Places
+from extractor.storage.files.intake import Intake
+from extractor.storage.files.naming import OutboxLayout
 from extractor.storage.files.sidecars import notice_json, record_json
 
 WORK = ".work"
@@ -41,12 +41,12 @@ class Outbox:
         places: Where in it each thing lies.
     """
 
-    def __init__(self, root: Path, inbox_dir: Path, *, at_step: AtStep = go_on) -> None:
+    def __init__(self, root: Path, inbox_dir: Path, *, at_checkpoint: AtCheckpoint = go_on) -> None:
         self.root = root
-        self.places = Places(root)
+        self.places = OutboxLayout(root)
         self.inbox_dir = inbox_dir
-        self._at_step = at_step
-        self._leaving = Leaving(inbox_dir, at_step=at_step)
+        self._at_checkpoint = at_checkpoint
+        self._leaving = Intake(inbox_dir, at_checkpoint=at_checkpoint)
 
     # Folders that may be away
 
@@ -102,7 +102,7 @@ class Outbox:
         with storage_errors(folder):
             if folder.exists():
                 shutil.rmtree(folder)
-                self._at_step(Step.COPY_DROPPED)
+                self._at_checkpoint(Checkpoint.COPY_DROPPED)
 
     def tidy(self, open_ids: Collection[str], find: Callable[[str], Job | None], find_same: Callable[[str], Collection[Job]]) -> None:
         """Clears away what a crash or a power cut has left behind of jobs that are not open.
@@ -148,10 +148,10 @@ class Outbox:
             make_folder(original.parent)
             if not holds(original, records[0].source_sha256):
                 self._put(job, original)
-                self._at_step(Step.ORIGINAL_PLACED)
+                self._at_checkpoint(Checkpoint.ORIGINAL_PLACED)
             for number, record in enumerate(records, 1):
                 write_whole(self.places.record(job.filed_as or "", number), record_json(record))
-                self._at_step(Step.RECORD_WRITTEN)
+                self._at_checkpoint(Checkpoint.RECORD_WRITTEN)
             self._leaving.remove(job)
         self.drop_copy(job)
 
@@ -172,7 +172,7 @@ class Outbox:
                 hidden_name(target).unlink(missing_ok=True)  # what a crash has left half copied
             else:
                 write_whole(self.places.notice(job.filed_as or ""), notice_json(job, first))
-                self._at_step(Step.NOTICE_WRITTEN)
+                self._at_checkpoint(Checkpoint.NOTICE_WRITTEN)
         self.drop_copy(job)
         return is_there
 
@@ -200,9 +200,9 @@ class Outbox:
                 aside = self._leaving.make_room(job)
                 self.places.notice(job.filed_as or "").unlink(missing_ok=True)
                 sync_folder(source.parent)
-                self._at_step(Step.NOTICE_REMOVED)
+                self._at_checkpoint(Checkpoint.NOTICE_REMOVED)
                 move(source, aside)
-                self._at_step(Step.BROUGHT_BACK)
+                self._at_checkpoint(Checkpoint.BROUGHT_BACK)
             elif not holds(self._leaving.aside(job), job.sha256 or ""):  # else an earlier try came so far
                 raise FileNotFoundError(errno.ENOENT, "is not there any more", os.fspath(source))
             return self._leaving.give_back(job).relative_to(self.inbox_dir)
@@ -231,5 +231,5 @@ class Outbox:
         if not self._leaving.set_aside(job):
             return False
         move(self._leaving.aside(job), target)
-        self._at_step(Step.MOVED)
+        self._at_checkpoint(Checkpoint.MOVED)
         return True

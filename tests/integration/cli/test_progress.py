@@ -14,7 +14,7 @@ import sys, time
 from pathlib import Path
 from extractor.cli.progress import live
 from extractor.runtime.logs import configure
-from extractor.service.app import build
+from extractor.service.app import build_service
 from extractor.config.settings import InboxSettings, LogSettings, Settings
 from extractor.testing import ScriptedExtraction
 
@@ -24,7 +24,7 @@ settings = Settings(inbox_dir=root / "inbox", outbox_dir=root / "outbox", databa
 with live() as show:
     configure(LogSettings())
     wait = lambda source: time.sleep(float(sys.argv[2]) if source.name == "4.jpg" else 0)
-    service = build(settings, extract=ScriptedExtraction(wait), check=lambda _: None)
+    service = build_service(settings, extract=ScriptedExtraction(wait), check=lambda _: None)
     for number in range(5):
         (settings.inbox_dir / f"{number}.jpg").write_bytes(b"%d" % number)
     with show(lambda: service):

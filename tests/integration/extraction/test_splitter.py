@@ -10,7 +10,7 @@ import pytest
 from extractor.config.settings import ReaderSettings, Settings
 from extractor.jobs import Job, JobState
 from extractor.schemas.record import Record, RecordStatus
-from extractor.service.app import build
+from extractor.service.app import build_service
 from training.render import RenderedReceipt, Style, render
 from training.table import side_by_side
 
@@ -22,10 +22,10 @@ def read(settings: Settings, drop: Callable[..., Path], receipts: Sequence[Rende
     photo = io.BytesIO()
     side_by_side([receipt.image for receipt in receipts], seed=3).save(photo, "PNG")
     drop("table.png", photo.getvalue())
-    service = build(settings.model_copy(update={"reader": ReaderSettings(name="ocr", processes=1, max_rungs=0)}))
+    service = build_service(settings.model_copy(update={"reader": ReaderSettings(name="ocr", processes=1, max_rungs=0)}))
     service.run_once()
     try:
-        return list(service.archive.ledger.jobs()), sorted(service.archive.store.list(), key=lambda record: record.receipt_id)
+        return list(service.archive.job_queue.jobs()), sorted(service.archive.store.list(), key=lambda record: record.receipt_id)
     finally:
         service.archive.close()
 

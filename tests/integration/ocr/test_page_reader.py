@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from extractor.documents import Page
 from extractor.ocr.deskew import measure_tilt
-from extractor.ocr.page_reader import Witness, without_doubles
-from extractor.ocr.selection import build_ladder
+from extractor.ocr.page_reader import PageReader, without_doubles
+from extractor.ocr.selection import build_engines
 from extractor.ocr.transcript import Box, Fragment, OcrEngine, Transcript
 
 ROWS = (
@@ -54,12 +54,12 @@ def strip() -> Image.Image:
 @pytest.fixture(scope="module")
 def ladder() -> tuple[OcrEngine, ...]:
     """The engines of `reader.ocr_engine = "auto"`."""
-    return build_ladder(threads=2)
+    return build_engines(threads=2)
 
 
 @pytest.fixture(scope="module")
-def witness(ladder: tuple[OcrEngine, ...]) -> Witness:
-    return Witness(ladder)
+def witness(ladder: tuple[OcrEngine, ...]) -> PageReader:
+    return PageReader(ladder)
 
 
 @dataclass
@@ -99,7 +99,7 @@ def test_upright_page_costs_one_reading(receipt_image: Image.Image, ladder: tupl
     """An upright page is returned as it is, read once by the cheapest engine."""
     engine = Counted(ladder[0], ladder[0].name)
     page = Page(receipt_image, number=3)
-    turned, transcript = Witness([engine, *ladder[1:]]).read(page)
+    turned, transcript = PageReader([engine, *ladder[1:]]).read(page)
     assert turned is page
     assert engine.sizes == [receipt_image.size]
     assert transcript.engine == ladder[0].name
@@ -107,7 +107,7 @@ def test_upright_page_costs_one_reading(receipt_image: Image.Image, ladder: tupl
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_turned_page(receipt_image: Image.Image, witness: Witness, degrees: int) -> None:
+def test_turned_page(receipt_image: Image.Image, witness: PageReader, degrees: int) -> None:
     """A page lying on its side or its head is turned and read."""
     page, transcript = witness.read(Page(receipt_image.rotate(degrees, expand=True), number=1))
     assert page.number == 1
@@ -116,20 +116,20 @@ def test_turned_page(receipt_image: Image.Image, witness: Witness, degrees: int)
 
 
 @pytest.mark.parametrize("degrees", [-15, -10, -5, -3, 3, 5, 10, 15])
-def test_tilted_page(receipt_image: Image.Image, witness: Witness, degrees: int) -> None:
+def test_tilted_page(receipt_image: Image.Image, witness: PageReader, degrees: int) -> None:
     """A tilted page is levelled and read."""
     page, transcript = witness.read(Page(white(receipt_image, degrees)))
     assert_reads_the_receipt(page, transcript)
 
 
-def test_on_its_head_and_tilted(receipt_image: Image.Image, witness: Witness) -> None:
+def test_on_its_head_and_tilted(receipt_image: Image.Image, witness: PageReader) -> None:
     """Faults add up, and are all undone."""
     page, transcript = witness.read(Page(white(receipt_image, 174)))
     assert_reads_the_receipt(page, transcript)
 
 
 @pytest.mark.parametrize("effort", [0, 1, 2, 3, 9])
-def test_every_effort_reads(receipt_image: Image.Image, witness: Witness, effort: int) -> None:
+def test_every_effort_reads(receipt_image: Image.Image, witness: PageReader, effort: int) -> None:
     """Looking again, however hard, gives boxes in pixels of the same page."""
     page, transcript = witness.read(Page(receipt_image), effort)
     assert_reads_the_receipt(page, transcript)
@@ -147,7 +147,7 @@ def test_efforts_differ(receipt_image: Image.Image, ladder: tuple[OcrEngine, ...
             shown.append((self.name, image.tobytes()))
             return []
 
-    witness = Witness([Recorder("cheap"), Recorder("dear")])
+    witness = PageReader([Recorder("cheap"), Recorder("dear")])
     for effort in range(4):
         witness.read(Page(receipt_image), effort)
     assert len(set(shown)) == len(shown) > 4
@@ -165,7 +165,7 @@ def test_a_large_engine_sees_a_page_in_parts(receipt_image: Image.Image) -> None
             shown[self.name].append(image.height)
             return []
 
-    witness = Witness([Recorder("cheap"), Recorder("dear")])
+    witness = PageReader([Recorder("cheap"), Recorder("dear")])
     witness.read(Page(receipt_image), 0)
     witness.read(Page(receipt_image), 1)
     assert shown["cheap"] == [receipt_image.height]
@@ -174,7 +174,7 @@ def test_a_large_engine_sees_a_page_in_parts(receipt_image: Image.Image) -> None
 
 
 @pytest.mark.parametrize("effort", [0, 1, 2])
-def test_crop(receipt_image: Image.Image, witness: Witness, effort: int) -> None:
+def test_crop(receipt_image: Image.Image, witness: PageReader, effort: int) -> None:
     """A crop holds its rows alone, with boxes in pixels of the page."""
     page = Page(receipt_image)
     same, transcript = witness.read(page, effort, crop=Box(0, 400, 560, 446))
@@ -200,7 +200,7 @@ class Nearby:
 def test_large_print_is_looked_at_once_more_from_afar() -> None:
     """A crop in which an engine sees strokes is shown to it smaller, with boxes in pixels of the page all the same."""
     page = Page(Image.new("RGB", (560, 400), "white"))
-    _, transcript = Witness([Nearby(highest=60)]).read(page, 1, crop=Box(100, 100, 400, 200))
+    _, transcript = PageReader([Nearby(highest=60)]).read(page, 1, crop=Box(100, 100, 400, 200))
     assert [line.text for line in transcript.lines] == ["NORTHERN BAKERY"]
     assert transcript.lines[0].box.width == pytest.approx(300, abs=2 * 0.02 * 560 + 2)
 
@@ -221,19 +221,19 @@ def test_a_row_s_neighbours_in_its_crop_are_not_read() -> None:
             return [Fragment("TOTAL", Box(0, 0, image.width, image.height), 0.98)]
 
     for row in (None, Box(100, 150, 400, 180)):
-        Witness([Recorder()]).read(page, crop=Box(90, 90, 410, 240), row=row)
+        PageReader([Recorder()]).read(page, crop=Box(90, 90, 410, 240), row=row)
     all_ink, own_ink = (sum(image.convert("L").histogram()[:100]) for image in shown)
     assert shown[0].size == shown[1].size
     assert own_ink == pytest.approx(all_ink / 3, rel=0.1)
 
 
-def test_crop_outside_the_page(receipt_image: Image.Image, witness: Witness) -> None:
+def test_crop_outside_the_page(receipt_image: Image.Image, witness: PageReader) -> None:
     """A crop that misses the page shows nothing."""
     assert witness.read(Page(receipt_image), crop=Box(9000, 9000, 9100, 9100))[1].lines == ()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3000, 2), (40, 40), (700, 900)])
-def test_blank_page(witness: Witness, size: tuple[int, int]) -> None:
+def test_blank_page(witness: PageReader, size: tuple[int, int]) -> None:
     """A page without print has no lines."""
     page = Page(Image.new("RGB", size, "white"))
     turned, transcript = witness.read(page)
@@ -242,21 +242,21 @@ def test_blank_page(witness: Witness, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.35, 3.0])
-def test_print_of_any_size(receipt_image: Image.Image, witness: Witness, scale: float) -> None:
+def test_print_of_any_size(receipt_image: Image.Image, witness: PageReader, scale: float) -> None:
     """Print of nine pixels and of eighty is read."""
     size = (round(receipt_image.width * scale), round(receipt_image.height * scale))
     page, transcript = witness.read(Page(receipt_image.resize(size, Image.Resampling.LANCZOS)))
     assert_reads_the_receipt(page, transcript)
 
 
-def test_till_roll(strip: Image.Image, witness: Witness) -> None:
+def test_till_roll(strip: Image.Image, witness: PageReader) -> None:
     """Every row of a long strip is read once, in order, though it is read in parts."""
     _, transcript = witness.read(Page(strip))
     assert [squeezed(line.text) for line in transcript.lines] == [f"article{n}{n}25" for n in range(100, 300)]
 
 
 @pytest.mark.parametrize("fault", [lambda i: i, lambda i: i.point(lambda v: 190 + v // 5), lambda i: i.convert("L").convert("RGB")])
-def test_faint_print(receipt_image: Image.Image, witness: Witness, fault: Callable[[Image.Image], Image.Image]) -> None:
+def test_faint_print(receipt_image: Image.Image, witness: PageReader, fault: Callable[[Image.Image], Image.Image]) -> None:
     """Worn thermal print is read."""
     _, transcript = witness.read(Page(fault(receipt_image)))
     assert "10.75" in transcript.text

@@ -19,9 +19,9 @@ from extractor.config.settings import InboxSettings, LogSettings, MetricsSetting
 from extractor.errors import ConfigError, StorageError
 from extractor.jobs import JobState, Source
 from extractor.schemas.record import Attempt, Record, RecordStatus, ReviewReason
-from extractor.service.app import build
+from extractor.service.app import build_service
 from extractor.service.daemon import Daemon
-from extractor.service.health import Monitor
+from extractor.service.health import HealthServer
 from extractor.service.lifecycle import Service
 from extractor.service.lock import InstanceLock
 from extractor.service.systemd_notify import Notifier
@@ -103,7 +103,7 @@ def manager(path: Path) -> Iterator[list[bytes]]:
 
 
 def done(service: Service) -> int:
-    return service.archive.ledger.counts().get(JobState.DONE, 0)
+    return service.archive.job_queue.counts().get(JobState.DONE, 0)
 
 
 def test_health_answers_while_a_long_read_goes_on(settings: Settings, draw: Callable[..., Path]) -> None:
@@ -115,7 +115,7 @@ def test_health_answers_while_a_long_read_goes_on(settings: Settings, draw: Call
         may_end.wait(DEADLINE_SECONDS)
 
     draw(settings.inbox_dir / "long.png")
-    with running(Daemon(build(settings, extract=ScriptedExtraction(slow)))) as daemon:
+    with running(Daemon(build_service(settings, extract=ScriptedExtraction(slow)))) as daemon:
         assert began.wait(DEADLINE_SECONDS)
         code, body = ask(daemon, "/healthz")
         assert (code, json.loads(body)["status"], json.loads(body)["reasons"]) == (200, "ok", [])
@@ -139,7 +139,7 @@ def test_a_hung_read_is_unhealthy_and_systemd_hears_nothing_more(
     draw(settings.inbox_dir / "hangs.png")
     with manager(tmp_path / "notify") as heard:
         notifier = Notifier(str(tmp_path / "notify"), watchdog_seconds=0.06)
-        with running(Daemon(build(settings, extract=ScriptedExtraction(hang), check=lambda _: None), notifier=notifier)) as daemon:
+        with running(Daemon(build_service(settings, extract=ScriptedExtraction(hang), check=lambda _: None), notifier=notifier)) as daemon:
             assert began.wait(DEADLINE_SECONDS)
             eventually(lambda: any(message.startswith(b"STATUS=Hung: worker") for message in heard), "the news for systemd")
             before, told = len(heard), caplog.messages.count("service_hung")
@@ -159,7 +159,7 @@ def test_systemd_hears_of_start_progress_and_end(settings: Settings, draw: Calla
     draw(settings.inbox_dir / "a.png")
     with manager(tmp_path / "notify") as heard:
         notifier = Notifier(str(tmp_path / "notify"), watchdog_seconds=0.06)
-        with running(Daemon(build(settings, extract=ScriptedExtraction()), notifier=notifier)):
+        with running(Daemon(build_service(settings, extract=ScriptedExtraction()), notifier=notifier)):
             eventually(lambda: b"STATUS=0 waiting, 1 filed, 0 to review, 0 failed" in heard, "the status")
         eventually(lambda: heard[-1] == b"STOPPING=1", "the end")
     assert heard[0] == b"READY=1"
@@ -179,7 +179,7 @@ def test_metrics_tell_what_was_done(settings: Settings, draw: Callable[..., Path
     draw(settings.inbox_dir / "sure.png")
     draw(settings.inbox_dir / "unsure.png")
     (settings.inbox_dir / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 half a picture")
-    with running(Daemon(build(settings, extract=ScriptedExtraction(script)))) as daemon:
+    with running(Daemon(build_service(settings, extract=ScriptedExtraction(script)))) as daemon:
         object.__setattr__(daemon.service, "restarts", lambda: Counter({"crashed": 3}))
         eventually(lambda: samples(ask(daemon, "/metrics")[1]).get(("receipts_stage_seconds_count", "file")) == 3, "the files")
         found = samples(ask(daemon, "/metrics")[1])
@@ -211,7 +211,7 @@ def test_metrics_tell_what_was_done(settings: Settings, draw: Callable[..., Path
 def test_what_cannot_be_used_is_unhealthy(settings: Settings, draw: Callable[..., Path]) -> None:
     """An inbox that is away and a database that is gone are told in words, and monitoring goes on answering."""
     inbox = InboxSettings(settle_seconds=0, rescan_seconds=0.1)
-    with running(Daemon(build(settings.model_copy(update={"inbox": inbox}), extract=ScriptedExtraction()))) as daemon:
+    with running(Daemon(build_service(settings.model_copy(update={"inbox": inbox}), extract=ScriptedExtraction()))) as daemon:
         settings.inbox_dir.rmdir()
         eventually(lambda: ask(daemon, "/healthz")[0] == 503, "the notice of the missing inbox")
         assert json.loads(ask(daemon, "/healthz")[1])["reasons"] == ["inbox: cannot be listed now"]
@@ -222,15 +222,15 @@ def test_what_cannot_be_used_is_unhealthy(settings: Settings, draw: Callable[...
 
 def test_a_database_that_cannot_be_read_is_told(settings: Settings) -> None:
     """/healthz says so, and /metrics still tells what the process knows."""
-    service = build(settings, extract=ScriptedExtraction())
+    service = build_service(settings, extract=ScriptedExtraction())
 
     class Gone:
         def __getattr__(self, name: str) -> Any:
             raise StorageError("receipts.db: disk I/O error. Check the disk.")
 
-    object.__setattr__(service.archive, "ledger", Gone())
+    object.__setattr__(service.archive, "job_queue", Gone())
     daemon = Daemon(service)
-    with Monitor(settings.metrics, lambda: service) as daemon.monitor:
+    with HealthServer(settings.metrics, lambda: service) as daemon.monitor:
         code, body = ask(daemon, "/healthz")
         assert (code, json.loads(body)["reasons"]) == (503, ["the database cannot be read"])
         found = samples(ask(daemon, "/metrics")[1])
@@ -241,7 +241,7 @@ def test_a_database_that_cannot_be_read_is_told(settings: Settings) -> None:
 def test_results_that_cannot_be_filed_are_unhealthy(settings: Settings, draw: Callable[..., Path]) -> None:
     """A full disk or a folder in the way is told until something is filed again; no name of a file is."""
     draw(settings.inbox_dir / "doctor-visit.png")
-    service = build(settings, extract=ScriptedExtraction())
+    service = build_service(settings, extract=ScriptedExtraction())
     record = make_record()
     blocked = settings.outbox_dir / f"{record.received_at.year}"
     with running(Daemon(service)) as daemon:
@@ -261,9 +261,9 @@ def test_results_that_cannot_be_filed_are_unhealthy(settings: Settings, draw: Ca
 
 def test_other_paths_and_methods(settings: Settings) -> None:
     """There are two pages; anything else is refused, and HEAD answers without a body."""
-    service = build(settings, extract=ScriptedExtraction())
+    service = build_service(settings, extract=ScriptedExtraction())
     daemon = Daemon(service)
-    with Monitor(settings.metrics, lambda: service) as daemon.monitor:
+    with HealthServer(settings.metrics, lambda: service) as daemon.monitor:
         assert ask(daemon, "/")[0] == 404
         host, port = daemon.monitor.address
         for request, code in ((b"POST /metrics HTTP/1.0\r\n\r\n", b"501"), (b"HEAD /healthz?x=1 HTTP/1.0\r\n\r\n", b"200")):
@@ -283,7 +283,7 @@ def test_a_port_that_is_taken_is_told_at_the_start(settings: Settings, host: str
         port = taken.getsockname()[1]
         changed = settings.model_copy(update={"metrics": MetricsSettings(port=port, host=host)})
         with pytest.raises(ConfigError, match=rf"metrics\.port {port} at metrics\.host {host} .*in use.*another port"):
-            Daemon(build(changed, extract=ScriptedExtraction())).run()
+            Daemon(build_service(changed, extract=ScriptedExtraction())).run()
     with InstanceLock(settings.database):
         pass
 
@@ -291,7 +291,7 @@ def test_a_port_that_is_taken_is_told_at_the_start(settings: Settings, host: str
 @pytest.mark.parametrize("host", ["not a host", "203.0.113.1"])
 def test_an_address_that_is_not_ours_is_told(settings: Settings, host: str) -> None:
     with pytest.raises(ConfigError, match=r"metrics\.host"):
-        Monitor(MetricsSettings(port=0, host=host), lambda: build(settings, extract=ScriptedExtraction()))
+        HealthServer(MetricsSettings(port=0, host=host), lambda: build_service(settings, extract=ScriptedExtraction()))
 
 
 def test_changed_settings_are_taken_over(settings: Settings, draw: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
@@ -305,7 +305,7 @@ def test_changed_settings_are_taken_over(settings: Settings, draw: Callable[...,
 
     changed = settings.model_copy(update={"work": WorkSettings(batch_size=1), "log": LogSettings(level="WARNING")})
     draw(settings.inbox_dir / "a.png")
-    with running(Daemon(build(settings, extract=ScriptedExtraction(slow)), load=lambda: changed)) as daemon:
+    with running(Daemon(build_service(settings, extract=ScriptedExtraction(slow)), load=lambda: changed)) as daemon:
         first = daemon.service
         assert began.wait(DEADLINE_SECONDS)
         first.reload()
@@ -316,7 +316,7 @@ def test_changed_settings_are_taken_over(settings: Settings, draw: Callable[...,
         eventually(lambda: done(daemon.service) == 2, "the second file")
         assert daemon.service.archive.settings.work.batch_size == 1
         assert samples(ask(daemon, "/metrics")[1])["receipts_stored_total", "accepted"] == 2
-        assert daemon.service.archive.ledger.counts() == {JobState.DONE: 2}
+        assert daemon.service.archive.job_queue.counts() == {JobState.DONE: 2}
     [told] = [entry for entry in caplog.records if entry.message == "settings_changed"]
     assert vars(told)["settings"] == "work, log"
 
@@ -334,7 +334,7 @@ def test_bad_or_unmovable_settings_are_refused(settings: Settings, draw: Callabl
             raise answer
         return answer
 
-    with running(Daemon(build(settings, extract=ScriptedExtraction()), load=load)) as daemon:
+    with running(Daemon(build_service(settings, extract=ScriptedExtraction()), load=load)) as daemon:
         first = daemon.service
         for number in range(1, count + 1):
             first.reload()
@@ -351,7 +351,7 @@ def test_bad_or_unmovable_settings_are_refused(settings: Settings, draw: Callabl
 def test_unchanged_settings_change_nothing(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is built anew where nothing has changed."""
     caplog.set_level("INFO")
-    with running(Daemon(build(settings, extract=ScriptedExtraction()), load=lambda: settings)) as daemon:
+    with running(Daemon(build_service(settings, extract=ScriptedExtraction()), load=lambda: settings)) as daemon:
         first = daemon.service
         first.reload()
         eventually(lambda: "settings_unchanged" in caplog.messages, "the look at the settings")
@@ -362,6 +362,6 @@ def test_without_a_port_nothing_listens(settings: Settings, draw: Callable[..., 
     """Monitoring is off unless it is asked for."""
     quiet = settings.model_copy(update={"metrics": MetricsSettings()})
     draw(settings.inbox_dir / "a.png")
-    with running(Daemon(build(quiet, extract=ScriptedExtraction()))) as daemon:
+    with running(Daemon(build_service(quiet, extract=ScriptedExtraction()))) as daemon:
         eventually(lambda: done(daemon.service) == 1, "the file")
         assert daemon.monitor is None

@@ -19,7 +19,7 @@ from extractor.errors import ConfigError, StorageError, Unreadable
 from extractor.extraction.isolated import IsolatedReading, load_extraction
 from extractor.jobs import JobState, Source
 from extractor.service import supervisor
-from extractor.service.app import build
+from extractor.service.app import build_service
 from extractor.service.lifecycle import Service
 from extractor.service.lock import InstanceLock
 from extractor.storage.archive import open_archive, prepare
@@ -52,7 +52,7 @@ def running(built: Service) -> Iterator[Service]:
 
 
 def counts(built: Service) -> dict[JobState, int]:
-    return built.archive.ledger.counts()
+    return built.archive.job_queue.counts()
 
 
 @pytest.mark.parametrize("poll", [False, True])
@@ -60,7 +60,7 @@ def test_what_is_dropped_is_filed(settings: Settings, draw: Callable[..., Path],
     """Files that were there, files that come, files in subfolders that are moved in: all are filed, by events or by polling."""
     inbox = InboxSettings(settle_seconds=0.05, rescan_seconds=1000, poll=poll, poll_seconds=0.1)
     draw(settings.inbox_dir / "before.png")
-    with running(build(settings.model_copy(update={"inbox": inbox}), extract=ScriptedExtraction())) as built:
+    with running(build_service(settings.model_copy(update={"inbox": inbox}), extract=ScriptedExtraction())) as built:
         eventually(lambda: counts(built).get(JobState.DONE) == 1, "the first file")
         draw(settings.inbox_dir / "after.png")
         eventually(lambda: counts(built).get(JobState.DONE) == 2, "the second file")
@@ -75,7 +75,7 @@ def test_what_no_event_reports_is_found_by_the_rescan(
 ) -> None:
     """Events that are lost delay a file; they do not lose it."""
     monkeypatch.setattr(folder_events._Handler, "on_any_event", lambda *_: None)
-    with running(build(settings, extract=ScriptedExtraction())) as built:
+    with running(build_service(settings, extract=ScriptedExtraction())) as built:
         draw(settings.inbox_dir / "silent.png")
         eventually(lambda: counts(built).get(JobState.DONE) == 1, "the file")
 
@@ -104,7 +104,7 @@ def test_once_works_off_what_is_there_and_returns(settings: Settings, draw: Call
     draw(settings.inbox_dir / "again.png", "text")
     (settings.inbox_dir / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 half a picture")
     for _ in range(2):
-        built = build(settings, extract=ScriptedExtraction())
+        built = build_service(settings, extract=ScriptedExtraction())
         built.run_once()
         assert counts(built) == {JobState.DONE: 1, JobState.DUPLICATE: 1, JobState.FAILED: 1}
         assert list(settings.inbox_dir.iterdir()) == []
@@ -114,7 +114,7 @@ def test_once_works_off_what_is_there_and_returns(settings: Settings, draw: Call
 def test_once_waits_for_a_file_to_settle(settings: Settings, draw: Callable[..., Path]) -> None:
     """The gate is the same as for the service."""
     draw(settings.inbox_dir / "good.png")
-    built = build(settings.model_copy(update={"inbox": InboxSettings(settle_seconds=0.2)}), extract=ScriptedExtraction())
+    built = build_service(settings.model_copy(update={"inbox": InboxSettings(settle_seconds=0.2)}), extract=ScriptedExtraction())
     built.run_once()
     assert counts(built) == {JobState.DONE: 1}
 
@@ -124,11 +124,11 @@ def test_a_failed_file_can_be_retried(settings: Settings, draw: Callable[..., Pa
     draw(settings.inbox_dir / "a.png")
     draw(settings.inbox_dir / "b.png")
     extraction = ScriptedExtraction(lambda source: Unreadable(f"{source.name} is damaged. Scan it again."))
-    build(settings, extract=extraction).run_once()
+    build_service(settings, extract=extraction).run_once()
     archive = open_archive(settings)
     [queued] = archive.retry(["a.png"])
     assert (queued.name, queued.state, queued.attempts) == ("a.png", JobState.QUEUED, 0)
-    built = build(settings, extract=ScriptedExtraction())
+    built = build_service(settings, extract=ScriptedExtraction())
     built.run_once()
     assert counts(built) == {JobState.DONE: 1, JobState.FAILED: 1}
     assert sorted(path.name for path in (settings.outbox_dir / "failed").iterdir()) == ["b.png", "b.png.error.json"]
@@ -138,7 +138,7 @@ def test_a_failed_file_can_be_retried(settings: Settings, draw: Callable[..., Pa
 
 def test_a_second_service_on_one_database_is_refused(settings: Settings) -> None:
     """The message names the process that holds it; when that one ends, however, the lock is free."""
-    built = build(settings, extract=ScriptedExtraction())
+    built = build_service(settings, extract=ScriptedExtraction())
     with InstanceLock(settings.database), pytest.raises(ConfigError, match=str(os.getpid())):
         built.run_once()
     built.run_once()
@@ -174,13 +174,13 @@ def test_a_receipt_in_hand_goes_back_when_it_takes_too_long_to_stop(
         may_end.wait(DEADLINE_SECONDS)
 
     draw(settings.inbox_dir / "long.png")
-    with running(build(settings, extract=ScriptedExtraction(slow))) as built:
+    with running(build_service(settings, extract=ScriptedExtraction(slow))) as built:
         assert began.wait(DEADLINE_SECONDS)
-    [job] = built.archive.ledger.jobs()
+    [job] = built.archive.job_queue.jobs()
     assert (job.state, job.attempts, job.interruptions) == (JobState.QUEUED, 0, 0)
     may_end.set()
     eventually(lambda: set(threading.enumerate()) <= before, "the end of the slow thread")
-    assert built.archive.ledger.counts() == {JobState.QUEUED: 1}
+    assert built.archive.job_queue.counts() == {JobState.QUEUED: 1}
     assert list(built.archive.store.list()) == []
 
 
@@ -193,7 +193,7 @@ def test_signals_stop_the_service_cleanly(settings: Settings, draw: Callable[...
         os.kill(os.getpid(), number)
 
     draw(settings.inbox_dir / "last.png")
-    built = build(settings, extract=ScriptedExtraction(kill))
+    built = build_service(settings, extract=ScriptedExtraction(kill))
     built.run()
     assert counts(built) == {JobState.DONE: 1}
     assert signal.getsignal(number) is before
@@ -201,7 +201,7 @@ def test_signals_stop_the_service_cleanly(settings: Settings, draw: Callable[...
 
 def test_a_broken_thread_ends_the_service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that no longer watches does not look alive: its error reaches the caller."""
-    built = build(settings, extract=ScriptedExtraction())
+    built = build_service(settings, extract=ScriptedExtraction())
     monkeypatch.setattr(built.watch, "scan", lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         built.run()
@@ -210,7 +210,7 @@ def test_a_broken_thread_ends_the_service(settings: Settings, monkeypatch: pytes
 def test_an_inbox_that_goes_away_is_waited_for(settings: Settings, draw: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
     """An unmounted share stops nothing; when it is back, its files are taken."""
     inbox = InboxSettings(settle_seconds=0, rescan_seconds=0.1)
-    with running(build(settings.model_copy(update={"inbox": inbox}), extract=ScriptedExtraction())) as built:
+    with running(build_service(settings.model_copy(update={"inbox": inbox}), extract=ScriptedExtraction())) as built:
         settings.inbox_dir.rmdir()
         eventually(lambda: "scan_failed" in caplog.messages, "the failed scan")
         draw(settings.inbox_dir / "back.png")
@@ -233,11 +233,11 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(settings: Settings) -> 
 def test_states_are_recovered_at_start(settings: Settings, draw: Callable[..., Path]) -> None:
     """What a dead process was reading is read again at once, without waiting for its lease."""
     draw(settings.inbox_dir / "a.png")
-    first = build(settings, extract=ScriptedExtraction())
+    first = build_service(settings, extract=ScriptedExtraction())
     first.watch.scan()
-    assert len(first.archive.ledger.claim("dead", 1)) == 1
+    assert len(first.archive.job_queue.claim("dead", 1)) == 1
     (settings.outbox_dir / ".work" / "left-behind").mkdir(parents=True)
-    second = build(settings, extract=ScriptedExtraction())
+    second = build_service(settings, extract=ScriptedExtraction())
     second.run_once()
     assert counts(second) == {JobState.DONE: 1}
     assert list((settings.outbox_dir / ".work").iterdir()) == []
@@ -250,7 +250,7 @@ def test_a_failed_file_that_somebody_removed_does_not_keep_the_others_from_being
     for name in ("gone.png", "here.png"):
         draw(settings.inbox_dir / name)
     extraction = ScriptedExtraction(lambda source: Unreadable(f"{source.name} is damaged. Scan it again."))
-    built = build(settings, extract=extraction)
+    built = build_service(settings, extract=extraction)
     built.run_once()
     (settings.outbox_dir / "failed" / "gone.png").unlink()
     assert [job.name for job in built.archive.retry()] == ["here.png"]

@@ -15,7 +15,7 @@ from extractor.errors import ConfigError, Unreadable
 from extractor.jobs import Job, JobState
 from extractor.schemas.record import RecordStatus
 from extractor.service.lock import InstanceLock, holder
-from extractor.service.status import FAILURES, Status, look
+from extractor.service.status import FAILURES, ServiceStatus, look
 from extractor.storage.archive import Archive, prepare
 from extractor.testing import ManualClock, make_record, make_source
 
@@ -41,8 +41,8 @@ def test_it_tells_the_queue_and_what_lies_in_the_inbox(
 def test_it_tells_the_last_failures_first(archive: Archive, clock: ManualClock, leased_job: Callable[..., Job]) -> None:
     """The newest failures with their reasons, not all of a long history."""
     for number in range(FAILURES + 2):
-        failed = archive.ledger.fail(leased_job(f"{number}.jpg"), Unreadable(f"{number}.jpg is empty."))
-        archive.ledger.filed(archive.ledger.plan(failed, f"failed/{number}.jpg"))
+        failed = archive.job_queue.fail(leased_job(f"{number}.jpg"), Unreadable(f"{number}.jpg is empty."))
+        archive.job_queue.filed(archive.job_queue.plan(failed, f"failed/{number}.jpg"))
         clock.advance(1)
     assert [job.name for job in look(archive, clock).failures] == [f"{number}.jpg" for number in range(FAILURES + 1, 1, -1)]
 
@@ -99,10 +99,10 @@ def test_the_page_names_everything(
     record = make_record(make_source("lunch.jpg"), receipt_id=job.receipt_id, status=RecordStatus.NEEDS_REVIEW)
     with archive.database.write() as connection:
         archive.store.save(connection, record)
-        archive.ledger.stored(connection, job, "2026/03/lunch.jpg")
-    [stored] = archive.ledger.jobs(JobState.STORED)
-    archive.ledger.filed(stored)
-    archive.ledger.fail(leased_job("bad.jpg"), Unreadable("bad.jpg is empty. Copy it again."))
+        archive.job_queue.stored(connection, job, "2026/03/lunch.jpg")
+    [stored] = archive.job_queue.jobs(JobState.STORED)
+    archive.job_queue.filed(stored)
+    archive.job_queue.fail(leased_job("bad.jpg"), Unreadable("bad.jpg is empty. Copy it again."))
     queued_job("next.jpg")
     clock.advance(7200)
     page = _page(look(archive, clock))
@@ -110,7 +110,7 @@ def test_the_page_names_everything(
         assert part in page
 
 
-def _page(seen: Status) -> str:
+def _page(seen: ServiceStatus) -> str:
     console = Console(width=200, file=(stream := io.StringIO()))
     console.print(status_page(seen))
     return stream.getvalue()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from extractor.service.supervisor import Crew, Supervisor
+from extractor.service.supervisor import Supervisor, ThreadGroup
 
 DEADLINE_SECONDS = 20.0
 
@@ -28,8 +28,8 @@ class Workshop:
         self.told, self.may_end = threading.Event(), threading.Event()
         self.may_end.set()
 
-    def crew(self) -> Crew:
-        return Crew((self._work, self._work), self.told.set, self._hand_back, lambda: self.said.append(f"{self.name} begins"))
+    def crew(self) -> ThreadGroup:
+        return ThreadGroup((self._work, self._work), self.told.set, self._hand_back, lambda: self.said.append(f"{self.name} begins"))
 
     def _work(self) -> None:
         assert self.told.wait(DEADLINE_SECONDS)
@@ -79,7 +79,7 @@ def test_who_cannot_be_built_leaves_the_old_at_work(supervisor: Supervisor, said
     second = Workshop("second", said)
     tries = iter([ValueError("bad"), None])
 
-    def build() -> Crew:
+    def build() -> ThreadGroup:
         if error := next(tries):
             raise error
         return second.crew()
@@ -132,7 +132,7 @@ def _break() -> None:
 def test_what_breaks_a_thread_ends_all(supervisor: Supervisor, said: list[str]) -> None:
     """Also when it breaks while the crew is asked to finish."""
     first = Workshop("first", said)
-    broken = Crew((*first.crew().tasks, _break), first.told.set, lambda _: None)
+    broken = ThreadGroup((*first.crew().tasks, _break), first.told.set, lambda _: None)
     with pytest.raises(ZeroDivisionError):
         supervisor.run(broken)
     assert first.told.is_set()

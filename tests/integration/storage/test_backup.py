@@ -14,7 +14,7 @@ import pytest
 
 from extractor.config.settings import Settings
 from extractor.errors import ConfigError, InputError, StorageError
-from extractor.service.app import build
+from extractor.service.app import build_service
 from extractor.storage.archive import Archive, open_archive
 from extractor.storage.backup import back_up, restore
 from extractor.storage.database.snapshot import snapshot
@@ -29,7 +29,7 @@ def filed(settings: Settings, drop: Callable[..., Path]) -> Iterator[Archive]:
     """Two receipts, a duplicate and a failed file, all filed."""
     for name, data in {"cafe.jpg": b"coffee", "trip/ramen.png": b"ramen", "zz copy.png": b"ramen", "locked.pdf": b"locked"}.items():
         drop(name, data)
-    build(settings, extract=ScriptedExtraction(read), check=lambda _: None).run_once()
+    build_service(settings, extract=ScriptedExtraction(read), check=lambda _: None).run_once()
     archive = open_archive(settings)
     yield archive
     archive.close()
@@ -54,7 +54,7 @@ def restored(backup: Path, settings: Settings) -> Archive:
 
 
 def findings(archive: Archive) -> list[str]:
-    verifier = Verifier(archive.ledger, archive.store, archive.outbox, archive.settings.database, pause=lambda: None)
+    verifier = Verifier(archive.job_queue, archive.store, archive.outbox, archive.settings.database, pause=lambda: None)
     return [f"{finding.what} {finding.path.name}" for finding in verifier.findings()]
 
 
@@ -64,7 +64,7 @@ def test_a_backup_with_files_brings_everything_back(filed: Archive, tmp_path: Pa
     assert (report.files, report.problems) == (8, ())
     there = restored(tmp_path / "all.tar", elsewhere(filed.settings))
     assert list(there.store.list()) == list(filed.store.list())
-    assert there.ledger.jobs() == filed.ledger.jobs()
+    assert there.job_queue.jobs() == filed.job_queue.jobs()
     assert in_outbox(there.settings) == in_outbox(filed.settings)
     assert findings(there) == []
     there.close()
@@ -91,8 +91,8 @@ def test_a_lost_database_is_restored_beside_its_outbox(filed: Archive, tmp_path:
     settings = filed.settings
     back_up(settings.database, filed.outbox, tmp_path / "list.tar")
     (settings.inbox_dir / "later.jpg").write_bytes(b"later")
-    build(settings, extract=ScriptedExtraction(), check=lambda _: None).run_once()
-    [later] = [job for job in filed.ledger.jobs() if job.name == "later.jpg"]
+    build_service(settings, extract=ScriptedExtraction(), check=lambda _: None).run_once()
+    [later] = [job for job in filed.job_queue.jobs() if job.name == "later.jpg"]
     filed.close()
     for path in settings.database.parent.glob("receipts.db*"):
         path.unlink()

@@ -1,4 +1,4 @@
-"""A folder full of files that mean harm goes through the real inbox, check, ledger and outbox."""
+"""A folder full of files that mean harm goes through the real inbox, check, job queue and outbox."""
 
 import io
 import json
@@ -18,7 +18,7 @@ from extractor.runtime.filenames import printable
 from extractor.runtime.logs import TextFormatter
 from extractor.schemas.receipt import Item
 from extractor.schemas.record import Record
-from extractor.service.app import build
+from extractor.service.app import build_service
 from extractor.storage.archive import Archive
 from extractor.testing import ScriptedExtraction, make_record
 from tests.hostile import flated, gif, laughing_pdf, one_page, picture_pdf, plain_tags, png, stream, tiff
@@ -159,7 +159,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Archive, 
     expected = drop_everything(settings.inbox_dir, outside)
     linked = snapshot(outside)
     with log_lines() as lines:
-        built = build(settings, extract=ScriptedExtraction(says_evil))
+        built = build_service(settings, extract=ScriptedExtraction(says_evil))
         built.run_once()
     assert snapshot(outside) == linked
     assert before.keys() == linked.keys()
@@ -170,7 +170,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Archive, 
 def test_every_hostile_file_ends_in_one_visible_state(worked: tuple[Archive, dict[str, str], str]) -> None:
     """Whatever is dropped is filed, failed or refused, each file once, and nothing else is in the inbox or touched outside."""
     archive, expected, log = worked
-    jobs = archive.ledger.jobs()
+    jobs = archive.job_queue.jobs()
     regular = [job for job in jobs if job.sha256]
 
     assert {job.name: job.state.value for job in regular} == expected
@@ -189,11 +189,11 @@ def test_what_is_filed_about_hostile_files_is_harmless(worked: tuple[Archive, di
     filed = [path for path in archive.outbox.root.rglob("*") if path.is_file()]
     assert all(str(path.relative_to(archive.outbox.root)).isprintable() for path in filed)
     notices = [json.loads(path.read_bytes().decode("utf-8")) for path in filed if path.suffix == ".json"]
-    assert len(notices) == len(archive.ledger.jobs())
+    assert len(notices) == len(archive.job_queue.jobs())
     assert all(notice["receipt_id"] and json.dumps(notice, ensure_ascii=False).encode("utf-8") for notice in notices)
 
     records = list(archive.store.list())
-    tables = record_table(({}, record) for record in records), job_table(archive.ledger.jobs()), record_page(records[0])
+    tables = record_table(({}, record) for record in records), job_table(archive.job_queue.jobs()), record_page(records[0])
     for text in map(shown, tables):
         assert not {"\x1b", "\x07", "\x9b", "\0", "\u2028", "\u202e", "\u2066"} & set(text)
     assert {record.merchant_name for record in archive.store.search("script alert")} == {ESCAPES}

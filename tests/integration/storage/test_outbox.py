@@ -34,8 +34,8 @@ def stored_job(archive: Archive, leased_job: Callable[..., Job]) -> Callable[...
         record = make_record(source, transaction_date=date(2024, 2, 29))
         with archive.database.write() as connection:
             archive.store.save(connection, record)
-            archive.ledger.stored(connection, job, archive.outbox.places.for_records(job, [record]))
-        return next(one for one in archive.ledger.to_file(100) if one.id == job.id), record
+            archive.job_queue.stored(connection, job, archive.outbox.places.for_records(job, [record]))
+        return next(one for one in archive.job_queue.to_file(100) if one.id == job.id), record
 
     return make
 
@@ -45,8 +45,8 @@ def failed_job(archive: Archive, leased_job: Callable[..., Job]) -> Callable[...
     """A job that failed and whose place is planned; its file is still in the inbox."""
 
     def make(name: str = "lunch.jpg", data: bytes | None = None) -> Job:
-        job = archive.ledger.fail(leased_job(name, data), Unreadable(f"{name} is cut off. Copy the whole file again."))
-        return archive.ledger.plan(job, archive.outbox.places.for_other(job))
+        job = archive.job_queue.fail(leased_job(name, data), Unreadable(f"{name} is cut off. Copy the whole file again."))
+        return archive.job_queue.plan(job, archive.outbox.places.for_other(job))
 
     return make
 
@@ -216,7 +216,7 @@ def test_names_that_meet_in_the_outbox_do_not_overwrite(archive: Archive, outbox
     for folder in ("a", "b"):
         job = failed_job(f"{folder}/lunch.jpg", folder.encode())
         outbox.file_other(job)
-        archive.ledger.filed(job)
+        archive.job_queue.filed(job)
     kept = [path.read_bytes() for path in (outbox.root / "failed").glob("lunch*.jpg")]
     assert sorted(kept) == [b"a", b"b"]
     assert len(list((outbox.root / "failed").glob("*.error.json"))) == 2
@@ -288,7 +288,7 @@ def test_copies_of_closed_jobs_are_tidied(archive: Archive, outbox: Outbox, leas
     first, second = leased_job("a.jpg"), leased_job("b.jpg")
     outbox.take_copy(first)
     outbox.take_copy(second)
-    outbox.tidy({second.receipt_id}, archive.ledger.job, archive.ledger.with_bytes)
+    outbox.tidy({second.receipt_id}, archive.job_queue.job, archive.job_queue.with_bytes)
     assert visible(outbox.root) == [f".work/{second.receipt_id}/b.jpg"]
 
 
@@ -299,13 +299,13 @@ def test_hidden_files_of_closed_jobs_are_removed_if_their_bytes_are_filed_and_el
     filed, lost = failed_job("filed.jpg", b"filed"), failed_job("lost.jpg", b"lost")
     for job in (filed, lost):
         outbox.file_other(job)
-        archive.ledger.filed(job)
+        archive.job_queue.filed(job)
     (outbox.root / "failed/lost.jpg").unlink()
     (outbox.inbox_dir / f".receipts-{filed.receipt_id}").write_bytes(b"filed")
     (outbox.inbox_dir / f".receipts-{lost.receipt_id}").write_bytes(b"lost")
     (outbox.inbox_dir / f".receipts-{'0' * 26}").write_bytes(b"of another database")
     (outbox.inbox_dir / f"..receipts-{lost.receipt_id}.tmp").write_bytes(b"lo")
-    outbox.tidy((), archive.ledger.job, archive.ledger.with_bytes)
+    outbox.tidy((), archive.job_queue.job, archive.job_queue.with_bytes)
     assert visible(outbox.inbox_dir) == ["lost.jpg", f"returned-{'0' * 26}"]
     assert (outbox.inbox_dir / "lost.jpg").read_bytes() == b"lost"
 

@@ -27,7 +27,7 @@ from extractor.schemas.values import FieldEvidence, FieldState, Origin
 from extractor.storage.archive import Archive
 from extractor.storage.database import connection
 from extractor.storage.database.connection import Database
-from extractor.storage.database.receipts import Store
+from extractor.storage.database.receipts import ReceiptRepository
 from extractor.storage.database.tables import Base
 from extractor.testing import make_record, make_source
 
@@ -35,11 +35,11 @@ PACKAGE = Path(connection.__file__).parent
 
 
 @pytest.fixture
-def store(archive: Archive) -> Store:
+def store(archive: Archive) -> ReceiptRepository:
     return archive.store
 
 
-def save(store: Store, record: Record) -> Record:
+def save(store: ReceiptRepository, record: Record) -> Record:
     with store._database.write() as connection:
         return store.save(connection, record)
 
@@ -79,7 +79,7 @@ def cafe(name: str = "cafe.jpg", **values: Any) -> Record:
     return make_record(make_source(name), **(plain | values))
 
 
-def test_a_record_comes_back_equal(store: Store) -> None:
+def test_a_record_comes_back_equal(store: ReceiptRepository) -> None:
     """What is read is what was saved, every part of it."""
     record = cafe()
     assert save(store, record) == record
@@ -131,11 +131,11 @@ def test_any_record_comes_back_equal(record: Record) -> None:
 
 
 @functools.cache
-def _shared_store() -> Store:
-    return Store(Database(Path(tempfile.mkdtemp()) / "receipts.db"))
+def _shared_store() -> ReceiptRepository:
+    return ReceiptRepository(Database(Path(tempfile.mkdtemp()) / "receipts.db"))
 
 
-def test_saving_again_replaces(store: Store) -> None:
+def test_saving_again_replaces(store: ReceiptRepository) -> None:
     """A corrected record takes the place of the first, with all its parts and its words."""
     record = cafe()
     save(store, record)
@@ -149,7 +149,7 @@ def test_saving_again_replaces(store: Store) -> None:
         assert connection.scalar(text("SELECT count(*) FROM receipts_fts")) == 1
 
 
-def test_a_transaction_that_fails_saves_nothing(store: Store) -> None:
+def test_a_transaction_that_fails_saves_nothing(store: ReceiptRepository) -> None:
     """Record, parts and words appear together or not at all."""
     item_of_nobody = text("INSERT INTO items (receipt_id, position, kind) VALUES ('nobody', 0, 'item')")
     with pytest.raises(IntegrityError), store._database.write() as connection:  # noqa: PT012 -- the transaction is what is tested
@@ -160,7 +160,7 @@ def test_a_transaction_that_fails_saves_nothing(store: Store) -> None:
 
 
 @pytest.fixture
-def three(store: Store) -> dict[str, Record]:
+def three(store: ReceiptRepository) -> dict[str, Record]:
     """A coffee in March, a fuel receipt in May that needs review, and one without a date that arrived on 14 March."""
     records = {
         "cafe": cafe("cafe.jpg"),
@@ -187,12 +187,12 @@ def three(store: Store) -> dict[str, Record]:
         ({"tag": "kl", "merchant": "kopi"}, {"cafe"}),
     ],
 )
-def test_filters_narrow_together(store: Store, three: dict[str, Record], conditions: dict[str, Any], found: set[str]) -> None:
+def test_filters_narrow_together(store: ReceiptRepository, three: dict[str, Record], conditions: dict[str, Any], found: set[str]) -> None:
     """Every condition must be met; a receipt without a date counts by its arrival."""
     assert {record.receipt_id for record in store.list(**conditions)} == {three[name].receipt_id for name in found}
 
 
-def test_the_list_is_newest_first_and_limited(store: Store, three: dict[str, Record]) -> None:
+def test_the_list_is_newest_first_and_limited(store: ReceiptRepository, three: dict[str, Record]) -> None:
     """The identifier sorts by time of arrival."""
     ids = [record.receipt_id for record in store.list()]
     assert ids == sorted(ids, reverse=True)
@@ -215,18 +215,18 @@ def test_the_list_is_newest_first_and_limited(store: Store, three: dict[str, Rec
         ("& -", 0),
     ],
 )
-def test_search_finds_words_in_any_part(store: Store, three: dict[str, Record], words: str, count: int) -> None:
+def test_search_finds_words_in_any_part(store: ReceiptRepository, three: dict[str, Record], words: str, count: int) -> None:
     """Merchant, items and OCR text are searched; case, accents and word endings do not matter; all words must be there."""
     assert len(list(store.search(words))) == count
 
 
 @pytest.mark.parametrize("words", ['"', 'a"b', "NEAR(", "merchant:x", "a OR", "*", "^x", "-kopi", "caf\udce9", "a\0b", "(((", "'"])
-def test_search_takes_any_text(store: Store, three: dict[str, Record], words: str) -> None:
+def test_search_takes_any_text(store: ReceiptRepository, three: dict[str, Record], words: str) -> None:
     """Signs that mean something to the index are plain text to a user."""
     list(store.search(words))
 
 
-def test_a_second_photo_of_a_receipt_is_proposed_as_duplicate(store: Store) -> None:
+def test_a_second_photo_of_a_receipt_is_proposed_as_duplicate(store: ReceiptRepository) -> None:
     """Same merchant, date, time, total and currency from other bytes: the oldest such record is named, and nothing else changes."""
     first = save(store, cafe("first.jpg"))
     second = cafe("second.jpg", merchant_name="KOPI & CO SDN. BHD")
@@ -247,7 +247,7 @@ def test_a_second_photo_of_a_receipt_is_proposed_as_duplicate(store: Store) -> N
         {"total": None},
     ],
 )
-def test_different_receipts_are_no_duplicates(store: Store, difference: dict[str, Any]) -> None:
+def test_different_receipts_are_no_duplicates(store: ReceiptRepository, difference: dict[str, Any]) -> None:
     """One difference, or one thing that is not known, is enough."""
     save(store, cafe("first.jpg"))
     assert save(store, cafe("second.jpg", **difference)).duplicate_of is None
@@ -344,13 +344,13 @@ def test_a_locked_database_is_a_storage_error(tmp_path: Path) -> None:
     database.close()
 
 
-def test_looking_does_not_wait_for_a_writer(archive: Archive, store: Store) -> None:
+def test_looking_does_not_wait_for_a_writer(archive: Archive, store: ReceiptRepository) -> None:
     """While another program holds the write lock, a database is opened and read all the same."""
     save(store, cafe())
     holder = sqlite3.connect(archive.settings.database, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     database = Database(archive.settings.database, busy_seconds=0.05)
-    assert len(list(Store(database).list())) == 1
+    assert len(list(ReceiptRepository(database).list())) == 1
     database.close()
     holder.close()
 

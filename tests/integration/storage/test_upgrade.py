@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from extractor.config.settings import Settings
 from extractor.errors import StorageError
 from extractor.jobs import JobState
-from extractor.service.app import build
+from extractor.service.app import build_service
 from extractor.storage.archive import open_archive
 from extractor.storage.database import connection
 from extractor.storage.database.connection import Database
@@ -105,8 +105,8 @@ def test_work_goes_on_after_an_upgrade(old: str, settings: Settings) -> None:
     """Records are read back and found, bytes that were filed are known, and what was waiting is read."""
     (settings.inbox_dir / "caf\udce9.jpg").write_bytes(b"waits")
     (settings.inbox_dir / "known.jpg").write_bytes(FILES["travel/cafe.jpg"])
-    service = build(settings, extract=ScriptedExtraction(), check=lambda _: None)
-    store, counts = service.archive.store, service.archive.ledger.counts
+    service = build_service(settings, extract=ScriptedExtraction(), check=lambda _: None)
+    store, counts = service.archive.store, service.archive.job_queue.counts
     done = counts()[JobState.DONE]
     assert {record.merchant_name for record in store.list()} == {"Kopi & Co.", "ラーメン二郎"}
     assert [str(record.total) for record in store.search("flat white 16.96")] == ["16.96", "16.96"]

@@ -12,10 +12,10 @@ from sqlalchemy import text
 from extractor.config.settings import Settings
 from extractor.errors import StorageError
 from extractor.jobs import Job, JobState
-from extractor.runtime.checkpoints import Step
-from extractor.service.app import build
+from extractor.runtime.checkpoints import Checkpoint
+from extractor.service.app import build_service
 from extractor.storage.archive import Archive, open_archive
-from extractor.storage.verify import Finding, Verifier, What
+from extractor.storage.verify import Discrepancy, Verifier, What
 from extractor.testing import ScriptedExtraction
 from tests.database_schemas import read
 
@@ -33,14 +33,14 @@ def filed(settings: Settings, drop: Callable[..., Path]) -> Iterator[Archive]:
     for name, data in files.items():
         drop(name, data)
     (settings.inbox_dir / "link.jpg").symlink_to("nowhere")
-    build(settings, extract=ScriptedExtraction(read), check=lambda _: None).run_once()
+    build_service(settings, extract=ScriptedExtraction(read), check=lambda _: None).run_once()
     archive = open_archive(settings)
     yield archive
     archive.close()
 
 
-def verify(archive: Archive, pause: Callable[[], object] = lambda: None) -> list[Finding]:
-    return list(Verifier(archive.ledger, archive.store, archive.outbox, archive.settings.database, pause=pause).findings())
+def verify(archive: Archive, pause: Callable[[], object] = lambda: None) -> list[Discrepancy]:
+    return list(Verifier(archive.job_queue, archive.store, archive.outbox, archive.settings.database, pause=pause).findings())
 
 
 def found(archive: Archive) -> list[tuple[What, Path]]:
@@ -48,7 +48,7 @@ def found(archive: Archive) -> list[tuple[What, Path]]:
 
 
 def job_of(archive: Archive, name: str) -> Job:
-    [job] = [job for job in archive.ledger.jobs() if job.name == name]
+    [job] = [job for job in archive.job_queue.jobs() if job.name == name]
     return job
 
 
@@ -58,7 +58,7 @@ def original(archive: Archive, name: str) -> Path:
 
 def test_what_is_in_order_has_no_findings(filed: Archive) -> None:
     """Receipts, failures, duplicates and refused things, as the service leaves them."""
-    assert {job.state for job in filed.ledger.jobs()} == {JobState.DONE, JobState.DUPLICATE, JobState.FAILED}
+    assert {job.state for job in filed.job_queue.jobs()} == {JobState.DONE, JobState.DUPLICATE, JobState.FAILED}
     assert verify(filed) == []
 
 
@@ -208,13 +208,13 @@ def stopped_at(settings: Settings, drop: Callable[..., Path]) -> Callable[[str],
     """The archive of a service that had a receipt, a duplicate and a failing file in hand and stands at a named step."""
 
     def stop(step: str) -> Archive:
-        def end(at: Step) -> None:
+        def end(at: Checkpoint) -> None:
             if at.value == step:
                 raise Enough
 
         for name, data in {"cafe.jpg": b"coffee", "zz cafe.jpg": b"coffee", "locked.pdf": b"locked"}.items():
             drop(name, data)
-        service = build(settings, extract=ScriptedExtraction(read), check=lambda _: None, at_step=end)
+        service = build_service(settings, extract=ScriptedExtraction(read), check=lambda _: None, at_checkpoint=end)
         with pytest.raises(Enough):  # noqa: PT012 -- one of the two ends
             service.watch.scan()
             service.worker.run_once(threading.Event())
@@ -230,7 +230,7 @@ STEPS = ("copied", "read", "stored", "set_aside", "original_placed", "record_wri
 def test_what_is_under_way_is_no_finding(stopped_at: Callable[[str], Archive], step: str) -> None:
     """At each step of a file's way, a look from outside finds nothing wrong."""
     archive = stopped_at(step)
-    assert any(job.filed_at is None for job in archive.ledger.jobs())
+    assert any(job.filed_at is None for job in archive.job_queue.jobs())
     assert verify(archive) == []
     archive.close()
 
@@ -248,13 +248,15 @@ def test_a_job_that_is_open_again_is_no_finding(filed: Archive, settings: Settin
     """A retry between the two looks, which fails again and is just being filed."""
 
     def meanwhile() -> None:
-        def end(at: Step) -> None:
-            if at is Step.PLANNED:
+        def end(at: Checkpoint) -> None:
+            if at is Checkpoint.PLANNED:
                 raise Enough
 
         if filed.retry(["locked.pdf"]):
             with pytest.raises(Enough):
-                build(settings, extract=ScriptedExtraction(read), check=lambda _: None, at_step=end).worker.run_once(threading.Event())
+                build_service(settings, extract=ScriptedExtraction(read), check=lambda _: None, at_checkpoint=end).worker.run_once(
+                    threading.Event()
+                )
 
     original(filed, "locked.pdf").with_name("locked.pdf.error.json").unlink()
     assert verify(filed, pause=meanwhile) == []
@@ -271,7 +273,7 @@ def test_what_is_filed_between_two_looks_is_no_finding(filed: Archive, settings:
             missing.with_name("away").rename(missing)
             filed.retry(["locked.pdf"])
             drop("new.jpg", b"new")
-            build(settings, extract=ScriptedExtraction(), check=lambda _: None).run_once()
+            build_service(settings, extract=ScriptedExtraction(), check=lambda _: None).run_once()
 
     assert verify(filed, pause=meanwhile) == []
     assert len(list(filed.store.list())) == 6

@@ -17,12 +17,12 @@ import pytest
 
 from extractor.config.settings import Settings
 from extractor.documents.isolated_check import IsolatedCheck
-from extractor.errors import ConfigError, Deadly, InputError, ReaderDown, ReaderUnavailable, Stopped
+from extractor.errors import ConfigError, FileCrashesReader, InputError, ReaderDown, ReaderUnavailable, Stopped
 from extractor.extraction.isolated import IsolatedReading
 from extractor.jobs import Extracted, Job, JobState, Source
 from extractor.pipeline import Pipeline
 from extractor.schemas.record import Record
-from extractor.service.app import build
+from extractor.service.app import build_service
 from extractor.service.worker import Worker
 from extractor.storage.archive import Archive
 from extractor.testing import ManualClock, ScriptedExtraction, make_source
@@ -90,7 +90,7 @@ def test_what_ends_its_process_fails_alone(make_reading: MakeReading, sources: C
     }
     for name, result in results.items():
         if name in stories:
-            assert isinstance(result, Deadly)
+            assert isinstance(result, FileCrashesReader)
             assert str(result).count(stories[name]) == 2
             assert name in str(result)
         else:
@@ -110,7 +110,7 @@ def test_a_hang_is_ended(make_reading: MakeReading, sources: Callable[..., list[
     """What takes longer than the time for a receipt is stopped and tried once more."""
     reading = make_reading(receipt_seconds=1)
     hung, good = reading(sources("hang", "good"))
-    assert isinstance(hung, Deadly)
+    assert isinstance(hung, FileCrashesReader)
     assert str(hung).count("no answer in 1 s") == 2
     assert isinstance(good, tuple)
     assert reading.restarts == {"hung": 2}
@@ -121,7 +121,7 @@ def test_memory_is_limited(make_reading: MakeReading, sources: Callable[..., lis
     """A process that takes more than it may is stopped, and the error says so."""
     reading = make_reading(memory_mb=500)
     greedy, good = reading(sources("eat", "good"))
-    assert isinstance(greedy, Deadly)
+    assert isinstance(greedy, FileCrashesReader)
     assert str(greedy).count("more than 500 MB of memory") == 2
     assert isinstance(good, tuple)
     assert reading.restarts == {"memory": 2}
@@ -173,7 +173,7 @@ def test_a_batch_that_is_read_together_is_read_one_by_one_after_a_crash(
     reading = make_reading(partial(unruly.load, reads_together=True), processes=3)
     good, crash, other = reading(sources("good", "exit", "other"))
     assert isinstance(good, tuple)
-    assert isinstance(crash, Deadly)
+    assert isinstance(crash, FileCrashesReader)
     assert str(crash).count("exit code 3") == 2
     assert isinstance(other, tuple)
     assert reading.restarts == {"crashed": 3}
@@ -192,9 +192,9 @@ def test_batches_of_a_reader_with_a_gpu_have_their_own_size(make_reading: MakeRe
 
 
 def make_worker(archive: Archive, clock: ManualClock, reading: IsolatedReading) -> Worker:
-    """A worker of single files whose reader is foretold the next one."""
-    pipeline = Pipeline(archive.database, archive.ledger, archive.store, archive.outbox, reading, foretell=reading.foretell)
-    return Worker(archive.ledger, pipeline, clock, batch_size=1)
+    """A worker of single files whose reader is announced the next one."""
+    pipeline = Pipeline(archive.database, archive.job_queue, archive.store, archive.outbox, reading, prefetch=reading.prefetch)
+    return Worker(archive.job_queue, pipeline, clock, batch_size=1)
 
 
 def test_a_reader_with_a_gpu_is_foretold_what_comes_next(
@@ -205,7 +205,7 @@ def test_a_reader_with_a_gpu_is_foretold_what_comes_next(
         queued_job(name)
     reading = make_reading(partial(unruly.load, reads_together=True), together_size=1)
     make_worker(archive, clock, reading).run_once(threading.Event())
-    assert {(job.state, job.attempts, job.interruptions) for job in archive.ledger.jobs()} == {(JobState.DONE, 0, 0)}
+    assert {(job.state, job.attempts, job.interruptions) for job in archive.job_queue.jobs()} == {(JobState.DONE, 0, 0)}
     assert not reading.restarts
 
 
@@ -221,18 +221,18 @@ def test_a_stop_gives_back_what_was_only_foretold(
         stop.set()
         return unruly.extract(sources)
 
-    foretold: list[Source] = []
-    pipeline = Pipeline(archive.database, archive.ledger, archive.store, archive.outbox, extract, foretell=foretold.extend)
-    Worker(archive.ledger, pipeline, clock, batch_size=1).run_once(stop)
-    assert [source.name for source in foretold] == ["next.jpg"]
-    states = {job.name: (job.state, job.attempts, job.interruptions) for job in archive.ledger.jobs()}
+    upcoming: list[Source] = []
+    pipeline = Pipeline(archive.database, archive.job_queue, archive.store, archive.outbox, extract, prefetch=upcoming.extend)
+    Worker(archive.job_queue, pipeline, clock, batch_size=1).run_once(stop)
+    assert [source.name for source in upcoming] == ["next.jpg"]
+    states = {job.name: (job.state, job.attempts, job.interruptions) for job in archive.job_queue.jobs()}
     assert states == {"first.jpg": (JobState.DONE, 0, 0), "next.jpg": (JobState.QUEUED, 0, 0)}
 
 
 def test_what_is_in_flight_returns_to_the_queue_when_the_reader_dies(
     archive: Archive, clock: ManualClock, queued_job: Callable[..., Job], make_reading: MakeReading, tmp_path: Path
 ) -> None:
-    """The batch in hand and the one that was foretold, when no other process can be started: nothing counts against them."""
+    """The batch in hand and the one that was announced, when no other process can be started: nothing counts against them."""
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         queued_job(name)
     obstacle = tmp_path / "obstacle"
@@ -242,11 +242,11 @@ def test_what_is_in_flight_returns_to_the_queue_when_the_reader_dies(
         worker.run_once(threading.Event())
     with pytest.raises(ReaderDown, match="in the way"):
         worker.run_once(threading.Event())
-    archive.ledger.release(worker.name)
-    assert {(job.state, job.attempts, job.interruptions) for job in archive.ledger.jobs()} == {(JobState.QUEUED, 0, 0)}
+    archive.job_queue.release(worker.name)
+    assert {(job.state, job.attempts, job.interruptions) for job in archive.job_queue.jobs()} == {(JobState.QUEUED, 0, 0)}
     obstacle.unlink()
     worker.run_once(threading.Event())
-    assert {(job.state, job.attempts, job.interruptions) for job in archive.ledger.jobs()} == {(JobState.DONE, 0, 0)}
+    assert {(job.state, job.attempts, job.interruptions) for job in archive.job_queue.jobs()} == {(JobState.DONE, 0, 0)}
 
 
 def test_what_is_missing_is_said_at_the_start(make_reading: MakeReading, tmp_path: Path, sources: Callable[..., list[Source]]) -> None:
@@ -264,16 +264,16 @@ def test_what_is_missing_is_said_at_the_start(make_reading: MakeReading, tmp_pat
 def test_a_poisonous_file_among_good_ones_goes_to_failed(
     archive: Archive, clock: ManualClock, queued_job: Callable[..., Job], make_reading: MakeReading
 ) -> None:
-    """Through ledger and outbox: its neighbours are filed at once and nothing counts against them; failed/ has the story."""
+    """Through job queue and outbox: its neighbours are filed at once and nothing counts against them; failed/ has the story."""
     for name in ("a.jpg", "b.jpg", "segfault-receipt.jpg", "c.jpg"):
         queued_job(name)
     reading = make_reading(processes=2)
-    pipeline = Pipeline(archive.database, archive.ledger, archive.store, archive.outbox, reading)
-    Worker(archive.ledger, pipeline, clock, batch_size=4).run_once(threading.Event())
-    jobs = {job.name: job for job in archive.ledger.jobs()}
+    pipeline = Pipeline(archive.database, archive.job_queue, archive.store, archive.outbox, reading)
+    Worker(archive.job_queue, pipeline, clock, batch_size=4).run_once(threading.Event())
+    jobs = {job.name: job for job in archive.job_queue.jobs()}
     poison = jobs.pop("segfault-receipt.jpg")
     assert {(job.state, job.attempts, job.interruptions, job.waits) for job in jobs.values()} == {(JobState.DONE, 0, 0, 0)}
-    assert (poison.state, poison.attempts, poison.error_kind) == (JobState.FAILED, 1, "Deadly")
+    assert (poison.state, poison.attempts, poison.error_kind) == (JobState.FAILED, 1, "FileCrashesReader")
     notice = json.loads((archive.outbox.root / "failed/segfault-receipt.jpg.error.json").read_text())
     assert notice["why"].count("SIGSEGV") == 2
     assert "tried 2 times" in notice["why"]
@@ -288,13 +288,15 @@ def test_files_wait_while_no_reader_can_be_started(
     obstacle.touch()
     queued_job("lunch.jpg")
     reading = make_reading(partial(unruly.load_unless, obstacle))
-    worker = Worker(archive.ledger, Pipeline(archive.database, archive.ledger, archive.store, archive.outbox, reading), clock, batch_size=4)
+    worker = Worker(
+        archive.job_queue, Pipeline(archive.database, archive.job_queue, archive.store, archive.outbox, reading), clock, batch_size=4
+    )
     for _ in range(2):
         with pytest.raises(ReaderDown):
             worker.run_once(threading.Event())
     obstacle.unlink()
     worker.run_once(threading.Event())
-    [job] = archive.ledger.jobs()
+    [job] = archive.job_queue.jobs()
     assert (job.state, job.attempts, job.interruptions) == (JobState.DONE, 0, 0)
 
 
@@ -305,8 +307,8 @@ def test_what_is_in_hand_is_let_go_when_the_reading_is_closed(
     for name in ("spin-1.jpg", "next.jpg"):
         queued_job(name)
     reading = make_reading()
-    pipeline = Pipeline(archive.database, archive.ledger, archive.store, archive.outbox, reading)
-    worker = Worker(archive.ledger, pipeline, clock, batch_size=4)
+    pipeline = Pipeline(archive.database, archive.job_queue, archive.store, archive.outbox, reading)
+    worker = Worker(archive.job_queue, pipeline, clock, batch_size=4)
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(stop,), daemon=True)
     thread.start()
@@ -323,8 +325,8 @@ def test_what_is_in_hand_is_let_go_when_the_reading_is_closed(
     thread.join(DEADLINE_SECONDS)
     assert not thread.is_alive()
     assert has_ended(process)
-    archive.ledger.release(worker.name)
-    assert {(job.state, job.attempts, job.interruptions) for job in archive.ledger.jobs()} == {(JobState.QUEUED, 0, 0)}
+    archive.job_queue.release(worker.name)
+    assert {(job.state, job.attempts, job.interruptions) for job in archive.job_queue.jobs()} == {(JobState.QUEUED, 0, 0)}
 
 
 def test_after_a_drain_nothing_is_begun(make_reading: MakeReading, sources: Callable[..., list[Source]]) -> None:
@@ -374,7 +376,7 @@ def test_the_check_is_the_same_in_a_child(
         check(tmp_path / "write.png")
     with pytest.raises(InputError, match="EMFILE"):
         check(draw(tmp_path / "open.png"))
-    with pytest.raises(Deadly, match="ran out of memory"):
+    with pytest.raises(FileCrashesReader, match="ran out of memory"):
         check(tmp_path / "allocate.png")
     check(draw(tmp_path / "another.png"))
 
@@ -384,12 +386,12 @@ def test_a_file_that_kills_its_check_fails(settings: Settings, make_check: Calla
     settings.inbox_dir.mkdir()
     for name in ("a.jpg", "segfault-1.jpg", "hang-1.jpg", "z.jpg"):
         (settings.inbox_dir / name).write_bytes(name.encode())
-    service = build(settings, extract=ScriptedExtraction(), check=make_check(unruly.UnrulyCheck, seconds=1))
+    service = build_service(settings, extract=ScriptedExtraction(), check=make_check(unruly.UnrulyCheck, seconds=1))
     service.run_once()
-    assert {job.name: (job.state, job.error_kind) for job in service.archive.ledger.jobs()} == {
+    assert {job.name: (job.state, job.error_kind) for job in service.archive.job_queue.jobs()} == {
         "a.jpg": (JobState.DONE, None),
-        "segfault-1.jpg": (JobState.FAILED, "Deadly"),
-        "hang-1.jpg": (JobState.FAILED, "Deadly"),
+        "segfault-1.jpg": (JobState.FAILED, "FileCrashesReader"),
+        "hang-1.jpg": (JobState.FAILED, "FileCrashesReader"),
         "z.jpg": (JobState.DONE, None),
     }
     why = json.loads((settings.outbox_dir / "failed/hang-1.jpg.error.json").read_text())["why"]

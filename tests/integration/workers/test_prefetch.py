@@ -9,24 +9,24 @@ from typing import Any
 
 import pytest
 
-from extractor.errors import Deadly, ExtractorError, ReaderDown
+from extractor.errors import ExtractorError, FileCrashesReader, ReaderDown
 from extractor.jobs import Source
 from extractor.testing import make_source
-from extractor.workers.prefetch import Ahead
+from extractor.workers.prefetch import Prefetcher
 from tests.unruly import Made, UnrulyPreparer
 
 DEADLINE_SECONDS = 30.0
 
-MakeAhead = Callable[..., Ahead[Made]]
+MakeAhead = Callable[..., Prefetcher[Made]]
 
 
 @pytest.fixture
 def make_ahead() -> Iterator[MakeAhead]:
     """Makes them so that their children end with the test."""
-    opened: list[Ahead[Made]] = []
+    opened: list[Prefetcher[Made]] = []
 
-    def make(maker: Callable[[], Any] = UnrulyPreparer, **options: Any) -> Ahead[Made]:
-        opened.append(Ahead[Made](maker, **{"processes": 2, "seconds": 30.0} | options))
+    def make(maker: Callable[[], Any] = UnrulyPreparer, **options: Any) -> Prefetcher[Made]:
+        opened.append(Prefetcher[Made](maker, **{"processes": 2, "seconds": 30.0} | options))
         return opened[-1]
 
     yield make
@@ -78,7 +78,7 @@ def test_files_are_prepared_side_by_side(make_ahead: MakeAhead, sources: Callabl
 def test_what_kills_its_process_fails_alone(make_ahead: MakeAhead, sources: Callable[..., list[Source]]) -> None:
     """Its neighbours are made, in order; the reader with the model never sees it."""
     [batch] = make_ahead().batches(sources("a", "segfault-1", "b"))
-    assert [type(made) for made in batch] == [Made, Deadly, Made]
+    assert [type(made) for made in batch] == [Made, FileCrashesReader, Made]
     assert str(batch[1]).count("SIGSEGV") == 2
 
 
@@ -89,7 +89,7 @@ def test_large_pages_make_small_batches(make_ahead: MakeAhead, sources: Callable
 
 
 def test_no_more_lies_ready_than_may(make_ahead: MakeAhead, sources: Callable[..., list[Source]]) -> None:
-    """However much is foretold: here one file, and the next one, which waits for room. The rest is made when it is asked for."""
+    """However much is announced: here one file, and the next one, which waits for room. The rest is made when it is asked for."""
     ahead, now, later = make_ahead(processes=1, ready_bytes=1), sources("a"), sources(*"bcdefghij")
     assert names(ahead.batches(now, later)) == [["a"]]
     eventually(lambda: sum(map(times_made, later)) >= 2, "preparing ahead")

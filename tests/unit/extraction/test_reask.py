@@ -11,7 +11,7 @@ from PIL import Image
 
 from extractor.documents import Page
 from extractor.errors import BadAnswer, ExtractorError, ReaderUnavailable
-from extractor.extraction.reask import LADDER, OCR_RUNGS, Outcome, Policy, read_documents
+from extractor.extraction.reask import LADDER, OCR_RUNGS, DocumentResult, ReaskPolicy, read_documents
 from extractor.ocr.transcript import Box, Transcript
 from extractor.readers.base import Answer, Document, Evidence
 from extractor.readers.prompts import ALL_FIELDS, prompt
@@ -46,12 +46,12 @@ def document(name: str = "a.jpg") -> Document:
     return Document(name, (Page(Image.new("RGB", (10, 10))),), (Transcript((), 10, 10, "none"),))
 
 
-def read(*answers: Answer | ExtractorError, witness: Answer | None = None, **policy: Any) -> tuple[Outcome, ScriptedReader]:
+def read(*answers: Answer | ExtractorError, witness: Answer | None = None, **policy: Any) -> tuple[DocumentResult, ScriptedReader]:
     """What comes of one document whose reader gives these answers in turn."""
     reader = ScriptedReader({"a.jpg": answers}, name="ocr" if witness is None else "vision")  # type: ignore[dict-item]
     second = ScriptedReader({"a.jpg": [witness]}, name="ocr") if witness else None
-    outcome = read_documents(reader, [document()], Policy(today=lambda: date(2026, 1, 1), **policy), witness=second)[0]
-    assert isinstance(outcome, Outcome), outcome
+    outcome = read_documents(reader, [document()], ReaskPolicy(today=lambda: date(2026, 1, 1), **policy), witness=second)[0]
+    assert isinstance(outcome, DocumentResult), outcome
     return outcome, reader
 
 
@@ -159,16 +159,16 @@ def test_a_reader_that_never_answers_gives_its_error_to_that_document_alone() ->
     """A row that fails fails alone, with the reader's own error."""
     failure = ReaderUnavailable("Out of memory.")
     reader = ScriptedReader({"a.jpg": [failure], "b.jpg": [said()]}, name="ocr")
-    results = read_documents(reader, [document("a.jpg"), document("b.jpg")], Policy(today=lambda: date(2026, 1, 1)))
+    results = read_documents(reader, [document("a.jpg"), document("b.jpg")], ReaskPolicy(today=lambda: date(2026, 1, 1)))
     assert results[0] is failure
-    assert isinstance(results[1], Outcome)
+    assert isinstance(results[1], DocumentResult)
     assert len(reader.asked) == 2
 
 
 def test_broken_json_to_the_end_is_a_bad_answer() -> None:
     """A reader that never gives JSON is reported as such."""
     reader = ScriptedReader({"a.jpg": [Answer("No.")]}, name="ocr")
-    assert isinstance(read_documents(reader, [document()], Policy())[0], BadAnswer)
+    assert isinstance(read_documents(reader, [document()], ReaskPolicy())[0], BadAnswer)
     assert {question.fields for _, question in reader.asked} == {()}
     assert len(reader.asked) == 1 + OCR_RUNGS
 
@@ -189,7 +189,7 @@ def test_a_witness_that_disagrees_is_a_conflict_and_never_the_value() -> None:
     assert reader.asked[1][1].fields == ("total",)
 
 
-def model(*answers: Answer | ExtractorError, witness: Answer | None = None, **policy: Any) -> tuple[Outcome, ScriptedReader]:
+def model(*answers: Answer | ExtractorError, witness: Answer | None = None, **policy: Any) -> tuple[DocumentResult, ScriptedReader]:
     """What comes of one document that a model reads, beside a witness that sees nothing unless told otherwise."""
     return read(*answers, witness=witness or partly(), **policy)
 

@@ -7,11 +7,11 @@ from PIL import Image
 
 from extractor.documents import Page, PageLimits
 from extractor.errors import ExtractorError, Unreadable
-from extractor.extraction.preparation import Part, Prepared
-from extractor.extraction.reask import Policy
+from extractor.extraction.preparation import PreparedFile, PreparedReceipt
+from extractor.extraction.reask import ReaskPolicy
 from extractor.extraction.runner import Extraction
 from extractor.jobs import Extracted, Source
-from extractor.ocr.page_reader import Witness
+from extractor.ocr.page_reader import PageReader
 from extractor.ocr.transcript import Transcript
 from extractor.readers.base import Answer, Document
 from extractor.schemas.record import Record
@@ -28,24 +28,26 @@ class NoEngine:
 
 
 class Elsewhere:
-    """Gives what it was given, two files a batch, and notes what was foretold."""
+    """Gives what it was given, two files a batch, and notes what was announced."""
 
-    def __init__(self, made: Mapping[str, Prepared | ExtractorError]) -> None:
+    def __init__(self, made: Mapping[str, PreparedFile | ExtractorError]) -> None:
         self._made = made
-        self.foretold: list[Sequence[Source]] = []
+        self.upcoming: list[Sequence[Source]] = []
 
     def start(self) -> None:
         """Nothing is to be started."""
 
-    def batches(self, sources: Sequence[Source], foretold: Sequence[Source] = ()) -> Iterator[list[Prepared | ExtractorError]]:
-        self.foretold.append(foretold)
+    def batches(self, sources: Sequence[Source], upcoming: Sequence[Source] = ()) -> Iterator[list[PreparedFile | ExtractorError]]:
+        self.upcoming.append(upcoming)
         for first in range(0, len(sources), 2):
             yield [self._made[source.name] for source in sources[first : first + 2]]
 
 
-def prepared(name: str) -> Prepared:
+def prepared(name: str) -> PreparedFile:
     page, transcript = Page(Image.new("RGB", (8, 8))), Transcript((), 8, 8, "none")
-    return Prepared((Part(Document(name, (page,), (transcript,)), witness=Answer(json.dumps({"merchant_name": f"Shop {name}"}))),))
+    return PreparedFile(
+        (PreparedReceipt(Document(name, (page,), (transcript,)), witness=Answer(json.dumps({"merchant_name": f"Shop {name}"}))),)
+    )
 
 
 def only(result: Extracted) -> Record | ExtractorError:
@@ -62,10 +64,10 @@ def test_records_come_in_the_order_of_their_sources() -> None:
     made = {name: prepared(name) if name != "broken" else Unreadable("broken is cut off.") for name in names}
     reader = ScriptedReader({name: [Answer(json.dumps({"merchant_name": f"Shop {name}"}))] for name in names})
     preparing = Elsewhere(made)
-    limits, witness = PageLimits(), Witness([NoEngine()])  # type: ignore[list-item]
-    extraction = Extraction(reader, witness, limits=limits, policy=Policy(max_rungs=0), preparing=preparing)
+    limits, witness = PageLimits(), PageReader([NoEngine()])  # type: ignore[list-item]
+    extraction = Extraction(reader, witness, limits=limits, policy=ReaskPolicy(max_rungs=0), preparing=preparing)
     sources, later = [make_source(name) for name in names], [make_source("later")]
-    extraction.foretell(later)
+    extraction.prefetch(later)
     results = extraction.read(sources)
     assert [result.merchant_name if isinstance(result, Record) else str(result) for result in map(only, results)] == [
         "Shop a",
@@ -77,4 +79,4 @@ def test_records_come_in_the_order_of_their_sources() -> None:
     assert {result.fields["merchant_name"].looks for result in map(only, results) if isinstance(result, Record)} == {2}
     assert reader.opened == [("a",), ("b", "c"), ("d",)]
     extraction.read(sources[:1])
-    assert preparing.foretold == [tuple(later), ()]
+    assert preparing.upcoming == [tuple(later), ()]

@@ -4,7 +4,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from extractor.documents import Page
 from extractor.ocr.merged_rows import merged
-from extractor.ocr.page_reader import Witness
+from extractor.ocr.page_reader import PageReader
 from extractor.ocr.transcript import Box, Fragment
 
 ROWS = ("ORANGE JUICE", "MINERAL WATER", "BREAD ROLL", "GREEN TEA", "BUTTER 250G")
@@ -57,5 +57,5 @@ class OneRowEngine:
 def test_the_witness_reads_both_rows_of_such_a_box() -> None:
     """Neither row of a box that holds two is lost."""
     image, _ = _page(is_large=False)
-    transcript = Witness([OneRowEngine()]).read(Page(image, 1))[1]
+    transcript = PageReader([OneRowEngine()]).read(Page(image, 1))[1]
     assert [line.text for line in transcript.lines][-2:] == ["7377 S JONES", "LAS VEGAS NV"]

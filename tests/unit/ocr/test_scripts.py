@@ -7,10 +7,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from extractor.documents import Page
-from extractor.ocr.engines.tesseract import LineRecogniser, Reading
-from extractor.ocr.page_reader import Witness
+from extractor.ocr.engines.tesseract import LineRecogniser, RecognisedLine
+from extractor.ocr.page_reader import PageReader
 from extractor.ocr.scripts import SCRIPTS, Scripts, joined
-from extractor.ocr.selection import build_witness
+from extractor.ocr.selection import build_page_reader
 from extractor.ocr.transcript import Box, Fragment
 from training.render import Style, render
 from training.render.fonts import load_font
@@ -19,11 +19,14 @@ CYRILLIC, GREEK, THAI = SCRIPTS
 BOX = Box(10, 10, 210, 40)
 
 
-def reading(*words: tuple[str, float]) -> Reading:
-    return Reading(words)
+def reading(*words: tuple[str, float]) -> RecognisedLine:
+    return RecognisedLine(words)
 
 
-def join(own: str, script: Reading, latin: Reading = Reading(()), *, confidence: float = 0.8, greek: bool = False) -> str:  # noqa: B008 -- frozen
+NO_LINE = RecognisedLine(())
+
+
+def join(own: str, script: RecognisedLine, latin: RecognisedLine = NO_LINE, *, confidence: float = 0.8, greek: bool = False) -> str:
     return joined(Fragment(own, BOX, confidence), script, latin, GREEK if greek else CYRILLIC).text
 
 
@@ -103,8 +106,8 @@ class Silent:
         self.asked.append(language)
         return self
 
-    def read(self, row: Image.Image) -> Reading:  # noqa: ARG002
-        return Reading(())
+    def read(self, row: Image.Image) -> RecognisedLine:  # noqa: ARG002
+        return RecognisedLine(())
 
 
 def test_a_page_that_is_read_surely_costs_nothing() -> None:
@@ -144,10 +147,10 @@ def test_parts_of_a_page_are_read_in_the_pages_language() -> None:
     """A row says too little to tell its script from; what the whole page told holds for it too."""
     image = Image.new("RGB", (300, 60), "white")
     silent = Silent()
-    Witness([OneRow()], Scripts(silent)).read(Page(image, language="bul"), crop=BOX)
+    PageReader([OneRow()], Scripts(silent)).read(Page(image, language="bul"), crop=BOX)
     assert silent.asked == ["bul", "eng"]
     silent.asked.clear()
-    Witness([OneRow()], Scripts(silent)).read(Page(image), crop=BOX)
+    PageReader([OneRow()], Scripts(silent)).read(Page(image), crop=BOX)
     assert silent.asked == []
 
 
@@ -177,7 +180,7 @@ def test_every_model_reads_its_language(language: str, font: str, text: str) -> 
 def test_rendered_receipts_are_read_in_their_script(country: str, languages: set[str | None]) -> None:
     """Most items are read nearly to the letter, and a German receipt is read as it always was."""
     receipt = render("i2", Style(country=country, kind="grocery", ink="clean"))
-    page, transcript = build_witness(threads=1).read(Page(receipt.image))
+    page, transcript = build_page_reader(threads=1).read(Page(receipt.image))
     assert page.language in languages
     items = [item["description"] for item in receipt.truth["line_items"] if item["kind"] == "item"]
     read = [fragment.text for fragment in transcript.fragments]

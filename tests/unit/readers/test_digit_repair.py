@@ -5,7 +5,7 @@ import pytest
 from extractor.readers.rules.amount_rows import read_rows
 from extractor.readers.rules.digit_repair import is_contested
 from extractor.readers.rules.money_fields import IN_DOUBT, read_amounts
-from extractor.readers.rules.totals import Choice, find_candidates
+from extractor.readers.rules.totals import TotalChoice, find_candidates
 from extractor.validation.decision import TRUST
 from tests.transcripts import transcript
 from tests.unit.readers.test_amounts import priced
@@ -104,7 +104,7 @@ def test_a_total_that_is_printed_in_two_look_alike_ways_is_contested(label: str,
     """Subtotal, card and item may share the misread digit that the labelled total shows; rounding and other sums contest nothing."""
     rows = read_rows([transcript(priced("SubTotal:", "105.00"), priced(label, printed), priced("MASTER", "105.00"))])
     by_value = {str(candidate.value): candidate for candidate in find_candidates(rows)}
-    choices = (Choice(by_value["105.00"], 0.55, 0.75), Choice(by_value[printed], probability, 0.5))
+    choices = (TotalChoice(by_value["105.00"], 0.55, 0.75), TotalChoice(by_value[printed], probability, 0.5))
     assert is_contested(choices, rows.mark) is contested
     assert TRUST["total"].proven > IN_DOUBT
 

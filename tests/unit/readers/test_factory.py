@@ -7,7 +7,7 @@ import pytest
 
 from extractor.config.settings import ReaderSettings, Settings, VisionSettings
 from extractor.errors import ConfigError
-from extractor.ocr.page_reader import Witness
+from extractor.ocr.page_reader import PageReader
 from extractor.readers.factory import make_reader
 from extractor.readers.vision.model_options import DEFAULT_MODEL, VisionOptions
 
@@ -21,7 +21,7 @@ class NoEngine:
         raise AssertionError("a reader is chosen without reading")
 
 
-WITNESS = Witness([NoEngine()])  # type: ignore[list-item]
+WITNESS = PageReader([NoEngine()])  # type: ignore[list-item]
 
 
 def named(settings: Settings, name: str, **vision: object) -> Settings:

@@ -4,7 +4,7 @@ import pytest
 
 from extractor.ocr.transcript import Transcript
 from extractor.readers.rules.money_fields import MOST, read_amounts
-from extractor.readers.rules.reader import read_fields
+from extractor.readers.rules.ocr_reader import read_fields
 from extractor.readers.rules.sums import MAX_COLUMNS
 from tests.hostile import no_endless_loop
 from tests.transcripts import transcript

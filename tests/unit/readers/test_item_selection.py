@@ -4,13 +4,15 @@ from decimal import Decimal
 
 from extractor.ocr.transcript import Box
 from extractor.parsing.amounts import find_amounts
-from extractor.readers.rules.amount_rows import Entry
+from extractor.readers.rules.amount_rows import LabelledAmount
 from extractor.readers.rules.item_selection import BUDGET, FoundItem, Slot, choose_items
 
 
 def item(price: str, name: str = "Tea") -> FoundItem:
     printed = find_amounts(price)[0]
-    entry = Entry(0, 0, 0, printed, printed.value("."), Box(0, 0, 1, 1), name, frozenset(), is_adjacent=False, is_last=True, confidence=1.0)
+    entry = LabelledAmount(
+        0, 0, 0, printed, printed.value("."), Box(0, 0, 1, 1), name, frozenset(), is_adjacent=False, is_last=True, confidence=1.0
+    )
     return FoundItem(name, entry, Box(0, 0, 1, 1), 0)
 
 

@@ -12,7 +12,7 @@ import pytest
 from extractor.config.settings import LocaleSettings
 from extractor.parsing.dates.months import fold
 from extractor.readers.answer_parser import parse_answer
-from extractor.readers.rules.reader import read_fields
+from extractor.readers.rules.ocr_reader import read_fields
 from extractor.schemas.receipt import Receipt
 from extractor.schemas.values import Origin
 from extractor.validation.normalisation import normalise

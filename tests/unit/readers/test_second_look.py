@@ -8,7 +8,7 @@ from extractor.documents import Page
 from extractor.ocr.transcript import Box, Transcript
 from extractor.readers.base import Answer, Document, Issue, Look
 from extractor.readers.prompts import FIRST, again
-from extractor.readers.rules.reader import OcrReader
+from extractor.readers.rules.ocr_reader import OcrReader
 from tests.transcripts import transcript
 
 BELOW = ("EAT STREET", "14 QUAY STREET", "BRISTOL BS1 4DJ", "05/03/2018 14:05", "Tea 2.00", "Total 2.00", "Cash 5.00", "Change 3.00")

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from extractor.errors import BadAnswer, ExtractorError, ReaderDown, Unreadable
-from extractor.workers.capacity import divide
+from extractor.workers.capacity import plan_processes
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from extractor.workers.capacity import divide
 )
 def test_cores_and_memory_are_divided(processes: int, threads: int, cores: int, memory_mb: float, expected: tuple[int, int]) -> None:
     """Processes and the threads of each."""
-    assert divide(processes, threads, machine_cores=cores, memory_mb=memory_mb) == expected
+    assert plan_processes(processes, threads, machine_cores=cores, memory_mb=memory_mb) == expected
 
 
 @pytest.mark.parametrize("error", [Unreadable("cut off"), ReaderDown("no memory"), BadAnswer("No JSON.", text="what it said")])

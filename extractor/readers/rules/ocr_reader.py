@@ -13,7 +13,7 @@ from extractor.parsing.lookalikes import unmixed
 from extractor.readers.base import Answer, Document, Evidence, Look, Question, ReaderError, root_of
 from extractor.readers.prompts import asked_fields
 from extractor.readers.rules.crops import Looker, look_closer
-from extractor.readers.rules.evidence import Part
+from extractor.readers.rules.field_values import FieldValues
 from extractor.readers.rules.header import read_header
 from extractor.readers.rules.money_fields import read_amounts
 from extractor.readers.rules.transaction_datetime import read_when
@@ -55,7 +55,7 @@ class OcrReading:
     def __init__(self, witness: Looker, documents: Sequence[Document]) -> None:
         self._witness = witness
         self._documents = documents
-        self._first: dict[int, Part] = {}
+        self._first: dict[int, FieldValues] = {}
         self._efforts: dict[int, int] = {}
 
     def __enter__(self) -> Self:
@@ -96,13 +96,13 @@ class OcrReading:
         self._efforts[row] = self._efforts.get(row, 0) + 1
         return tuple(self._witness.read(page, self._efforts[row])[1] for page in document.pages)
 
-    def _closer(self, document: Document, number: int, first: Part, names: Sequence[str]) -> Transcript:
+    def _closer(self, document: Document, number: int, first: FieldValues, names: Sequence[str]) -> Transcript:
         roots = {_whereabouts(first, name) for name in names}
         boxes = [seen.box for path, seen in first.evidence.items() if root_of(path) in roots and seen.page == number and seen.box]
         return look_closer(self._witness, document.pages[number], document.transcripts[number], boxes, effort=1)
 
 
-def _strayed(part: Part, first: Part) -> frozenset[str]:
+def _strayed(part: FieldValues, first: FieldValues) -> frozenset[str]:
     """The fields that a closer look at their places did not read there: it has nothing to say of them, since it looked nowhere else."""
     return frozenset(name for name in LOCAL if not _is_at_one_place(part.evidence.get(name), first.evidence.get(name)))
 
@@ -113,26 +113,26 @@ def _is_at_one_place(one: Evidence | None, other: Evidence | None) -> bool:
     return one.page == other.page and one.box.top < other.box.bottom and other.box.top < one.box.bottom
 
 
-def _whereabouts(part: Part, name: str) -> str:
+def _whereabouts(part: FieldValues, name: str) -> str:
     """The field where to look for this one: itself, or for a time that was not found the date, since the two are printed together."""
     return BESIDE.get(name, name) if name not in part.evidence else name
 
 
-def _is_seen(part: Part, name: str) -> bool:
+def _is_seen(part: FieldValues, name: str) -> bool:
     """Whether the part knows where on the page the field stands, or should stand."""
     seen = part.evidence.get(_whereabouts(part, name))
     return seen is not None and seen.box is not None
 
 
-def read_fields(transcripts: Sequence[Transcript]) -> Part:
+def read_fields(transcripts: Sequence[Transcript]) -> FieldValues:
     """Everything that the field families find, in one part; of what is no receipt, only that it is none: its numbers are no amounts."""
     transcripts = [replace(transcript, lines=tuple(map(_in_one_script, transcript.lines))) for transcript in transcripts]
     header = read_header(transcripts)
     if header.values.get("document_type") == DocumentType.NOT_A_RECEIPT:
-        return Part({"document_type": DocumentType.NOT_A_RECEIPT})
+        return FieldValues({"document_type": DocumentType.NOT_A_RECEIPT})
     parts = (header, read_when(transcripts), read_amounts(transcripts))
     values = {name: value for part in parts for name, value in part.values.items()}
-    return Part(values, {path: seen for part in parts for path, seen in part.evidence.items()})
+    return FieldValues(values, {path: seen for part in parts for path, seen in part.evidence.items()})
 
 
 def _in_one_script(line: Line) -> Line:
@@ -144,11 +144,11 @@ def _in_one_script(line: Line) -> Line:
     return Line(tuple(replace(fragment, text=text) for fragment, text in zip(line.fragments, texts, strict=True)))
 
 
-def _reduced(part: Part, names: Sequence[str]) -> Part:
+def _reduced(part: FieldValues, names: Sequence[str]) -> FieldValues:
     """Only the fields that are wanted."""
     values = {name: part.values[name] for name in names if name in part.values}
     evidence: dict[str, Evidence] = {path: seen for path, seen in part.evidence.items() if root_of(path) in names}
-    return Part(values, evidence)
+    return FieldValues(values, evidence)
 
 
 def _bounded(values: Any, name: str = "") -> Any:

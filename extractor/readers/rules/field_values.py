@@ -9,7 +9,7 @@ from extractor.readers.base import Evidence
 
 
 @dataclass(frozen=True)
-class Part:
+class FieldValues:
     """Some fields of a `ReceiptAnswer` with their evidence.
 
     Attributes:
