@@ -72,8 +72,8 @@ def _first(archive: Archive) -> Record:
     record = rich_record(Source(copy, job.name, job.sha256 or "", job.receipt_id, job.received_at))
     record = record.model_copy(update={"transaction_date": FIRST_DAY.date()})
     with archive.database.write() as connection:
-        record = archive.store.save(connection, record)
-        job_queue.stored(connection, job, archive.outbox.places.for_records(job, [record]))
+        record = archive.receipts.save(connection, record)
+        job_queue.stored(connection, job, archive.outbox.layout.for_records(job, [record]))
     [job] = job_queue.to_file(1)
     archive.outbox.file_records(job, [record])
     assert job_queue.filed(job).state is JobState.DONE  # noqa: S101 -- as above
@@ -148,7 +148,7 @@ def _write(archive: Archive, record: Record, filed_as: str) -> None:
     original = archive.settings.outbox_dir / filed_as
     original.parent.mkdir(parents=True, exist_ok=True)
     original.write_bytes(_bytes_of(record))
-    archive.outbox.places.record(filed_as).write_bytes(record_json(record))
+    archive.outbox.layout.record(filed_as).write_bytes(record_json(record))
 
 
 def main() -> None:

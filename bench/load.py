@@ -153,9 +153,9 @@ def problems(settings: Settings, dropped: Sequence[str]) -> list[str]:
     found = [f"{sha256} was filed {done[sha256]} times" for sha256 in dropped if done[sha256] != 1]
     found += [f"{job.name} is {job.state}" for job in jobs if job.state not in {JobState.DONE, JobState.WITHDRAWN}]
     found += [f"{path} is still there" for path in settings.inbox_dir.rglob("*") if path.is_file()]
-    records = Counter(record.source_sha256 for record in archive.store.list())
+    records = Counter(record.source_sha256 for record in archive.receipts.list())
     found += [f"{sha256} has {records[sha256]} records" for sha256 in dropped if records[sha256] != 1]
-    verifier = Verifier(archive.job_queue, archive.store, archive.outbox, settings.database)
+    verifier = Verifier(archive.job_queue, archive.receipts, archive.outbox, settings.database)
     found += [f"{finding.path} {finding.fact}" for finding in verifier.findings()]
     archive.close()
     return found
@@ -262,21 +262,21 @@ def busy(folder: Path, files: int) -> int:
 
 
 QUESTIONS: dict[str, Callable[[Archive], object]] = {
-    "list": lambda archive: list(archive.store.list(limit=50)),
-    "list --since, old days": lambda archive: list(archive.store.list(since=date(2016, 5, 1), until=date(2016, 5, 2), limit=50)),
-    "list --merchant, none found": lambda archive: list(archive.store.list(merchant="no such merchant", limit=50)),
-    "list --tag, none found": lambda archive: list(archive.store.list(tag="no such tag", limit=50)),
+    "list": lambda archive: list(archive.receipts.list(limit=50)),
+    "list --since, old days": lambda archive: list(archive.receipts.list(since=date(2016, 5, 1), until=date(2016, 5, 2), limit=50)),
+    "list --merchant, none found": lambda archive: list(archive.receipts.list(merchant="no such merchant", limit=50)),
+    "list --tag, none found": lambda archive: list(archive.receipts.list(tag="no such tag", limit=50)),
     "list --files": lambda archive: archive.job_queue.newest(limit=50),
-    "search, one found": lambda archive: list(archive.store.search("no 050000", limit=50)),
-    "search, all found": lambda archive: list(archive.store.search("flat white", limit=50)),
-    "counts of files and records": lambda archive: (archive.job_queue.counts(), archive.store.counts()),
+    "search, one found": lambda archive: list(archive.receipts.search("no 050000", limit=50)),
+    "search, all found": lambda archive: list(archive.receipts.search("flat white", limit=50)),
+    "counts of files and records": lambda archive: (archive.job_queue.counts(), archive.receipts.counts()),
     "what a scan asks": lambda archive: (archive.job_queue.open_paths(), archive.job_queue.refused_paths()),
     "an idle worker's turn": lambda archive: (
         archive.job_queue.release("w"),
         archive.job_queue.to_file(4),
         archive.job_queue.claim("w", 4),
     ),
-    "export, all records": lambda archive: sum(1 for _ in archive.store.list()),
+    "export, all records": lambda archive: sum(1 for _ in archive.receipts.list()),
 }
 
 

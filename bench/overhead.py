@@ -74,11 +74,11 @@ def run(folder: Path, receipts: int, size_bytes: int) -> tuple[list[float], floa
             (settings.inbox_dir / f"{number}.jpg").write_bytes(os.urandom(size_bytes))
         reading.passed = reading.processor = 0.0
         with (whole := Stopwatch()):
-            service.watch.scan()
+            service.scanner.scan()
             service.worker.run_once(threading.Event())
         times.append((whole.passed - reading.passed) * 1000 / batch)
         processor += whole.processor - reading.processor
-    assert len(list(service.archive.store.list())) == len(times) * batch  # noqa: S101 -- nothing is measured that was not done
+    assert len(list(service.archive.receipts.list())) == len(times) * batch  # noqa: S101 -- nothing is measured that was not done
     service.archive.close()
     return times, processor * 1000 / (len(times) * batch)
 

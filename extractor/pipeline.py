@@ -114,7 +114,7 @@ class Pipeline:
         """Saves the records of a file and marks its job in one transaction: all or nothing."""
         with self._telemetry.stage("store"), self._database.write(durable=True) as connection:  # its file leaves the inbox soon
             saved = tuple(self._store.save(connection, record) for record in records)
-            self._job_queue.stored(connection, job, self._outbox.places.for_records(job, saved))
+            self._job_queue.stored(connection, job, self._outbox.layout.for_records(job, saved))
         self._at_checkpoint(Checkpoint.STORED)
         return saved
 
@@ -129,7 +129,7 @@ class Pipeline:
 
     def _file_other(self, job: Job) -> Job | None:
         if job.filed_as is None or self._outbox.is_taken(job):
-            job = self._job_queue.plan(job, self._outbox.places.for_other(job))
+            job = self._job_queue.plan(job, self._outbox.layout.for_other(job))
             self._at_checkpoint(Checkpoint.PLANNED)
         first = self._job_queue.job(job.duplicate_of) if job.duplicate_of else None
         if self._outbox.file_other(job, first):

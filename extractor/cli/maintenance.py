@@ -83,7 +83,7 @@ def verify(
             done += 1
             on_progress("comparing", done, total)
 
-        verifier = Verifier(archive.job_queue, archive.store, archive.outbox, archive.settings.database, on_progress=count)
+        verifier = Verifier(archive.job_queue, archive.receipts, archive.outbox, archive.settings.database, on_progress=count)
         found = FINDING_WRITERS[output.value](verifier.findings(), sys.stdout)
     typer.echo(f"{total} files of the database compared with the outbox: {found or 'nothing'} found.", err=True)
     raise typer.Exit(PROBLEMS if found else 0)

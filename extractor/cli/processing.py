@@ -62,7 +62,7 @@ def watch(
 
 def _counts(archive: "Archive") -> dict[str, int]:
     """How many files and records are in each state; the two share no name."""
-    return {state.value: count for state, count in (*archive.job_queue.counts().items(), *archive.store.counts().items())}
+    return {state.value: count for state, count in (*archive.job_queue.counts().items(), *archive.receipts.counts().items())}
 
 
 def _summary(before: dict[str, int], after: dict[str, int], settings: "Settings") -> str:

@@ -85,7 +85,7 @@ def show(
     from extractor.errors import InputError
 
     with context.obj.archive() as archive:
-        record = archive.store.get(receipt_id)
+        record = archive.receipts.get(receipt_id)
     if record is None:
         raise InputError(f"There is no record {receipt_id}. See the ids with: receipts list")
     if output is Format.TABLE:
@@ -102,7 +102,7 @@ def search(
 ) -> None:
     """Find records by words in merchant, items or anywhere in the printed text, best match first."""
     with context.obj.archive() as archive:
-        _write(archive.store.search(text, limit=limit), output)
+        _write(archive.receipts.search(text, limit=limit), output)
 
 
 def export(
@@ -141,7 +141,7 @@ def _filtered(
 ) -> "Iterator[Record]":
     from extractor.schemas.record import RecordStatus
 
-    return archive.store.list(
+    return archive.receipts.list(
         status=RecordStatus(status) if status else None,
         since=since.date() if since else None,
         until=until.date() if until else None,

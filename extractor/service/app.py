@@ -62,15 +62,15 @@ def build_service(
         heartbeat.hung_seconds += reading.longest_seconds  # it ends children that hang by itself
     most_bytes = ENORMOUS * settings.limits.max_bytes
     inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check, telemetry, heartbeat), clock, most_bytes=most_bytes)
-    steps = (archive.database, archive.job_queue, archive.store, archive.outbox, extract)
+    steps = (archive.database, archive.job_queue, archive.receipts, archive.outbox, extract)
     pipeline = Pipeline(*steps, prefetch=prefetch, at_checkpoint=at_checkpoint, telemetry=telemetry)
     worker = Worker(
         archive.job_queue, pipeline, clock, batch_size=batch, at_checkpoint=at_checkpoint, heartbeat=heartbeat, telemetry=telemetry
     )
-    watch = InboxScanner(
+    scanner = InboxScanner(
         inbox, archive.job_queue, clock, settings.inbox, on_taken=worker.wake.set, at_checkpoint=at_checkpoint, heartbeat=heartbeat
     )
-    return Service(archive, watch, worker, heartbeat=heartbeat, telemetry=telemetry, build_again=again, isolated=isolated)
+    return Service(archive, scanner, worker, heartbeat=heartbeat, telemetry=telemetry, build_again=again, isolated=isolated)
 
 
 def _timed(check: Check, telemetry: Telemetry, heartbeat: Heartbeat) -> Check:

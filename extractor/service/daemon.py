@@ -36,7 +36,7 @@ class Daemon:
 
     def __init__(self, service: Service, *, load: Callable[[], Settings] | None = None, notifier: Notifier | None = None) -> None:
         self.service = service
-        self.monitor: HealthServer | None = None
+        self.health_server: HealthServer | None = None
         self._load = load
         self._notifier = notifier or Notifier()
         self._notice = ""
@@ -64,7 +64,7 @@ class Daemon:
         if settings.port is None:
             yield
             return
-        with HealthServer(settings, lambda: self.service) as self.monitor:
+        with HealthServer(settings, lambda: self.service) as self.health_server:
             yield
 
     def _succeed(self) -> ThreadGroup | None:

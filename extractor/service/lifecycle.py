@@ -31,7 +31,7 @@ class Service:
     Args:
         isolated: Whose processes end with the service.
     Attributes:
-        watch: Looks through the inbox.
+        scanner: Looks through the inbox.
         worker: Reads and files what was taken.
         heartbeat: Whether its threads go on.
         telemetry: What they have done.
@@ -40,7 +40,7 @@ class Service:
     def __init__(
         self,
         archive: Archive,
-        watch: InboxScanner,
+        scanner: InboxScanner,
         worker: Worker,
         *,
         heartbeat: Heartbeat,
@@ -51,7 +51,7 @@ class Service:
         self.archive = archive
         self.heartbeat = heartbeat
         self.telemetry = telemetry
-        self.watch = watch
+        self.scanner = scanner
         self.worker = worker
         self._build_again = build_again
         self._isolated = isolated
@@ -98,14 +98,14 @@ class Service:
             self.archive.at_checkpoint(Checkpoint.RECLAIMED)
             self._tidy()
             self.archive.at_checkpoint(Checkpoint.TIDIED)
-            logger.info("service_started", extra={"inbox": str(self.watch.root), "outbox": str(self.archive.outbox.root)})
+            logger.info("service_started", extra={"inbox": str(self.scanner.root), "outbox": str(self.archive.outbox.root)})
             yield self._supervisor
             logger.info("service_stopped")
 
     def crew(self, begin: Callable[[], None] = lambda: None) -> ThreadGroup:
         """The two threads' work; `begin` is called just before they start."""
         return ThreadGroup(
-            (lambda: self.watch.run(self._stop), lambda: self.worker.run(self._stop)), self._ask_to_stop, self._hand_back, begin
+            (lambda: self.scanner.run(self._stop), lambda: self.worker.run(self._stop)), self._ask_to_stop, self._hand_back, begin
         )
 
     def successor(self, settings: Settings) -> "Service":
@@ -128,7 +128,7 @@ class Service:
 
     def _ask_to_stop(self) -> None:
         self._stop.set()
-        self.watch.wake()
+        self.scanner.wake()
         self.worker.wake.set()
         for each in self._isolated:
             each.drain()
@@ -146,9 +146,9 @@ class Service:
 
     def _once(self) -> None:
         while not self._stop.is_set():
-            found = self.watch.scan_once()
+            found = self.scanner.scan_once()
             worked = self.worker.run_once(self._stop)
-            seconds = self.watch.seconds_to_look()
+            seconds = self.scanner.seconds_to_look()
             if seconds is not None:
                 self._stop.wait(seconds)
             elif not found and not worked:

@@ -68,7 +68,7 @@ def count(archive: Archive, now: datetime) -> Numbers:
     oldest = job_queue.oldest_open()
     waited = None if oldest is None else max(0.0, (now - oldest).total_seconds())
     last = next(iter(job_queue.last_filed(JobState.DONE, limit=1)), None)
-    return Numbers(job_queue.counts(), job_queue.open_counts(), waited, archive.store.counts(), last)
+    return Numbers(job_queue.counts(), job_queue.open_counts(), waited, archive.receipts.counts(), last)
 
 
 def look(archive: Archive, clock: Clock) -> ServiceStatus:

@@ -23,7 +23,7 @@ class Archive:
     settings: Settings
     database: Database
     job_queue: JobQueue
-    store: ReceiptRepository
+    receipts: ReceiptRepository
     outbox: Outbox
     at_checkpoint: AtCheckpoint = go_on
 

@@ -125,7 +125,7 @@ def _write(hidden: Path, copy: Path, outbox: Outbox, *, with_files: bool, on_pro
         _list(lines, _add(tar, DATABASE, copy))
         listed = 0
         for number, total, job, records in _closed_jobs(copy):
-            for filed in outbox.places.files_of(job, records):
+            for filed in outbox.layout.files_of(job, records):
                 try:
                     entry = _entry(outbox.root / filed.place, filed, tar if with_files else None)
                 except OSError as error:
@@ -148,10 +148,10 @@ def _closed_jobs(copy: Path) -> Iterator[tuple[int, int, Job, int]]:
     """Every job of the copied database whose files are in the outbox: its number, how many there may be, and how many records it has."""
     database = Database(copy)  # the one in the tar file is not touched by this
     try:
-        jobs, store, number, after = JobQueries(database), ReceiptRepository(database), 0, ("", 0)
+        jobs, receipts, number, after = JobQueries(database), ReceiptRepository(database), 0, ("", 0)
         total = sum(jobs.counts().values())
         while some := jobs.places(after=after, limit=JOBS_AT_ONCE):
-            records = store.counts_by_file([job.sha256 or "" for job in some])
+            records = receipts.counts_by_file([job.sha256 or "" for job in some])
             for job in some:
                 number += 1
                 if job.filed_at is not None:

@@ -79,7 +79,7 @@ class Verifier:
     def __init__(
         self,
         jobs: JobQueries,
-        store: ReceiptRepository,
+        receipts: ReceiptRepository,
         outbox: Outbox,
         database: Path,
         *,
@@ -87,7 +87,7 @@ class Verifier:
         on_progress: Callable[[], object] = lambda: None,
     ) -> None:
         self._jobs = jobs
-        self._store = store
+        self._receipts = receipts
         self._outbox = outbox
         self._database = database
         self._pause = pause
@@ -112,7 +112,7 @@ class Verifier:
             if folder not in visited:
                 yield from self._look_at_folder(folder, ())
         yield from self._leftovers()
-        for receipt_id in self._store.without_file():
+        for receipt_id in self._receipts.without_file():
             fact = f"record {receipt_id} belongs to no file"
             yield Discrepancy(self._database, What.NO_FILE, fact, "Restore the database from a backup.")
 
@@ -131,7 +131,7 @@ class Verifier:
         for batch in _batches(jobs):
             known = self._known(batch)
             for job in batch:
-                names -= {PurePosixPath(filed.place).name for filed in self._outbox.places.files_of(job, len(known[job.id]))}
+                names -= {PurePosixPath(filed.place).name for filed in self._outbox.layout.files_of(job, len(known[job.id]))}
                 if job.filed_at is not None and any(self._look(job, known[job.id])):
                     suspects.append(job)
                 self._on_progress()
@@ -153,15 +153,15 @@ class Verifier:
     def _known(self, jobs: Sequence[Job]) -> dict[int, Known]:
         """What the database has of each job's records, by the job's number."""
         read = [job for job in jobs if job.state in {JobState.STORED, JobState.DONE}]
-        counts = self._store.counts_by_file([job.sha256 or "" for job in read])
+        counts = self._receipts.counts_by_file([job.sha256 or "" for job in read])
         numbers = {job.id: range(1, 1 + max(1, counts.get(job.sha256 or "", 0))) for job in read}
         ids = {job.id: [part_id(job.receipt_id, number) for number in numbers.get(job.id, ())] for job in jobs}
-        records = self._store.json_of([receipt_id for own in ids.values() for receipt_id in own])
+        records = self._receipts.json_of([receipt_id for own in ids.values() for receipt_id in own])
         return {job.id: tuple(records.get(receipt_id) for receipt_id in ids[job.id]) or (None,) for job in jobs}
 
     def _look(self, job: Job, known: Known) -> Iterator[Discrepancy]:
         """What does not fit with a closed job."""
-        for filed in self._outbox.places.files_of(job, len(known)):
+        for filed in self._outbox.layout.files_of(job, len(known)):
             path, record_json = self._outbox.root / filed.place, known[filed.number - 1]
             if job.state is JobState.DONE and filed.sha256 is None and record_json is None:
                 yield Discrepancy(path, What.NO_RECORD, "the database has no record of it", "Restore the database from a backup.")
@@ -201,7 +201,7 @@ class Verifier:
                 return
             known = self._known(jobs)
             for job in jobs:
-                if place in {filed.place for filed in self._outbox.places.files_of(job, len(known[job.id]))}:
+                if place in {filed.place for filed in self._outbox.layout.files_of(job, len(known[job.id]))}:
                     yield job
 
     # What a crash may have left behind

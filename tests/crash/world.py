@@ -250,8 +250,8 @@ def _wrong_files(archive: Archive) -> Iterator[str]:
             yield f"{job.name} is {job.state} still: {job.error_message}"
         elif job.state in {JobState.DONE, JobState.FAILED, JobState.DUPLICATE} and job.filed_as:
             place = outbox.root / job.filed_as
-            beside = outbox.places.record(job.filed_as) if job.state is JobState.DONE else outbox.places.notice(job.filed_as)
-            others = [outbox.places.record(job.filed_as, number) for number in range(2, 1 + _records_of(place))] if _is_done(job) else []
+            beside = outbox.layout.record(job.filed_as) if job.state is JobState.DONE else outbox.layout.notice(job.filed_as)
+            others = [outbox.layout.record(job.filed_as, number) for number in range(2, 1 + _records_of(place))] if _is_done(job) else []
             if job.state is JobState.FAILED and any(one.sha256 == job.sha256 for one in jobs if one.id != job.id) and not _has(place, job):
                 continue  # it was on its way back when the power went: the inbox has taken it as a new file, and has a row for that
             is_half_way_back = job.state is JobState.FAILED and not beside.exists()  # its notice goes first
@@ -295,7 +295,7 @@ def _wrong_pair(archive: Archive, job: Job, place: Path, beside: Path | None) ->
 
 def _wrong_record(archive: Archive, job: Job, beside: Path, number: int) -> Iterator[str]:
     try:
-        if Record.model_validate_json(beside.read_bytes()) != archive.store.get(part_id(job.receipt_id, number)):
+        if Record.model_validate_json(beside.read_bytes()) != archive.receipts.get(part_id(job.receipt_id, number)):
             yield f"{beside} is not as in the database"
     except (OSError, ValueError) as error:
         yield f"{beside}: {error}"
@@ -310,7 +310,7 @@ def _wrong_counts(archive: Archive, deeds: Sequence[Deed]) -> Iterator[str]:
     yield from (f"{sha256} is lost" for sha256 in sorted(_certain(deeds)) if not there[sha256] or not filed[sha256])
     yield from (f"{sha256} is filed twice" for sha256, count in done.items() if count > 1)
     yield from (f"{sha256} was put {put[sha256]} times and is there {there[sha256]} times" for sha256 in put if there[sha256] > put[sha256])
-    records = Counter(record.receipt_id for record in archive.store.list())
+    records = Counter(record.receipt_id for record in archive.receipts.list())
     expected = Counter(
         part_id(job.receipt_id, number)
         for job in archive.job_queue.jobs(JobState.DONE)

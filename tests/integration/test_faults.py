@@ -420,9 +420,9 @@ def test_a_clock_that_jumps_does_not_settle_a_file(settings: Settings, clock: Ma
     put(settings, "lunch.png")
     for days in (10, -20):
         clock.set_by(days * DAY)
-        assert service.watch.scan() == 0
+        assert service.scanner.scan() == 0
     clock.advance(5)
-    assert service.watch.scan() == 1
+    assert service.scanner.scan() == 1
 
 
 # Events and threads

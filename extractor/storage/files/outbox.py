@@ -43,7 +43,7 @@ class Outbox:
 
     def __init__(self, root: Path, inbox_dir: Path, *, at_checkpoint: AtCheckpoint = go_on) -> None:
         self.root = root
-        self.places = OutboxLayout(root)
+        self.layout = OutboxLayout(root)
         self.inbox_dir = inbox_dir
         self._at_checkpoint = at_checkpoint
         self._leaving = Intake(inbox_dir, at_checkpoint=at_checkpoint)
@@ -150,7 +150,7 @@ class Outbox:
                 self._put(job, original)
                 self._at_checkpoint(Checkpoint.ORIGINAL_PLACED)
             for number, record in enumerate(records, 1):
-                write_whole(self.places.record(job.filed_as or "", number), record_json(record))
+                write_whole(self.layout.record(job.filed_as or "", number), record_json(record))
                 self._at_checkpoint(Checkpoint.RECORD_WRITTEN)
             self._leaving.remove(job)
         self.drop_copy(job)
@@ -171,7 +171,7 @@ class Outbox:
             if not is_there:
                 hidden_name(target).unlink(missing_ok=True)  # what a crash has left half copied
             else:
-                write_whole(self.places.notice(job.filed_as or ""), notice_json(job, first))
+                write_whole(self.layout.notice(job.filed_as or ""), notice_json(job, first))
                 self._at_checkpoint(Checkpoint.NOTICE_WRITTEN)
         self.drop_copy(job)
         return is_there
@@ -198,7 +198,7 @@ class Outbox:
         with storage_errors(source):
             if is_regular(source):
                 aside = self._leaving.make_room(job)
-                self.places.notice(job.filed_as or "").unlink(missing_ok=True)
+                self.layout.notice(job.filed_as or "").unlink(missing_ok=True)
                 sync_folder(source.parent)
                 self._at_checkpoint(Checkpoint.NOTICE_REMOVED)
                 move(source, aside)

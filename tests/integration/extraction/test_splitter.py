@@ -25,7 +25,7 @@ def read(settings: Settings, drop: Callable[..., Path], receipts: Sequence[Rende
     service = build_service(settings.model_copy(update={"reader": ReaderSettings(name="ocr", processes=1, max_rungs=0)}))
     service.run_once()
     try:
-        return list(service.archive.job_queue.jobs()), sorted(service.archive.store.list(), key=lambda record: record.receipt_id)
+        return list(service.archive.job_queue.jobs()), sorted(service.archive.receipts.list(), key=lambda record: record.receipt_id)
     finally:
         service.archive.close()
 

@@ -56,7 +56,7 @@ def running(daemon: Daemon) -> Iterator[Daemon]:
     thread.start()
     try:
         if first.archive.settings.metrics.port is not None:
-            eventually(lambda: daemon.monitor, "the start of monitoring")
+            eventually(lambda: daemon.health_server, "the start of monitoring")
         yield daemon
     finally:
         first.stop()
@@ -65,8 +65,8 @@ def running(daemon: Daemon) -> Iterator[Daemon]:
 
 
 def ask(daemon: Daemon, path: str) -> tuple[int, str]:
-    assert daemon.monitor is not None
-    host, port = daemon.monitor.address
+    assert daemon.health_server is not None
+    host, port = daemon.health_server.address
     try:
         with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=DEADLINE_SECONDS) as answer:
             return answer.status, answer.read().decode()
@@ -230,7 +230,7 @@ def test_a_database_that_cannot_be_read_is_told(settings: Settings) -> None:
 
     object.__setattr__(service.archive, "job_queue", Gone())
     daemon = Daemon(service)
-    with HealthServer(settings.metrics, lambda: service) as daemon.monitor:
+    with HealthServer(settings.metrics, lambda: service) as daemon.health_server:
         code, body = ask(daemon, "/healthz")
         assert (code, json.loads(body)["reasons"]) == (503, ["the database cannot be read"])
         found = samples(ask(daemon, "/metrics")[1])
@@ -263,9 +263,9 @@ def test_other_paths_and_methods(settings: Settings) -> None:
     """There are two pages; anything else is refused, and HEAD answers without a body."""
     service = build_service(settings, extract=ScriptedExtraction())
     daemon = Daemon(service)
-    with HealthServer(settings.metrics, lambda: service) as daemon.monitor:
+    with HealthServer(settings.metrics, lambda: service) as daemon.health_server:
         assert ask(daemon, "/")[0] == 404
-        host, port = daemon.monitor.address
+        host, port = daemon.health_server.address
         for request, code in ((b"POST /metrics HTTP/1.0\r\n\r\n", b"501"), (b"HEAD /healthz?x=1 HTTP/1.0\r\n\r\n", b"200")):
             with socket.create_connection((host, port), timeout=DEADLINE_SECONDS) as connection:
                 connection.sendall(request)
@@ -364,4 +364,4 @@ def test_without_a_port_nothing_listens(settings: Settings, draw: Callable[..., 
     draw(settings.inbox_dir / "a.png")
     with running(Daemon(build_service(quiet, extract=ScriptedExtraction()))) as daemon:
         eventually(lambda: done(daemon.service) == 1, "the file")
-        assert daemon.monitor is None
+        assert daemon.health_server is None

@@ -98,7 +98,7 @@ def test_the_page_names_everything(
     job = leased_job("lunch.jpg")
     record = make_record(make_source("lunch.jpg"), receipt_id=job.receipt_id, status=RecordStatus.NEEDS_REVIEW)
     with archive.database.write() as connection:
-        archive.store.save(connection, record)
+        archive.receipts.save(connection, record)
         archive.job_queue.stored(connection, job, "2026/03/lunch.jpg")
     [stored] = archive.job_queue.jobs(JobState.STORED)
     archive.job_queue.filed(stored)

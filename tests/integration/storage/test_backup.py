@@ -54,7 +54,7 @@ def restored(backup: Path, settings: Settings) -> Archive:
 
 
 def findings(archive: Archive) -> list[str]:
-    verifier = Verifier(archive.job_queue, archive.store, archive.outbox, archive.settings.database, pause=lambda: None)
+    verifier = Verifier(archive.job_queue, archive.receipts, archive.outbox, archive.settings.database, pause=lambda: None)
     return [f"{finding.what} {finding.path.name}" for finding in verifier.findings()]
 
 
@@ -63,7 +63,7 @@ def test_a_backup_with_files_brings_everything_back(filed: Archive, tmp_path: Pa
     report = back_up(filed.settings.database, filed.outbox, tmp_path / "all.tar", with_files=True)
     assert (report.files, report.problems) == (8, ())
     there = restored(tmp_path / "all.tar", elsewhere(filed.settings))
-    assert list(there.store.list()) == list(filed.store.list())
+    assert list(there.receipts.list()) == list(filed.receipts.list())
     assert there.job_queue.jobs() == filed.job_queue.jobs()
     assert in_outbox(there.settings) == in_outbox(filed.settings)
     assert findings(there) == []
@@ -168,7 +168,7 @@ def test_files_that_are_not_in_order_are_named(filed: Archive, tmp_path: Path) -
     report = back_up(filed.settings.database, filed.outbox, tmp_path / "all.tar", with_files=True)
     assert sorted(problem.split()[-1] for problem in report.problems) == ["filed.", "name)."]
     there = restored(tmp_path / "all.tar", elsewhere(filed.settings))
-    assert len(list(there.store.list())) == 2
+    assert len(list(there.receipts.list())) == 2
     there.close()
 
 

@@ -33,8 +33,8 @@ def stored_job(archive: Archive, leased_job: Callable[..., Job]) -> Callable[...
         source = Source(Path(), job.name, job.sha256 or "", job.receipt_id, job.received_at, job.tags)
         record = make_record(source, transaction_date=date(2024, 2, 29))
         with archive.database.write() as connection:
-            archive.store.save(connection, record)
-            archive.job_queue.stored(connection, job, archive.outbox.places.for_records(job, [record]))
+            archive.receipts.save(connection, record)
+            archive.job_queue.stored(connection, job, archive.outbox.layout.for_records(job, [record]))
         return next(one for one in archive.job_queue.to_file(100) if one.id == job.id), record
 
     return make
@@ -46,7 +46,7 @@ def failed_job(archive: Archive, leased_job: Callable[..., Job]) -> Callable[...
 
     def make(name: str = "lunch.jpg", data: bytes | None = None) -> Job:
         job = archive.job_queue.fail(leased_job(name, data), Unreadable(f"{name} is cut off. Copy the whole file again."))
-        return archive.job_queue.plan(job, archive.outbox.places.for_other(job))
+        return archive.job_queue.plan(job, archive.outbox.layout.for_other(job))
 
     return make
 
@@ -90,7 +90,7 @@ def test_filing_goes_on_after_a_crash_at_any_step(outbox: Outbox, stored_job: Ca
         original.parent.mkdir(parents=True)
         copy.rename(original)
     if last in {"json", "aside"}:
-        write_whole(outbox.places.record(job.filed_as or ""), b"{}")
+        write_whole(outbox.layout.record(job.filed_as or ""), b"{}")
     if last == "aside":
         (outbox.inbox_dir / "lunch.jpg").rename(outbox.inbox_dir / f".receipts-{job.receipt_id}")
     outbox.file_records(job, [record])
@@ -228,7 +228,7 @@ def test_a_place_that_was_taken_meanwhile_is_noticed(outbox: Outbox, failed_job:
     (outbox.root / "failed").mkdir()
     (outbox.root / "failed/lunch.jpg").write_bytes(b"somebody else's")
     assert outbox.is_taken(job)
-    assert outbox.places.for_other(job) != job.filed_as
+    assert outbox.layout.for_other(job) != job.filed_as
     with pytest.raises(StorageError):
         outbox.file_other(job)
     assert (outbox.root / "failed/lunch.jpg").read_bytes() == b"somebody else's"

@@ -40,7 +40,7 @@ def filed(settings: Settings, drop: Callable[..., Path]) -> Iterator[Archive]:
 
 
 def verify(archive: Archive, pause: Callable[[], object] = lambda: None) -> list[Discrepancy]:
-    return list(Verifier(archive.job_queue, archive.store, archive.outbox, archive.settings.database, pause=pause).findings())
+    return list(Verifier(archive.job_queue, archive.receipts, archive.outbox, archive.settings.database, pause=pause).findings())
 
 
 def found(archive: Archive) -> list[tuple[What, Path]]:
@@ -82,7 +82,7 @@ def test_a_folder_that_is_gone_is_found_file_by_file(filed: Archive) -> None:
 
 def test_each_record_of_a_file_with_several_receipts_is_looked_at(filed: Archive) -> None:
     """The second JSON is missed, compared, and told of with its own record; a record that is lost leaves a file that nobody knows."""
-    second = filed.outbox.places.record(job_of(filed, "table.jpg").filed_as or "", 2)
+    second = filed.outbox.layout.record(job_of(filed, "table.jpg").filed_as or "", 2)
     whole = second.read_bytes()
     second.unlink()
     [finding] = verify(filed)
@@ -216,7 +216,7 @@ def stopped_at(settings: Settings, drop: Callable[..., Path]) -> Callable[[str],
             drop(name, data)
         service = build_service(settings, extract=ScriptedExtraction(read), check=lambda _: None, at_checkpoint=end)
         with pytest.raises(Enough):  # noqa: PT012 -- one of the two ends
-            service.watch.scan()
+            service.scanner.scan()
             service.worker.run_once(threading.Event())
         return service.archive
 
@@ -276,4 +276,4 @@ def test_what_is_filed_between_two_looks_is_no_finding(filed: Archive, settings:
             build_service(settings, extract=ScriptedExtraction(), check=lambda _: None).run_once()
 
     assert verify(filed, pause=meanwhile) == []
-    assert len(list(filed.store.list())) == 6
+    assert len(list(filed.receipts.list())) == 6
