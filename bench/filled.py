@@ -67,7 +67,7 @@ def _first(archive: Archive) -> Record:
     job = job_queue.enqueue(Arrival(Path("0.jpg"), len(data), hashlib.sha256(data).hexdigest()))
     assert job is not None  # noqa: S101 -- the database is new
     [job] = job_queue.claim("bench", 1)
-    copy = archive.outbox.take_copy(job)
+    copy = archive.filing.claim_copy(job)
     assert copy is not None  # noqa: S101 -- as above
     record = rich_record(Source(copy, job.name, job.sha256 or "", job.receipt_id, job.received_at))
     record = record.model_copy(update={"transaction_date": FIRST_DAY.date()})
@@ -75,7 +75,7 @@ def _first(archive: Archive) -> Record:
         record = archive.receipts.save(connection, record)
         job_queue.stored(connection, job, archive.outbox.layout.for_records(job, [record]))
     [job] = job_queue.to_file(1)
-    archive.outbox.file_records(job, [record])
+    archive.filing.file_records(job, [record])
     assert job_queue.filed(job).state is JobState.DONE  # noqa: S101 -- as above
     return record
 

@@ -155,7 +155,7 @@ def problems(settings: Settings, dropped: Sequence[str]) -> list[str]:
     found += [f"{path} is still there" for path in settings.inbox_dir.rglob("*") if path.is_file()]
     records = Counter(record.source_sha256 for record in archive.receipts.list())
     found += [f"{sha256} has {records[sha256]} records" for sha256 in dropped if records[sha256] != 1]
-    verifier = Verifier(archive.job_queue, archive.receipts, archive.outbox, settings.database)
+    verifier = Verifier(archive)
     found += [f"{finding.path} {finding.fact}" for finding in verifier.findings()]
     archive.close()
     return found
@@ -285,7 +285,7 @@ def rows(folder: Path) -> int:
     began = time.perf_counter()
     archive = open_archive(settings_in(folder))
     archive.job_queue.reclaim(from_the_dead=True)
-    archive.outbox.tidy(archive.job_queue.open_ids(), archive.job_queue.job, archive.job_queue.with_bytes)
+    archive.filing.tidy(archive.job_queue.open_ids(), archive.job_queue.job, archive.job_queue.with_bytes)
     print(f"open, reclaim, tidy: {(time.perf_counter() - began) * 1000:.0f} ms, {sum(archive.job_queue.counts().values())} files")
     for name, ask in QUESTIONS.items():
         wall, processor = time.perf_counter(), time.process_time()

@@ -68,7 +68,7 @@ def examine(settings: Settings) -> Iterator[Diagnosis]:
         yield _folder(name, folder)
         if folder.is_dir():
             yield _disk(name, folder)
-    if settings.outbox_dir.is_dir() and settings.database.exists() and not Outbox(settings.outbox_dir, settings.inbox_dir).is_here:
+    if settings.outbox_dir.is_dir() and settings.database.exists() and not Outbox(settings.outbox_dir).is_available:
         yield Diagnosis(
             "outbox", Level.FAIL, f"{settings.outbox_dir} is not the folder that was used", "Mount its volume, or: receipts init"
         )

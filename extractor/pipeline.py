@@ -13,7 +13,7 @@ from extractor.schemas.record import Record
 from extractor.storage.database.connection import Database
 from extractor.storage.database.job_queue import JobQueue
 from extractor.storage.database.receipts import ReceiptRepository
-from extractor.storage.files.outbox import Outbox
+from extractor.storage.files.filing import Filing
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Pipeline:
         database: Database,
         job_queue: JobQueue,
         store: ReceiptRepository,
-        outbox: Outbox,
+        filing: Filing,
         extract: Extract,
         *,
         prefetch: Prefetch | None = None,
@@ -49,7 +49,7 @@ class Pipeline:
         self._database = database
         self._job_queue = job_queue
         self._store = store
-        self._outbox = outbox
+        self._filing = filing
         self._extract = extract
         self._prefetch = prefetch
         self.reads_ahead = prefetch is not None
@@ -72,7 +72,7 @@ class Pipeline:
             sources = []
             for job in jobs:
                 with suppress(StorageError):
-                    if copy := self._outbox.take_copy(job):
+                    if copy := self._filing.claim_copy(job):
                         self._at_checkpoint(Checkpoint.COPIED)
                         sources.append(_source(job, copy))
             self._prefetch(sources)
@@ -88,7 +88,7 @@ class Pipeline:
 
     def _take(self, job: Job) -> Source | ExtractorError | None:
         try:
-            copy = self._outbox.take_copy(job)
+            copy = self._filing.claim_copy(job)
             if copy is None:
                 self._job_queue.withdraw(job)
                 self._at_checkpoint(Checkpoint.WITHDRAWN)
@@ -114,7 +114,7 @@ class Pipeline:
         """Saves the records of a file and marks its job in one transaction: all or nothing."""
         with self._telemetry.stage("store"), self._database.write(durable=True) as connection:  # its file leaves the inbox soon
             saved = tuple(self._store.save(connection, record) for record in records)
-            self._job_queue.stored(connection, job, self._outbox.layout.for_records(job, saved))
+            self._job_queue.stored(connection, job, self._filing.outbox.layout.for_records(job, saved))
         self._at_checkpoint(Checkpoint.STORED)
         return saved
 
@@ -124,15 +124,15 @@ class Pipeline:
         records = [record for record in found if record is not None]
         if len(records) < count:
             raise StorageError(f"{job.name} is marked as stored, but the database has no record of it. Restore the database from a backup.")
-        self._outbox.file_records(job, records)
+        self._filing.file_records(job, records)
         return self._close(job)
 
     def _file_other(self, job: Job) -> Job | None:
-        if job.filed_as is None or self._outbox.is_taken(job):
-            job = self._job_queue.plan(job, self._outbox.layout.for_other(job))
-            self._at_checkpoint(Checkpoint.PLANNED)
         first = self._job_queue.job(job.duplicate_of) if job.duplicate_of else None
-        if self._outbox.file_other(job, first):
+        if job.filed_as is None or self._filing.outbox.is_occupied(job):
+            job = self._job_queue.plan(job, self._filing.outbox.layout.for_other(job, first))
+            self._at_checkpoint(Checkpoint.PLANNED)
+        if self._filing.file_other(job, first):
             return self._close(job)
         self._job_queue.vanished(job)
         self._at_checkpoint(Checkpoint.WITHDRAWN)

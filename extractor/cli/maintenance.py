@@ -57,7 +57,7 @@ def restore(
     from extractor.storage.files.outbox import Outbox
 
     settings = context.obj.settings()
-    outbox = Outbox(settings.outbox_dir, settings.inbox_dir)
+    outbox = Outbox(settings.outbox_dir)
     settings.database.parent.mkdir(parents=True, exist_ok=True)
     with InstanceLock(settings.database), _progress() as on_progress:
         report = put_back(source, settings.database, outbox, on_progress=on_progress)
@@ -83,7 +83,7 @@ def verify(
             done += 1
             on_progress("comparing", done, total)
 
-        verifier = Verifier(archive.job_queue, archive.receipts, archive.outbox, archive.settings.database, on_progress=count)
+        verifier = Verifier(archive, on_progress=count)
         found = FINDING_WRITERS[output.value](verifier.findings(), sys.stdout)
     typer.echo(f"{total} files of the database compared with the outbox: {found or 'nothing'} found.", err=True)
     raise typer.Exit(PROBLEMS if found else 0)

@@ -107,13 +107,13 @@ def write_jobs(jobs: Sequence[Job], output: Format, out: TextIO) -> None:
         out.writelines(json.dumps(value, ensure_ascii=False, default=datetime.isoformat) + "\n" for value in values)
 
 
-FINDING_KEYS = ("path", "what", "fact", "way_out")
+FINDING_KEYS = ("path", "what", "fact", "what_to_do")
 
 
 def write_findings_text(findings: "Iterable[Discrepancy]", out: TextIO) -> int:
     """How many lines were written, one a finding: what, path, fact and way out."""
     return _count(
-        findings, lambda finding: out.write(f"{finding.what:<10} {safe(finding.path)}: {safe(finding.fact)}. {safe(finding.way_out)}\n")
+        findings, lambda finding: out.write(f"{finding.what:<10} {safe(finding.path)}: {safe(finding.fact)}. {safe(finding.what_to_do)}\n")
     )
 
 

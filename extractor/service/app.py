@@ -47,7 +47,7 @@ def build_service(
     clock, telemetry = clock or SystemClock(), telemetry or Telemetry()
     heartbeat = Heartbeat(clock.monotonic, hung_seconds=settings.work.hung_seconds)
     archive = open_archive(settings, clock=clock, at_checkpoint=at_checkpoint)
-    if not archive.outbox.is_here and not archive.job_queue.counts().get(JobState.DONE):
+    if not archive.outbox.is_available and not archive.job_queue.counts().get(JobState.DONE):
         archive.outbox.mark()  # it was made anew, and nothing is missing in it
     again = partial(build_service, extract=extract, check=check, clock=clock, at_checkpoint=at_checkpoint, telemetry=telemetry)
     isolated: list[IsolatedReading | IsolatedCheck] = []
@@ -62,7 +62,7 @@ def build_service(
         heartbeat.hung_seconds += reading.longest_seconds  # it ends children that hang by itself
     most_bytes = ENORMOUS * settings.limits.max_bytes
     inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check, telemetry, heartbeat), clock, most_bytes=most_bytes)
-    steps = (archive.database, archive.job_queue, archive.receipts, archive.outbox, extract)
+    steps = (archive.database, archive.job_queue, archive.receipts, archive.filing, extract)
     pipeline = Pipeline(*steps, prefetch=prefetch, at_checkpoint=at_checkpoint, telemetry=telemetry)
     worker = Worker(
         archive.job_queue, pipeline, clock, batch_size=batch, at_checkpoint=at_checkpoint, heartbeat=heartbeat, telemetry=telemetry

@@ -122,7 +122,7 @@ class Service:
     def _tidy(self) -> None:
         job_queue = self.archive.job_queue
         try:
-            self.archive.outbox.tidy(job_queue.open_ids(), job_queue.job, job_queue.with_bytes)
+            self.archive.filing.tidy(job_queue.open_ids(), job_queue.job, job_queue.with_bytes)
         except StorageError as error:
             logger.warning("not_tidied", extra={"error": str(error)})  # a folder is away; the next start does it
 

@@ -13,6 +13,7 @@ from extractor.storage.database.connection import Database
 from extractor.storage.database.job_queue import JobQueue
 from extractor.storage.database.receipts import ReceiptRepository
 from extractor.storage.files.atomic import make_folder, storage_errors
+from extractor.storage.files.filing import Filing
 from extractor.storage.files.outbox import Outbox
 
 
@@ -24,8 +25,13 @@ class Archive:
     database: Database
     job_queue: JobQueue
     receipts: ReceiptRepository
-    outbox: Outbox
+    filing: Filing
     at_checkpoint: AtCheckpoint = go_on
+
+    @property
+    def outbox(self) -> Outbox:
+        """The folder of filed originals and JSON files."""
+        return self.filing.outbox
 
     def retry(self, names: Collection[str] = ()) -> tuple[Job, ...]:
         """The failed jobs that are queued again, their files being back in the inbox.
@@ -40,10 +46,10 @@ class Archive:
             for job in self.job_queue.jobs(JobState.FAILED)
             if job.filed_at and job.sha256 and (not names or {job.receipt_id, job.name, Path(job.filed_as or "").name} & set(names))
         ]
-        return tuple(self._retry(job) for job in wanted if names or self.outbox.has_file(job))
+        return tuple(self._retry(job) for job in wanted if names or self.filing.has_file(job))
 
     def _retry(self, job: Job) -> Job:
-        queued = self.job_queue.requeue(job, self.outbox.bring_back(job))
+        queued = self.job_queue.requeue(job, self.filing.put_back(job))
         self.at_checkpoint(Checkpoint.REQUEUED)
         return queued
 
@@ -63,7 +69,7 @@ def prepare(settings: Settings) -> tuple[Path, ...]:
             with storage_errors(folder):
                 make_folder(folder)
             made.append(folder)
-    Outbox(settings.outbox_dir, settings.inbox_dir).mark()
+    Outbox(settings.outbox_dir).mark()
     if not settings.database.exists():
         Database(settings.database).close()
         made.append(settings.database)
@@ -78,11 +84,11 @@ def open_archive(settings: Settings, *, clock: Clock | None = None, at_checkpoin
         DatabaseDamaged, StorageError: The database cannot be used.
     """
     if not settings.database.exists():
-        if Outbox(settings.outbox_dir, settings.inbox_dir).is_here:
+        if Outbox(settings.outbox_dir).is_available:
             way_out = "Put it back (receipts restore BACKUP), or correct the setting; to begin with an empty one, run: receipts init"
             raise ConfigError(f"{settings.database} is not there, but {settings.outbox_dir} has been used with a database. {way_out}")
         prepare(settings)
     database = Database(settings.database)
     job_queue = JobQueue(database, clock or SystemClock(), settings.work)
-    outbox = Outbox(settings.outbox_dir, settings.inbox_dir, at_checkpoint=at_checkpoint)
-    return Archive(settings, database, job_queue, ReceiptRepository(database), outbox, at_checkpoint)
+    filing = Filing(settings.inbox_dir, settings.outbox_dir, at_checkpoint=at_checkpoint)
+    return Archive(settings, database, job_queue, ReceiptRepository(database), filing, at_checkpoint)

@@ -67,7 +67,7 @@ def back_up(database: Path, outbox: Outbox, target: Path, *, with_files: bool = 
     """
     if os.path.lexists(target):
         raise InputError(f"{printable(target)} is there already. Name another file, or move it away.")
-    outbox.require_here()
+    outbox.require_available()
     hidden, copy = (target.with_name(f".{target.name}{end}") for end in (".tmp", ".db"))
     try:
         with storage_errors(target):
@@ -150,7 +150,7 @@ def _closed_jobs(copy: Path) -> Iterator[tuple[int, int, Job, int]]:
     try:
         jobs, receipts, number, after = JobQueries(database), ReceiptRepository(database), 0, ("", 0)
         total = sum(jobs.counts().values())
-        while some := jobs.places(after=after, limit=JOBS_AT_ONCE):
+        while some := jobs.by_place(after=after, limit=JOBS_AT_ONCE):
             records = receipts.counts_by_file([job.sha256 or "" for job in some])
             for job in some:
                 number += 1

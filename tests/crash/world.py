@@ -260,7 +260,7 @@ def _wrong_files(archive: Archive) -> Iterator[str]:
                 yield from _wrong_record(archive, job, other, number)
             expected |= {place} if is_half_way_back else {place, beside, *others}
     yield from (f"{path} is left" for path in sorted(_files(outbox.root) - expected))
-    yield from (f"{path} is left" for path in sorted(_files(outbox.inbox_dir)) if path.suffix != ".part")  # a user was killed
+    yield from (f"{path} is left" for path in sorted(_files(archive.settings.inbox_dir)) if path.suffix != ".part")  # a user was killed
 
 
 def _is_done(job: Job) -> bool:

@@ -192,16 +192,16 @@ def test_an_inbox_whose_volume_is_away_keeps_its_jobs(
     """Missing files are not withdrawn while the folder is on another volume than before, or is not there at all."""
     with monkeypatch.context() as patch:
         patch.setattr(os.path, "ismount", lambda path: Path(path) in {archive.settings.inbox_dir, Path("/")})
-        outbox = open_archive(archive.settings).outbox
+        filing = open_archive(archive.settings).filing
     job = leased_job("lunch.jpg")
     (archive.settings.inbox_dir / "lunch.jpg").unlink()
-    with pytest.raises(StorageError, match="is away"):
-        outbox.take_copy(job)
+    with pytest.raises(StorageError, match="is not available"):
+        filing.claim_copy(job)
     shutil.rmtree(archive.settings.inbox_dir)
-    with pytest.raises(StorageError, match="is away"):
-        archive.outbox.take_copy(job)
+    with pytest.raises(StorageError, match="is not available"):
+        archive.filing.claim_copy(job)
     archive.settings.inbox_dir.mkdir()
-    assert archive.outbox.take_copy(job) is None
+    assert archive.filing.claim_copy(job) is None
 
 
 def test_an_empty_folder_in_the_place_of_the_outbox_takes_nothing(settings: Settings) -> None:

@@ -45,7 +45,7 @@ def test_a_large_installation_can_be_made_for_measuring(settings: Settings) -> N
     """Its rows and files are as the service makes them, and every question that is timed has an answer."""
     archive = open_archive(settings)
     fill(archive, 40, files=True)
-    verifier = Verifier(archive.job_queue, archive.receipts, archive.outbox, settings.database, pause=lambda: None)
+    verifier = Verifier(archive, pause=lambda: None)
     assert list(verifier.findings()) == []
     assert {name: ask(archive) for name, ask in QUESTIONS.items()}["export, all records"] == 40
     assert len(list(archive.receipts.search("no 000039"))) == 1

@@ -23,7 +23,7 @@ from extractor.storage.database.connection import Database
 from extractor.storage.database.job_queue import JobQueue
 from extractor.storage.database.receipts import ReceiptRepository
 from extractor.storage.files.atomic import digest
-from extractor.storage.files.outbox import Outbox
+from extractor.storage.files.filing import Filing
 from extractor.testing import ManualClock, ScriptedExtraction, make_record
 
 
@@ -38,7 +38,7 @@ def worker(archive: Archive, extraction: ScriptedExtraction, clock: ManualClock)
 
 
 def make_worker(archive: Archive, extraction: ScriptedExtraction, clock: ManualClock) -> Worker:
-    pipeline = Pipeline(archive.database, archive.job_queue, archive.receipts, archive.outbox, extraction)
+    pipeline = Pipeline(archive.database, archive.job_queue, archive.receipts, archive.filing, extraction)
     return Worker(archive.job_queue, pipeline, clock, batch_size=4)
 
 
@@ -82,7 +82,7 @@ def test_whoever_works_keeps_its_jobs(archive: Archive, clock: ManualClock, queu
                 time.sleep(0.01)
             taken.append(job_queue.reclaim())
 
-    pipeline = Pipeline(archive.database, job_queue, archive.receipts, archive.outbox, ScriptedExtraction(script))
+    pipeline = Pipeline(archive.database, job_queue, archive.receipts, archive.filing, ScriptedExtraction(script))
     Worker(job_queue, pipeline, clock, batch_size=4).run_once(threading.Event())
     assert taken == [0, 0, 0, 0]
     assert {(job.state, job.interruptions) for job in archive.job_queue.jobs()} == {(JobState.DONE, 0)}
@@ -304,7 +304,7 @@ def test_a_disk_that_fills_up_after_the_record_is_saved(
 ) -> None:
     """The record is not read again; its files follow when there is space."""
 
-    class FullOutbox(Outbox):
+    class FullDisk(Filing):
         is_full = True
 
         def file_records(self, job: Job, records: Sequence[Record]) -> None:
@@ -312,8 +312,8 @@ def test_a_disk_that_fills_up_after_the_record_is_saved(
                 raise StorageError("No space left on device. Free some space.")
             super().file_records(job, records)
 
-    outbox = FullOutbox(archive.outbox.root, archive.outbox.inbox_dir)
-    archive = replace(archive, job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10)), outbox=outbox)
+    filing = FullDisk(archive.settings.inbox_dir, archive.settings.outbox_dir)
+    archive = replace(archive, job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10)), filing=filing)
     worker = make_worker(archive, extraction, clock)
     queued_job("lunch.jpg")
     for _ in range(10):
@@ -321,7 +321,7 @@ def test_a_disk_that_fills_up_after_the_record_is_saved(
         clock.advance(60)
     assert states(archive) == {"lunch.jpg": JobState.STORED}
     assert inbox_files(archive) == ["lunch.jpg"]
-    outbox.is_full = False
+    filing.is_full = False
     work(worker)
     assert states(archive) == {"lunch.jpg": JobState.DONE}
     assert len(extraction.read) == 1
@@ -398,7 +398,7 @@ def test_a_crash_while_filing_delays_one_receipt_only(
 ) -> None:
     """An odd exception in filing keeps the receipt stored, to be filed later; the others are filed now."""
 
-    class OddOutbox(Outbox):
+    class OddFiling(Filing):
         is_odd = True
 
         def file_records(self, job: Job, records: Sequence[Record]) -> None:
@@ -406,14 +406,14 @@ def test_a_crash_while_filing_delays_one_receipt_only(
                 raise ZeroDivisionError
             super().file_records(job, records)
 
-    outbox = OddOutbox(archive.outbox.root, archive.outbox.inbox_dir)
-    archive = replace(archive, job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10)), outbox=outbox)
+    filing = OddFiling(archive.settings.inbox_dir, archive.settings.outbox_dir)
+    archive = replace(archive, job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10)), filing=filing)
     worker = make_worker(archive, extraction, clock)
     queued_job("odd.jpg")
     queued_job("even.jpg")
     work(worker)
     assert states(archive) == {"odd.jpg": JobState.STORED, "even.jpg": JobState.DONE}
-    outbox.is_odd = False
+    filing.is_odd = False
     clock.advance(10)
     work(worker)
     assert set(states(archive).values()) == {JobState.DONE}

@@ -90,7 +90,7 @@ class JobQueries:
             rows = [*connection.execute(to_file), *connection.execute(filed)]
         return tuple(job_of(row) for row in rows[:limit])
 
-    def places(self, *, after: tuple[str, int] = ("", 0), before: str | None = None, limit: int) -> tuple[Job, ...]:
+    def by_place(self, *, after: tuple[str, int] = ("", 0), before: str | None = None, limit: int) -> tuple[Job, ...]:
         """Jobs that have a place in the outbox, whether they are there already or not, in order of place and id.
 
         Args:

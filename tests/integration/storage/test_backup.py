@@ -54,7 +54,7 @@ def restored(backup: Path, settings: Settings) -> Archive:
 
 
 def findings(archive: Archive) -> list[str]:
-    verifier = Verifier(archive.job_queue, archive.receipts, archive.outbox, archive.settings.database, pause=lambda: None)
+    verifier = Verifier(archive, pause=lambda: None)
     return [f"{finding.what} {finding.path.name}" for finding in verifier.findings()]
 
 
@@ -138,7 +138,7 @@ def test_a_backup_replaces_nothing(filed: Archive, tmp_path: Path) -> None:
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(filed: Archive, tmp_path: Path) -> None:
     """Two backups at the same time under one name: the second says so."""
-    with pytest.raises(StorageError, match="already there"):
+    with pytest.raises(StorageError, match="already exists"):
         back_up(
             filed.settings.database, filed.outbox, tmp_path / "all.tar", on_progress=lambda *_: (tmp_path / "all.tar").write_bytes(b"mine")
         )
