@@ -1,12 +1,12 @@
 """The order of the steps: claimed jobs become stored records, and what is decided is filed. Knows every step; no step knows another."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from extractor.errors import ExtractorError, StorageError
-from extractor.jobs import Extract, Extracted, Job, JobState, Prefetch, Source, part_id
+from extractor.jobs import ExtractEach, Extracted, Job, JobState, Prefetch, Source, part_id
 from extractor.runtime.checkpoints import AtCheckpoint, Checkpoint, go_on
 from extractor.runtime.telemetry import Telemetry
 from extractor.schemas.record import Record
@@ -40,7 +40,7 @@ class Pipeline:
         job_queue: JobQueue,
         store: ReceiptRepository,
         filing: Filing,
-        extract: Extract,
+        extract: ExtractEach,
         *,
         prefetch: Prefetch | None = None,
         at_checkpoint: AtCheckpoint = go_on,
@@ -56,15 +56,18 @@ class Pipeline:
         self._at_checkpoint = at_checkpoint
         self._telemetry = telemetry or Telemetry()
 
-    def read(self, jobs: Sequence[Job]) -> list[JobResult]:
-        """What became of each claimed job; one that fails fails alone."""
+    def read(self, jobs: Sequence[Job]) -> Iterator[JobResult]:
+        """Yields the result of each claimed job, in order, as soon as its file is read and its records are stored.
+
+        An error of one file does not affect the others.
+        """
         taken = [self._take(job) for job in jobs]
         sources = [source for source in taken if isinstance(source, Source)]
-        results = iter(self._read(sources) if sources else ())
-        self._at_checkpoint(Checkpoint.READ)
-        return [
-            self._conclude(job, next(results) if isinstance(source, Source) else source) for job, source in zip(jobs, taken, strict=True)
-        ]
+        results = self._telemetry.timed("read", self._read(sources)) if sources else iter(())
+        for job, source in zip(jobs, taken, strict=True):
+            result = next(results) if isinstance(source, Source) else source
+            self._at_checkpoint(Checkpoint.READ)
+            yield self._conclude(job, result)
 
     def prefetch(self, jobs: Sequence[Job]) -> None:
         """Tells the reader what is to be read after the next jobs; what cannot be taken now is looked at again when it is its turn."""
@@ -98,9 +101,8 @@ class Pipeline:
         self._at_checkpoint(Checkpoint.COPIED)
         return _source(job, copy)
 
-    def _read(self, sources: Sequence[Source]) -> list[Extracted]:
-        with self._telemetry.stage("read", len(sources)):
-            return self._extract(sources)
+    def _read(self, sources: Sequence[Source]) -> Iterator[Extracted]:
+        yield from self._extract(sources)
 
     def _conclude(self, job: Job, result: Extracted | None) -> JobResult:
         if not isinstance(result, tuple):

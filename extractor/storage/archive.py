@@ -1,4 +1,4 @@
-"""Everything that is filed here, opened from the settings: enough to look, search, export and retry, also while a service runs."""
+"""Opens the database and the folders of an installation: enough to list, search, export and retry, also while a service runs."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,7 +19,11 @@ from extractor.storage.files.outbox import Outbox
 
 @dataclass(frozen=True)
 class Archive:
-    """What is filed in the database and the outbox, and the state of every file; needs no reader."""
+    """The database, inbox and outbox of one installation. Needs no reader.
+
+    Attributes:
+        filing: Moves files between inbox and outbox.
+    """
 
     settings: Settings
     database: Database
@@ -34,12 +38,12 @@ class Archive:
         return self.filing.outbox
 
     def retry(self, names: Collection[str] = ()) -> tuple[Job, ...]:
-        """The failed jobs that are queued again, their files being back in the inbox.
+        """Moves failed files back into the inbox, queues their jobs again, and returns these.
 
         Args:
-            names: Names or ids of the files to retry; without any, all that are in `failed/` still.
+            names: Names or ids of the files to retry; by default all that are still in `failed/`.
         Raises:
-            StorageError: A file that is named is not in `failed/` any more, or the inbox cannot be written.
+            StorageError: A named file is not in `failed/` any more, or the inbox cannot be written.
         """
         wanted = [
             job
@@ -59,9 +63,9 @@ class Archive:
 
 
 def prepare(settings: Settings) -> tuple[Path, ...]:
-    """The folders and the database that were made because they were not there.
+    """Creates the folders and the database if they do not exist, and returns those that were created.
 
-    Whoever calls it says with that: the outbox is the right folder, and a database that is missing is to be begun anew.
+    Marks the outbox as the right folder, and replaces a missing database by an empty one.
     """
     made = []
     for folder in (settings.inbox_dir, settings.outbox_dir, settings.database.parent):
@@ -77,16 +81,16 @@ def prepare(settings: Settings) -> tuple[Path, ...]:
 
 
 def open_archive(settings: Settings, *, clock: Clock | None = None, at_checkpoint: AtCheckpoint = go_on) -> Archive:
-    """The archive of this installation; where there is none, folders and database are made.
+    """Opens the archive of this installation; creates folders and database if there is none.
 
     Raises:
-        ConfigError: The database is not there, but the outbox has been used.
+        ConfigError: The database does not exist, but the outbox has been used.
         DatabaseDamaged, StorageError: The database cannot be used.
     """
     if not settings.database.exists():
         if Outbox(settings.outbox_dir).is_available:
-            way_out = "Put it back (receipts restore BACKUP), or correct the setting; to begin with an empty one, run: receipts init"
-            raise ConfigError(f"{settings.database} is not there, but {settings.outbox_dir} has been used with a database. {way_out}")
+            advice = "Put it back (receipts restore BACKUP), or correct the setting; to start with an empty one, run: receipts init"
+            raise ConfigError(f"{settings.database} does not exist, but {settings.outbox_dir} has been used with a database. {advice}")
         prepare(settings)
     database = Database(settings.database)
     job_queue = JobQueue(database, clock or SystemClock(), settings.work)

@@ -372,7 +372,7 @@ def test_a_subfolder_that_may_not_be_looked_into_is_told_of_and_stops_nothing(
     settled = {str(one.arrival.path): str(one.error) for one in inbox.scan((), ())}
     told = "private" if call == "scandir" else "private/bill.jpg"
     assert settled["lunch.jpg"] == "None"
-    assert "cannot be opened (Permission denied). Give this user the right" in settled[told]
+    assert "cannot be opened (Permission denied). Give this user permission" in settled[told]
     assert len(settled) == 2
     assert [str(one.arrival.path) for one in inbox.scan((), {Path(told)})] == ["lunch.jpg"]
 

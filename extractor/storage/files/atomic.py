@@ -154,7 +154,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def rename_to_free(source: Path, target: Path) -> None:
-    """Renames a file within its volume and syncs the new name to disk. Never overwrites anything.
+    """Renames a file within its volume and syncs the change to disk. Never overwrites anything.
 
     A crash may leave the file under both names.
 
@@ -166,6 +166,7 @@ def rename_to_free(source: Path, target: Path) -> None:
     sync_folder(target.parent)  # before the old name is removed: a power cut must not lose both
     if has_both_names:
         source.unlink()
+    sync_folder(source.parent)
 
 
 def link_or_rename(source: Path, target: Path) -> bool:

@@ -131,7 +131,8 @@ class Filing:
         """Moves the job's file to its planned path, and returns whether it is there."""
         if self.outbox.has_original(job):
             sync_folder(self.outbox.original(job).parent)
-            self.intake.remove(job)  # a crash may have come between the copy to another volume and the removal
+            self.outbox.drop_partial(job)  # a crash may have come before the file's other names were removed
+            self.intake.remove(job)
             return True
         if not self.intake.hide(job):
             return False

@@ -127,7 +127,9 @@ class Outbox:
         Args:
             first: The job with the same content, for a duplicate.
         """
-        write_whole(self.layout.notice(job.filed_as or ""), notice_json(job, first))
+        notice = self.layout.notice(job.filed_as or "")
+        make_folder(notice.parent)
+        write_whole(notice, notice_json(job, first))
         self._at_checkpoint(Checkpoint.NOTICE_WRITTEN)
 
     def remove_notice(self, job: Job) -> None:

@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from extractor.config.settings import InboxSettings, LogSettings, MetricsSettings, Settings, WorkSettings
-from extractor.errors import ConfigError, StorageError
+from extractor.errors import ConfigError, DatabaseDamaged, StorageError
 from extractor.jobs import JobState, Source
 from extractor.schemas.record import Attempt, Record, RecordStatus, ReviewReason
 from extractor.service.app import build_service
@@ -220,13 +220,16 @@ def test_what_cannot_be_used_is_unhealthy(settings: Settings, draw: Callable[...
         eventually(lambda: ask(daemon, "/healthz")[0] == 200, "the recovery")
 
 
-def test_a_database_that_cannot_be_read_is_told(settings: Settings) -> None:
-    """/healthz says so, and /metrics still tells what the process knows."""
+@pytest.mark.parametrize(
+    "error", [StorageError("receipts.db: disk I/O error. Check the disk."), DatabaseDamaged("receipts.db is damaged.")]
+)
+def test_a_database_that_cannot_be_read_is_told(settings: Settings, error: Exception) -> None:
+    """/healthz answers 503 and says why, and /metrics still has the numbers of the process."""
     service = build_service(settings, extract=ScriptedExtraction())
 
     class Gone:
         def __getattr__(self, name: str) -> Any:
-            raise StorageError("receipts.db: disk I/O error. Check the disk.")
+            raise error
 
     object.__setattr__(service.archive, "job_queue", Gone())
     daemon = Daemon(service)

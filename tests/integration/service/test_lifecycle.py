@@ -254,7 +254,7 @@ def test_a_failed_file_that_somebody_removed_does_not_keep_the_others_from_being
     built.run_once()
     (settings.outbox_dir / "failed" / "gone.png").unlink()
     assert [job.name for job in built.archive.retry()] == ["here.png"]
-    with pytest.raises(StorageError, match="not there any more"):
+    with pytest.raises(StorageError, match="does not exist any more"):
         built.archive.retry(["gone.png"])
 
 

@@ -47,7 +47,7 @@ def elsewhere(settings: Settings) -> Settings:
 
 
 def restored(backup: Path, settings: Settings) -> Archive:
-    outbox = Outbox(settings.outbox_dir, settings.inbox_dir)
+    outbox = Outbox(settings.outbox_dir)
     assert restore(backup, settings.database, outbox).problems == ()
     outbox.mark()
     return open_archive(settings)
@@ -122,7 +122,7 @@ def test_restoring_replaces_no_file(filed: Archive, tmp_path: Path) -> None:
     name = next(name for name in in_outbox(filed.settings) if name.endswith(".jpg"))
     (there.outbox_dir / name).parent.mkdir(parents=True)
     (there.outbox_dir / name).write_bytes(b"mine")
-    report = restore(tmp_path / "all.tar", there.database, Outbox(there.outbox_dir, there.inbox_dir))
+    report = restore(tmp_path / "all.tar", there.database, Outbox(there.outbox_dir))
     assert report.files == 7
     assert [name in problem for problem in report.problems] == [True]
     assert in_outbox(there) == in_outbox(filed.settings) | {name: b"mine"}
@@ -211,7 +211,7 @@ def test_a_hostile_backup_writes_nothing_outside(tmp_path: Path, name: str) -> N
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
     with pytest.raises(InputError, match="outside the outbox"):
-        restore(tmp_path / "evil.tar", tmp_path / "db" / "receipts.db", Outbox(tmp_path / "out", tmp_path / "in"))
+        restore(tmp_path / "evil.tar", tmp_path / "db" / "receipts.db", Outbox(tmp_path / "out"))
     assert list(tmp_path.rglob("evil")) == []
     assert not (tmp_path / "db" / "receipts.db").exists()
 

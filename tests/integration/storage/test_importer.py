@@ -82,7 +82,7 @@ def test_what_is_not_a_file_is_refused_by_name(inbox: Path, tmp_path: Path) -> N
     """A missing file, a folder and a pipe are named, and the inbox stays empty."""
     os.mkfifo(tmp_path / "pipe")
 
-    for path, fact in ((tmp_path / "nothing.jpg", "is not there"), (tmp_path, "is a folder"), (tmp_path / "pipe", "is not a file")):
+    for path, fact in ((tmp_path / "nothing.jpg", "does not exist"), (tmp_path, "is a folder"), (tmp_path / "pipe", "is not a file")):
         with pytest.raises(InputError, match=fact):
             drop_file(path, inbox)
 

@@ -109,7 +109,7 @@ def test_an_incomplete_file_fails_when_the_patience_ends(inbox: Inbox, clock: Ma
     (tmp_path / "cut.jpg").write_bytes(b"half")
     looks, settled = [], scan(inbox)
     while not settled:
-        look = inbox.next_look()
+        look = inbox.next_check()
         assert look is not None
         looks.append(look)
         clock.advance(look - clock.monotonic())
@@ -255,7 +255,7 @@ def test_a_folder_that_becomes_a_link_during_the_scan_is_not_followed(tmp_path: 
 
 def test_an_enormous_file_is_refused_without_being_read(tmp_path: Path, clock: ManualClock) -> None:
     """A disk image of a terabyte costs nobody an hour; it is reported once, stays where it is, and a smaller one of its name is taken."""
-    inbox = Inbox(tmp_path, InboxSettings(settle_seconds=SETTLE), is_whole, clock, most_bytes=10**9)
+    inbox = Inbox(tmp_path, InboxSettings(settle_seconds=SETTLE), is_whole, clock, max_bytes=10**9)
     with (tmp_path / "disk.jpg").open("wb") as file:
         file.truncate(10**12)
     [settled] = scan(inbox)
@@ -278,7 +278,7 @@ def test_open_files_are_left_alone(inbox: Inbox, clock: ManualClock, tmp_path: P
     inbox.touch(path)
     clock.advance(10 * SETTLE)
     assert scan(inbox, open_paths=frozenset({Path("lunch.jpg")})) == []
-    assert inbox.next_look() is None
+    assert inbox.next_check() is None
 
 
 def test_a_vanished_file_is_forgotten(inbox: Inbox, clock: ManualClock, tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_a_vanished_file_is_forgotten(inbox: Inbox, clock: ManualClock, tmp_path
     scan(inbox)
     path.unlink()
     scan(inbox)
-    assert inbox.next_look() is None
+    assert inbox.next_check() is None
     clock.advance(SETTLE)
     path.write_bytes(b"new" + END)
     assert scan(inbox) == []
