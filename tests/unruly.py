@@ -3,10 +3,12 @@
 import errno
 import logging
 import os
+import resource
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -163,6 +165,20 @@ class TemptedCheck(Checking):
                 bytearray(3_000_000_000)
             case _:
                 super().__call__(path)
+
+
+@contextmanager
+def no_descriptors(spare: int = 0) -> Iterator[None]:
+    """This process can open no more than so many files, sockets or pipes; those that are open stay so."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = [os.open(os.devnull, os.O_RDONLY) for _ in range(spare + 1)]
+    for descriptor in free:
+        os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[-1], hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def main() -> None:
