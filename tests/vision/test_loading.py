@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.vision
 
+# A package that stands in for Unsloth, which needs CUDA.
 UNSLOTH_DOUBLE = """
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -37,7 +38,6 @@ class FastVisionModel:
     def for_inference(model):
         asked["for_inference"] = True
 """
-"""A package that stands in for Unsloth, which needs CUDA."""
 
 
 def on_cpu(model: Path | str, **options: Any) -> VisionOptions:

@@ -1,4 +1,4 @@
-"""A page is turned upright and read, whichever way it lies."""
+"""A page is turned upright and read, whatever its orientation."""
 
 import re
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def page_reader(engines: tuple[OcrEngine, ...]) -> PageReader:
 
 @dataclass
 class Counted:
-    """An engine that counts how often it is asked."""
+    """An engine that records the sizes of its images."""
 
     engine: OcrEngine
     name: str
@@ -123,14 +123,14 @@ def test_tilted_page(receipt_image: Image.Image, page_reader: PageReader, degree
 
 
 def test_on_its_head_and_tilted(receipt_image: Image.Image, page_reader: PageReader) -> None:
-    """Faults add up, and are all undone."""
+    """A page that is upside down and tilted is corrected for both."""
     page, transcript = page_reader.read(Page(white(receipt_image, 174)))
     assert_reads_the_receipt(page, transcript)
 
 
 @pytest.mark.parametrize("effort", [0, 1, 2, 3, 9])
 def test_every_effort_reads(receipt_image: Image.Image, page_reader: PageReader, effort: int) -> None:
-    """Looking again, however hard, gives boxes in pixels of the same page."""
+    """Every effort returns boxes in pixels of the same page."""
     page, transcript = page_reader.read(Page(receipt_image), effort)
     assert_reads_the_receipt(page, transcript)
 
@@ -153,8 +153,8 @@ def test_efforts_differ(receipt_image: Image.Image, engines: tuple[OcrEngine, ..
     assert len(set(shown)) == len(shown) > 4
 
 
-def test_a_large_engine_sees_a_page_in_parts(receipt_image: Image.Image) -> None:
-    """Its memory grows with what it sees at once; the cheap first look sees the page whole."""
+def test_a_large_engine_reads_a_page_in_parts(receipt_image: Image.Image) -> None:
+    """Its memory grows with the pixels that it is given at once; the cheap first effort reads the page whole."""
     shown: dict[str, list[int]] = {"cheap": [], "dear": []}
 
     @dataclass
@@ -186,7 +186,7 @@ def test_crop(receipt_image: Image.Image, page_reader: PageReader, effort: int) 
 
 @dataclass
 class Nearby:
-    """An engine that reads print up to a height and takes higher print for single strokes."""
+    """An engine that reads text up to a height and detects only strokes in larger text."""
 
     highest: int
     name: str = "nearby"
@@ -197,8 +197,8 @@ class Nearby:
         return [Fragment("1", Box(place, 0, place + 9, image.height), 0.4) for place in range(0, image.width, 10)]
 
 
-def test_large_print_is_looked_at_once_more_from_afar() -> None:
-    """A crop in which an engine sees strokes is shown to it smaller, with boxes in pixels of the page all the same."""
+def test_large_print_is_read_once_more_at_a_smaller_scale() -> None:
+    """A crop in which an engine finds only strokes is read again at a smaller scale, with boxes in pixels of the page."""
     page = Page(Image.new("RGB", (560, 400), "white"))
     _, transcript = PageReader([Nearby(highest=60)]).read(page, 1, crop=Box(100, 100, 400, 200))
     assert [line.text for line in transcript.lines] == ["NORTHERN BAKERY"]
@@ -206,7 +206,7 @@ def test_large_print_is_looked_at_once_more_from_afar() -> None:
 
 
 def test_a_row_s_neighbours_in_its_crop_are_not_read() -> None:
-    """Of a crop that shows three rows an engine sees the one that is asked for, on paper as wide and high as the crop."""
+    """Of a crop that shows three rows, an engine is given only the requested one, on paper of the crop's size."""
     page = Page(Image.new("RGB", (560, 400), "white"))
     for top in (100, 150, 200):
         page.image.paste("black", (100, top, 400, top + 30))
