@@ -47,10 +47,10 @@ class ScriptedGrammars(Grammars):
         row = super().row(schema)
         return _ScriptedRow(row, schema.text.encode(), self) if isinstance(schema, Scripted) else row
 
-    def fill(self, ways: Sequence[tuple[GrammarRow, Sequence[int]]], masks: torch.Tensor) -> None:
-        super().fill(ways, masks)
+    def fill(self, paths: Sequence[tuple[GrammarRow, Sequence[int]]], masks: torch.Tensor) -> None:
+        super().fill(paths, masks)
         place = 0
-        for row, ahead in ways:
+        for row, ahead in paths:
             if isinstance(row, _ScriptedRow):
                 for depth, token in enumerate(self._next(row, ahead)):
                     masks[place + depth].zero_()

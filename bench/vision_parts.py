@@ -20,7 +20,7 @@ from extractor.documents import Page
 from extractor.ocr.transcript import Transcript
 from extractor.readers.base import Document, Issue, Question, ReaderError
 from extractor.readers.prompts import FIRST, answer_schema, prompt
-from extractor.readers.vision.engine import Ask, Said
+from extractor.readers.vision.engine import ModelReply, ModelRequest
 from extractor.readers.vision.loading import LoadedModel
 from extractor.readers.vision.model_options import VisionOptions
 
@@ -114,27 +114,27 @@ def engine_of(loaded: LoadedModel, **options: int) -> "MllamaEngine":
 
 def opened(engine: "MllamaEngine", rows: int, batch: int) -> "MllamaScheduler":
     """A batch of images whose pixels are being prepared; the same images in every other batch, for drawing them takes seconds."""
-    sight = engine.open()
+    session = engine.open()
     for number in range(rows):
-        sight.add(receipt_image(batch % 2 * rows + number))
-    return sight
+        session.add(receipt_image(batch % 2 * rows + number))
+    return session
 
 
 def warm_up(engine: "MllamaEngine") -> None:
     """Compiles kernels."""
-    sight = engine.open()
+    session = engine.open()
     for number in range(engine.budget.rows):
-        sight.add(receipt_image(number))
-    sight.ask(dict.fromkeys(range(engine.budget.rows), Ask((prompt(FIRST),), answer_schema(FIRST), 8)))
-    sight.close()
+        session.add(receipt_image(number))
+    session.ask(dict.fromkeys(range(engine.budget.rows), ModelRequest((prompt(FIRST),), answer_schema(FIRST), 8)))
+    session.close()
 
 
-def all_said(answers: Mapping[int, Said | ReaderError]) -> list[Said]:
+def all_said(answers: Mapping[int, ModelReply | ReaderError]) -> list[ModelReply]:
     """The answers; a benchmark in which one failed measured nothing."""
-    failed = [answer for answer in answers.values() if not isinstance(answer, Said)]
+    failed = [answer for answer in answers.values() if not isinstance(answer, ModelReply)]
     if failed:
         raise SystemExit(f"{len(failed)} answers failed: {failed[0]}")
-    return [answer for answer in answers.values() if isinstance(answer, Said)]
+    return [answer for answer in answers.values() if isinstance(answer, ModelReply)]
 
 
 def checkpoint() -> Path:

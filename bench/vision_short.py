@@ -12,8 +12,8 @@ from bench.vision_parts import AGAIN, Row, engine_in_memory, engine_of, receipt_
 from extractor.errors import ReaderUnavailable
 from extractor.readers.base import ReaderError
 from extractor.readers.prompts import FIRST, answer_schema, prompt
-from extractor.readers.vision.engine import Ask, Engine, Said
-from extractor.readers.vision.generation import GeneratingEngine
+from extractor.readers.vision.engine import Engine, ModelReply, ModelRequest
+from extractor.readers.vision.generation import GenerateEngine
 from extractor.readers.vision.loading import LoadedModel
 from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.weight_selection import GIB
@@ -22,10 +22,10 @@ ROWS = 32
 LEFT_GIB = (4.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.02)
 """GPU memory that is left free when a batch begins."""
 
-Answers = list[Mapping[int, Said | ReaderError]]
+Answers = list[Mapping[int, ModelReply | ReaderError]]
 
-FIRST_ASKS = {row: Ask((prompt(FIRST) + "!" * row,), answer_schema(FIRST), 100) for row in range(ROWS)}
-SECOND_ASKS = {row: Ask((prompt(AGAIN) + "?" * row,), answer_schema(AGAIN), 50) for row in range(ROWS)}
+FIRST_ASKS = {row: ModelRequest((prompt(FIRST) + "!" * row,), answer_schema(FIRST), 100) for row in range(ROWS)}
+SECOND_ASKS = {row: ModelRequest((prompt(AGAIN) + "?" * row,), answer_schema(AGAIN), 50) for row in range(ROWS)}
 
 
 def short() -> Iterator[Row]:
@@ -39,7 +39,7 @@ def short() -> Iterator[Row]:
         engine = engine_of(loaded, max_rows=ROWS)
         with counted() as shortages, filled(left):
             found = asked(engine)
-        now = f"{engine.speech.decoder.allowance.now} rows a step, {engine.speech.questions.now} question tokens"
+        now = f"{engine.generation.decoder.row_limit.current} rows a step, {engine.generation.question_limit.current} question tokens"
         yield Row(f"{left:g} GiB left: first and second question", f"{told(found, expected)}; {listed(shortages)}; {now}", wanted)
         yield Row("the next batch, with the memory back", told(asked(engine), expected), f"{ROWS} and {ROWS} equal")
         del engine
@@ -49,10 +49,10 @@ def short() -> Iterator[Row]:
 
 def generated(loaded: LoadedModel) -> Iterator[Row]:
     """The way of other architectures."""
-    expected = asked(GeneratingEngine(loaded, VisionOptions(max_rows=ROWS)), rows=8)
+    expected = asked(GenerateEngine(loaded, VisionOptions(max_rows=ROWS)), rows=8)
     for left in (2.0, 0.5):
         tidy()
-        engine = GeneratingEngine(loaded, VisionOptions(max_rows=8))
+        engine = GenerateEngine(loaded, VisionOptions(max_rows=8))
         with counted() as shortages, filled(left):
             found = asked(engine, rows=8)
         yield Row(f"generate, {left:g} GiB left", f"{told(found, expected)}; {listed(shortages)}", "8 and 8 equal, or to be read again")
@@ -60,13 +60,13 @@ def generated(loaded: LoadedModel) -> Iterator[Row]:
 
 def asked(engine: Engine, *, rows: int = ROWS) -> Answers:
     """Answers to the first question, and to a second one about the images that were looked at already."""
-    sight = engine.open()
+    session = engine.open()
     try:
         for number in range(rows):
-            sight.add(receipt_image(number))
-        return [sight.ask({row: asks[row] for row in range(rows)}) for asks in (FIRST_ASKS, SECOND_ASKS)]
+            session.add(receipt_image(number))
+        return [session.ask({row: asks[row] for row in range(rows)}) for asks in (FIRST_ASKS, SECOND_ASKS)]
     finally:
-        sight.close()
+        session.close()
 
 
 def told(found: Answers, expected: Answers) -> str:
@@ -78,12 +78,12 @@ def told(found: Answers, expected: Answers) -> str:
     return "; ".join(counts)
 
 
-def _kind(own: Said | ReaderError | None, right: Said | ReaderError) -> str:
+def _kind(own: ModelReply | ReaderError | None, right: ModelReply | ReaderError) -> str:
     if own is None:
         return "LOST"
     if isinstance(own, ReaderUnavailable):
         return "to be read again"
-    return "equal" if isinstance(own, Said) and isinstance(right, Said) and own.tokens == right.tokens else "WRONG"
+    return "equal" if isinstance(own, ModelReply) and isinstance(right, ModelReply) and own.tokens == right.tokens else "WRONG"
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from bench.vision_parts import AGAIN, BATCH, TOKENS, Row, checkpoint, clock, eng
 from extractor.config.settings import InboxSettings, ReaderSettings, Settings, VisionSettings
 from extractor.jobs import JobState
 from extractor.readers.prompts import FIRST, answer_schema, prompt
-from extractor.readers.vision.engine import Ask, Said
+from extractor.readers.vision.engine import ModelReply, ModelRequest
 from extractor.readers.vision.loading import LoadedModel, load
 from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.weight_selection import GIB
@@ -69,14 +69,14 @@ def small() -> Iterator[Row]:
     """This reader in the memory of a small card; in the same process as `article`."""
     loaded = loaded_in_4_bits()
     engine = engine_of(loaded, memory_bytes=CAP_BYTES)
-    sight = engine.open()
-    sight.add(receipt_image(0))
+    session = engine.open()
+    session.add(receipt_image(0))
     for schema, question, tokens in ((answer_schema(FIRST), prompt(FIRST), TOKENS), (answer_schema(AGAIN), prompt(AGAIN), 40)):
-        sight.ask({0: Ask((question,), schema, 8)})
+        session.ask({0: ModelRequest((question,), schema, 8)})
         with clock() as seconds:
-            answer = sight.ask({0: Ask((question,), schema, tokens)})[0]
+            answer = session.ask({0: ModelRequest((question,), schema, tokens)})[0]
             taken = seconds()
-        length = len(answer.tokens) if isinstance(answer, Said) else 0
+        length = len(answer.tokens) if isinstance(answer, ModelReply) else 0
         yield Row(
             f"nf4 in 10 GB, one receipt, {length} tokens on kept image keys",
             f"{taken:.2f} s, peak {torch.cuda.max_memory_reserved() / GIB:.1f} GiB, batch of up to {engine.budget.rows}",
