@@ -72,3 +72,9 @@ def test_the_lock_fits_the_requirements() -> None:
 def test_every_extra_is_documented() -> None:
     """The manual says what each extra brings."""
     assert [name for name in EXTRAS if f"\n| `{name}` |" not in README] == []
+
+
+def test_no_text_names_a_package_that_no_index_has() -> None:
+    """Advice to install an extra works: the package is installed from its source code, not from an index."""
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "extractor").rglob("*.py")}
+    assert [path.name for path, text in sources.items() if re.search(r"receipt-extractor\[", text)] == []
