@@ -78,12 +78,13 @@ def look(archive: Archive, clock: Clock) -> ServiceStatus:
         StorageError: The database cannot be read.
     """
     now = clock.now()
-    untaken, oldest = _untaken(archive, clock)
+    untaken = untaken_files(archive, clock)
+    oldest = min((since for _, since in untaken or ()), default=None)
     return ServiceStatus(
         process=holder(archive.settings.database),
         numbers=count(archive, now),
         failures=archive.job_queue.last_filed(JobState.FAILED, limit=FAILURES),
-        untaken=untaken,
+        untaken=None if untaken is None else len(untaken),
         oldest_untaken_seconds=None if oldest is None else max(0.0, now.timestamp() - oldest),
         free_bytes=free_bytes(archive.settings),
     )
@@ -102,13 +103,12 @@ def _free(path: Path) -> int | None:
         return None
 
 
-def _untaken(archive: Archive, clock: Clock) -> tuple[int | None, float | None]:
-    """How many files in the inbox have no job, and since when the first of them lies there."""
+def untaken_files(archive: Archive, clock: Clock) -> list[tuple[Path, float]] | None:
+    """The files in the inbox that have no job, with the time since which each has lain there; `None` if the inbox cannot be listed."""
     settings, job_queue = archive.settings, archive.job_queue
     known = job_queue.open_paths() | job_queue.refused_paths()
     try:
         files = Inbox(settings.inbox_dir, settings.inbox, lambda _: None, clock).files()
-        times = [since for path, since in files if path not in known]
+        return [(path, since) for path, since in files if path not in known]
     except StorageError:
-        return None, None
-    return len(times), min(times, default=None)
+        return None
