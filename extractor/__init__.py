@@ -1,17 +1,79 @@
-"""Receipts in, trustworthy records out. `from extractor import read_receipts` is the whole of it in Python."""
+"""Extract checked records from receipts. The names below are the public Python API; each is imported when it is first used."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from extractor.api import read_receipts
+    from extractor.api import ReadResult, ReceiptInput, read_receipts
+    from extractor.config.settings import Settings, load_settings
+    from extractor.errors import (
+        BadAnswer,
+        ConfigError,
+        DatabaseDamaged,
+        Encrypted,
+        ExtractorError,
+        FileCrashesReader,
+        InputError,
+        ReaderDown,
+        ReaderRefused,
+        ReaderUnavailable,
+        Stopped,
+        StorageError,
+        TooLarge,
+        Unreadable,
+    )
+    from extractor.schemas.receipt import Item, Payment, Receipt, TaxLine
+    from extractor.schemas.record import Check, Record, RecordStatus, ReviewReason
+    from extractor.schemas.values import FieldEvidence
 
-__all__ = ["read_receipts"]
+__all__ = [
+    "BadAnswer",
+    "Check",
+    "ConfigError",
+    "DatabaseDamaged",
+    "Encrypted",
+    "ExtractorError",
+    "FieldEvidence",
+    "FileCrashesReader",
+    "InputError",
+    "Item",
+    "Payment",
+    "ReadResult",
+    "ReaderDown",
+    "ReaderRefused",
+    "ReaderUnavailable",
+    "Receipt",
+    "ReceiptInput",
+    "Record",
+    "RecordStatus",
+    "ReviewReason",
+    "Settings",
+    "Stopped",
+    "StorageError",
+    "TaxLine",
+    "TooLarge",
+    "Unreadable",
+    "load_settings",
+    "read_receipts",
+]
+
+# Names that are not errors, by the module that defines them.
+_HOMES = {
+    "extractor.api": ("ReadResult", "ReceiptInput", "read_receipts"),
+    "extractor.config.settings": ("Settings", "load_settings"),
+    "extractor.schemas.receipt": ("Item", "Payment", "Receipt", "TaxLine"),
+    "extractor.schemas.record": ("Check", "Record", "RecordStatus", "ReviewReason"),
+    "extractor.schemas.values": ("FieldEvidence",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """`read_receipts`, imported when it is first used, so that `import extractor` costs nothing."""
-    if name == "read_receipts":
-        from extractor.api import read_receipts  # noqa: PLC0415  # see above
+    """Import a public name on first use: `import extractor` itself loads nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF.get(name, "extractor.errors")), name)
 
-        return read_receipts
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

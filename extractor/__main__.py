@@ -1,4 +1,4 @@
-"""`python -m extractor` is `receipts`: how a service manager starts it, without a script whose place it would have to know."""
+"""`python -m extractor` is the `receipts` command. Service managers start it so: it does not depend on where scripts are installed."""
 
 from extractor.cli.main import main
 
