@@ -62,7 +62,7 @@ def _terminal(lines: list[str]) -> Image.Image:
     drawing.text((MARGIN, MARGIN), "$ receipts show", font=bold, fill=FAINT)
     for number, line in enumerate(lines, start=2):
         place, is_rule = (MARGIN, MARGIN + number * LINE_PX), set(line.strip()) <= {"─"}
-        if number == 2:  # noqa: PLR2004 -- the line that begins with the status
+        if number == 2:
             status, _, rest = line.partition("  ")
             drawing.text(place, status, font=bold, fill=ACCEPTED)
             drawing.text((place[0] + regular.getlength(status + "  "), place[1]), rest, font=regular, fill=INK)
@@ -80,7 +80,9 @@ def main() -> None:
     picture = Image.new("RGB", (receipt.width + terminal.width, terminal.height), PAPER)
     picture.paste(receipt, (0, 0))
     picture.paste(terminal, (receipt.width, 0))
-    picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(Path(__file__).with_name("show.png"), optimize=True)
+    picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+        Path(__file__).with_name("show.png"), optimize=True
+    )
 
 
 if __name__ == "__main__":
