@@ -39,7 +39,7 @@ def _read(folder: Path) -> tuple[Image.Image, dict[str, Any], list[str]]:
     _receipts(folder, "watch", "--once")
     record = json.loads(_receipts(folder, "list", "--format", "jsonl"))
     lines = [line.rstrip() for line in _receipts(folder, "show", record["receipt_id"]).splitlines()]
-    end = next(number for number, line in enumerate(lines) if line == SHOWN_UNTIL)
+    end = next((number for number, line in enumerate(lines) if line == SHOWN_UNTIL), len(lines))
     return Image.open(path).convert("RGB"), record, [line for line in lines[:end] if line]
 
 
