@@ -21,10 +21,11 @@ def test_every_variable_is_a_setting() -> None:
 
 
 def test_all_that_the_package_is_built_from_is_copied() -> None:
-    """What pyproject.toml names is in the image's build stage, and is not ignored on the way."""
+    """What pyproject.toml names and the lock file are in the image's build stage, and are not ignored on the way."""
     built = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     needed = {
         "pyproject.toml",
+        "uv.lock",
         PROJECT["project"]["readme"],
         *PROJECT["project"]["license-files"],
         *built,
@@ -57,3 +58,11 @@ def test_it_runs_without_rights_and_has_time_to_stop() -> None:
     assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["10001"]
     [seconds] = re.findall(r"stop_grace_period: (\d+)s", COMPOSE)
     assert int(seconds) > STOP_SECONDS + 1
+
+
+def test_the_image_is_built_from_the_lock() -> None:
+    """The image has the versions that the tests ran with, installed by the same version of uv as in the Makefile."""
+    [version] = re.findall(r"uv==(\S+)", DOCKERFILE)
+    assert f"UV_VERSION := {version}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert [line for line in re.findall(r"uv sync .+", DOCKERFILE) if "--frozen" not in line] == []
+    assert "pip install" not in DOCKERFILE.replace("pip install --no-cache-dir uv==", "")
