@@ -16,7 +16,7 @@ from extractor.documents import PageLimits, check_complete, load_pages
 from extractor.errors import InputError
 from extractor.extraction.reask import ReaskPolicy
 from extractor.extraction.runner import Extraction
-from extractor.ocr.page_reader import LOOKS, PageReader
+from extractor.ocr.page_reader import EFFORTS, PageReader
 from extractor.ocr.selection import build_page_reader
 from extractor.readers.factory import make_reader
 
@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="receipts; files that are none are skipped")
     parser.add_argument("--count", type=int, default=20, help="receipts to read (default 20)")
-    parser.add_argument("--efforts", type=int, nargs="+", default=[0], choices=range(len(LOOKS)), help="how hard to look (default 0)")
+    parser.add_argument("--efforts", type=int, nargs="+", default=[0], choices=range(len(EFFORTS)), help="how hard to look (default 0)")
     parser.add_argument("--engine", default="auto", help="as in the setting reader.ocr_engine")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads, 0 for all cores")
     arguments = parser.parse_args()

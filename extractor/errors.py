@@ -1,7 +1,7 @@
 """Every error that this project raises, each with what to do next.
 
 ExtractorError > ConfigError        REPORT   bad setting, missing extra
-               > InputError         REPORT   Unreadable, Encrypted, TooLarge, FileCrashesReader
+               > InputError         REPORT   Unreadable, UnsupportedFormat, Encrypted, TooLarge, FileCrashesReader
                > ReaderUnavailable  RETRY    time-out, rate limit, out of memory; ReaderDown: no file's fault
                > ReaderRefused      REPORT   bad key, content filter
                > BadAnswer          REASK    not JSON, cut off, does not fit the schema; holds the answer
@@ -52,7 +52,11 @@ class InputError(ExtractorError):
 
 
 class Unreadable(InputError):
-    """Not an image or PDF by content, damaged, or empty."""
+    """Empty, truncated, damaged, or of unknown format. It may be a file that is still being copied."""
+
+
+class UnsupportedFormat(InputError):
+    """A known format that holds no pages, such as a video or an e-mail. Waiting for the rest of the file does not help."""
 
 
 class Encrypted(InputError):

@@ -1,18 +1,20 @@
-"""Doubles that run in children, which import this module anew: what they do to their process is told by the name of the file."""
+"""Doubles that run in worker processes, which import this module anew: the name of a file says what it does to its process."""
 
 import errno
 import logging
 import os
+import resource
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from extractor.documents import PageLimits
-from extractor.documents.isolated_check import Checking
+from extractor.documents.isolated_check import CheckHandler
 from extractor.errors import ConfigError, InputError
 from extractor.extraction.isolated import IsolatedReading, LoadedExtraction
 from extractor.jobs import Extracted, Source
@@ -34,7 +36,7 @@ def misbehave(path: Path) -> None:
             time.sleep(600)
         case "spin":
             path.write_text(str(os.getpid()))
-            sum(range(10**12))  # native code that never looks up
+            sum(range(10**12))  # native code that handles no signal
         case "eat":
             eaten = b"x" * 700_000_000
             time.sleep(600)
@@ -58,17 +60,17 @@ def extract(sources: Sequence[Source]) -> list[Extracted]:
     for source in sources:
         logger.debug("contents", extra={"text": source.name})
         if source.name.startswith("patient"):
-            await_foretold(source.path)
+            await_announced(source.path)
         misbehave(source.path)
     return [(make_record(source, model=str(os.getpid())),) for source in sources]
 
 
-def await_foretold(path: Path) -> None:
+def await_announced(path: Path) -> None:
     """Returns when another file was announced."""
     deadline = time.monotonic() + 30
-    while not any(path.parents[1].rglob("foretold-*")):
+    while not any(path.parents[1].rglob("announced-*")):
         if time.monotonic() > deadline:
-            raise TimeoutError("nothing was foretold")
+            raise TimeoutError("nothing was announced")
         time.sleep(0.01)
 
 
@@ -79,7 +81,7 @@ def load(*, reads_together: bool = False) -> LoadedExtraction:
 def prefetch(sources: Sequence[Source]) -> None:
     """Notes beside each source that it was announced."""
     for source in sources:
-        source.path.with_name(f"foretold-{source.name}").touch()
+        source.path.with_name(f"announced-{source.name}").touch()
 
 
 def load_unless(obstacle: Path) -> LoadedExtraction:
@@ -90,7 +92,7 @@ def load_unless(obstacle: Path) -> LoadedExtraction:
 
 
 def load_sabotaged(obstacle: Path) -> LoadedExtraction:
-    """Reads batches together; the first one puts the obstacle in the way of all later children, and ends its own."""
+    """Reads batches together; the first one puts the obstacle in the way of all later workers, and ends its own."""
 
     def sabotaged(sources: Sequence[Source]) -> list[Extracted]:
         if not obstacle.with_name("sabotaged").exists():
@@ -141,7 +143,7 @@ class UnrulyCheck:
         misbehave(path)
 
 
-class TemptedCheck(Checking):
+class TemptedCheck(CheckHandler):
     """The real check with its limits; tries to do what a decoder never should."""
 
     def __init__(self) -> None:
@@ -163,6 +165,20 @@ class TemptedCheck(Checking):
                 bytearray(3_000_000_000)
             case _:
                 super().__call__(path)
+
+
+@contextmanager
+def no_descriptors(spare: int = 0) -> Iterator[None]:
+    """This process can open no more than so many files, sockets or pipes; those that are open stay so."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = [os.open(os.devnull, os.O_RDONLY) for _ in range(spare + 1)]
+    for descriptor in free:
+        os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[-1], hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def main() -> None:

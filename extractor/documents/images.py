@@ -1,4 +1,4 @@
-"""Images become RGB pages: bounded before they are decoded, decoded to the end, upright, on white."""
+"""Decodes images into RGB pages: size checked before decoding, decoded to the end, upright, on white."""
 
 import struct
 import zlib
@@ -8,19 +8,16 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from extractor.documents.formats import Kind
+from extractor.documents.formats import FileFormat
 from extractor.documents.pages import PageLimits, scale_to_fit
 from extractor.errors import TooLarge, Unreadable
 
-# Every image is opened here, behind `limits.max_pixels`, which is settable; Pillow's own two limits are not and would come first.
-Image.MAX_IMAGE_PIXELS = None
-
-PAGED = frozenset({"TIFF", "GIF"})  # other formats hold further frames too, but those are thumbnails, depth maps or animations
-BAND_PIXELS = 4_000_000
-REDUCING_GAP = 2.0  # what is to become less than half is first averaged by whole pixels, to twice its size or more: as good, and quicker
+MULTI_PAGE = frozenset({"TIFF", "GIF"})  # further frames of other formats are thumbnails, depth maps or animations
+BAND_PIXELS = 4_000_000  # pixels that are converted and scaled at a time
+REDUCING_GAP = 2.0  # images that shrink by more than this are first averaged by whole pixels down to this ratio: as good, and faster
 ORIENTATION = 0x0112
 # Source: CIPA DC-008 (Exif 2.32), tag Orientation; 1 is upright.
-TURNS = {
+TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -29,7 +26,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Decoders meet hostile bytes; what Pillow, libtiff and libheif then raise is not documented. Fuzzing found all but the last three.
+# Which exceptions Pillow, libtiff and libheif raise for hostile bytes is not documented. Fuzzing found all but the last three.
 DECODER_ERRORS = (
     OSError,
     ValueError,
@@ -47,8 +44,8 @@ DECODER_ERRORS = (
 )
 
 
-def pages(name: str, kind: Kind, data: bytes, limits: PageLimits) -> Iterator[Image.Image]:
-    """The images of one file, in order.
+def pages(name: str, file_format: FileFormat, data: bytes, limits: PageLimits) -> Iterator[Image.Image]:
+    """Decode the pages of an image file, in order.
 
     Args:
         name: For messages.
@@ -57,7 +54,7 @@ def pages(name: str, kind: Kind, data: bytes, limits: PageLimits) -> Iterator[Im
         TooLarge: More frames or pixels than `limits`.
     """
     try:
-        source = _open(kind, data)
+        source = _open(file_format, data)
         for number in range(limits.max_pages + 1):
             if not _seek(source, number):
                 return
@@ -65,20 +62,19 @@ def pages(name: str, kind: Kind, data: bytes, limits: PageLimits) -> Iterator[Im
                 raise TooLarge(f"{name} has more than {limits.max_pages} pages. Split it, or raise limits.max_pages.")
             check_pixels(name, source.size, limits)
             yield _decode(source, limits)
-            if kind.format not in PAGED:
+            if file_format.pillow_format not in MULTI_PAGE:
                 return
+    except Image.DecompressionBombError as exc:
+        # Pillow's own limit, which some of its decoders check themselves.
+        raise TooLarge(f"{name} has more pixels than the decoder for {file_format.label} accepts. Make it smaller.") from exc
     except DECODER_ERRORS as exc:
         raise Unreadable(
-            f"{name} is damaged or cut off: {kind.label} that cannot be decoded to the end. Copy the whole file again."
+            f"{name} is damaged or cut off: {file_format.label} that cannot be decoded to the end. Copy the whole file again."
         ) from exc
 
 
 def check_pixels(name: str, size: tuple[int, int], limits: PageLimits) -> None:
-    """Nothing where an image of this size is allowed.
-
-    Raises:
-        TooLarge: More pixels than `limits.max_pixels`.
-    """
+    """Raise TooLarge for an image with more pixels than `limits.max_pixels`."""
     width, height = size
     if width * height > limits.max_pixels:
         raise TooLarge(
@@ -86,12 +82,22 @@ def check_pixels(name: str, size: tuple[int, int], limits: PageLimits) -> None:
         )
 
 
-def _open(kind: Kind, data: bytes) -> Image.Image:
-    if kind.decoder == "heif":
+def _open(file_format: FileFormat, data: bytes) -> Image.Image:
+    """Open an image, whatever its size.
+
+    `Image.open` would apply Pillow's process-wide limit first. `check_pixels` applies ours to each page instead, and Pillow's limit stays
+    as it is for the rest of the program.
+    """
+    if file_format.decoder == "heif":
         import pillow_heif  # noqa: PLC0415 -- loaded for the files that need it
 
         return pillow_heif.HeifImageFile(BytesIO(data))  # type: ignore[no-untyped-call]
-    return Image.open(BytesIO(data), formats=[kind.format])
+    if file_format.pillow_format not in Image.OPEN:
+        Image.preinit()
+    if file_format.pillow_format not in Image.OPEN:
+        Image.init()
+    factory, _ = Image.OPEN[file_format.pillow_format]
+    return factory(BytesIO(data), "")
 
 
 def _seek(source: Image.Image, number: int) -> bool:
@@ -110,15 +116,15 @@ def _decode(source: Image.Image, limits: PageLimits) -> Image.Image:
     if source.format in {"JPEG", "MPO"}:
         source.draft(None, size)  # decodes at 1/2, 1/4 or 1/8 where that is still at least `size`
     source.load()
-    turn = TURNS.get(_orientation(source))
-    # An image that needs no change is taken as it is: copies cost more than everything else here. Frames follow in the same object.
-    is_ready = source.mode == "RGB" and source.size == size and not source.info.get("transparency") and source.format not in PAGED
-    image = source if is_ready else _shrunk(source, size)
+    turn = TRANSPOSITIONS.get(_orientation(source))
+    # An image that needs no change is not copied: copies cost more than everything else here. Further frames replace it in `source`.
+    is_ready = source.mode == "RGB" and source.size == size and not source.info.get("transparency") and source.format not in MULTI_PAGE
+    image = source if is_ready else _scale(source, size)
     return image if turn is None else image.transpose(turn)
 
 
-def _shrunk(source: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The image in RGB at that size, made band by band: whole, the steps between would take several times its memory."""
+def _scale(source: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Convert to RGB and scale, band by band: intermediate copies of the whole image would take several times its memory."""
     width, height = source.size
     step_x, step_y = (max(1, int(whole / part / REDUCING_GAP)) for whole, part in zip(source.size, size, strict=True))
     rows = max(1, BAND_PIXELS // width // step_y) * step_y
@@ -140,10 +146,10 @@ def _orientation(source: Image.Image) -> int:
 
 
 def to_rgb(image: Image.Image, white: float = 0.0) -> Image.Image:
-    """The image as RGB with 8 bits a channel, itself where it is that; what is transparent is white.
+    """Convert to RGB with 8 bits a channel; transparent parts become white. An image that needs no change is returned as it is.
 
     Args:
-        white: The brightest sample of the whole picture, where `image` is a part of one with 32 bits.
+        white: The brightest sample of the whole picture, where `image` is a band of one with 32 bits.
     """
     if image.mode in {"I", "F"} or image.mode.startswith("I;"):
         image = Image.fromarray(_eight_bits(np.asarray(image), white))
@@ -155,7 +161,7 @@ def to_rgb(image: Image.Image, white: float = 0.0) -> Image.Image:
 
 
 def _eight_bits(samples: np.ndarray, brightest: float) -> np.ndarray:
-    """16 bits lose their lower half; 32 bits and floats have no agreed white, so their brightest sample becomes it."""
+    """Scale samples to 8 bits. 16 bits lose their lower half; 32 bits and floats define no white, so the brightest sample becomes white."""
     if samples.dtype == np.uint16:
         return (samples >> 8).astype(np.uint8)
     white = 65535.0 if 255 < brightest <= 65535 else max(1e-9, brightest)

@@ -1,25 +1,24 @@
-"""What a file becomes and what it may cost. Every image of this process is opened behind these limits."""
+"""A page, and the limits on files and pages."""
 
 import math
 from dataclasses import dataclass
 
 from PIL import Image
 
-MIN_WIDTH_PX = 800  # a till roll stays readable: its shorter side is not scaled below this
-MAX_STRIP_PIXELS = (
-    16_000_000  # for that a page may be longer than `max_side_px`, but no larger than a square of 4,000: two metres of till roll
-)
+MIN_WIDTH_PX = 800  # the shorter side of a long receipt is not scaled below this, so that it stays legible
+# For that, a page may be longer than `max_side_px`, but has no more pixels than a square of 4,000: two metres of till roll.
+MAX_STRIP_PIXELS = 16_000_000
 
 
 @dataclass(frozen=True)
 class PageLimits:
-    """What a file may ask of this machine.
+    """Limits on the size of files and pages.
 
     Attributes:
         max_bytes: Size of the file.
         max_pages: Pages of a PDF, frames of a TIFF or GIF.
         max_pixels: Width times height of one image as stored.
-        max_side_px: Longer side after scaling; smaller images are left alone. Of a long strip the shorter side keeps 800 pixels, up to 16
+        max_side_px: Longer side after scaling; smaller images are not scaled. The shorter side of a long receipt keeps 800 pixels, up to 16
             megapixels in all.
     """
 
@@ -31,10 +30,12 @@ class PageLimits:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: `image` is RGB, 8 bits, upright as far as the file itself says.
+    """One page.
 
     Attributes:
-        language: Who reads its print, where that is not in Latin or Chinese letters; known once it was read.
+        image: RGB, 8 bits, with the file's own orientation applied.
+        number: Counted from 0.
+        language: Name of the recognition model, where the text is in neither Latin nor Chinese script; `None` until OCR has run.
     """
 
     image: Image.Image
@@ -43,8 +44,8 @@ class Page:
 
 
 def scale_to_fit(width: float, height: float, limits: PageLimits) -> float:
-    """The factor, at most 1, that brings a page within `max_side_px`."""
-    wanted = limits.max_side_px / max(width, height)
-    narrowest = min(MIN_WIDTH_PX, limits.max_side_px) / min(width, height)
-    most = math.sqrt(MAX_STRIP_PIXELS / (width * height))
-    return min(1.0, max(wanted, min(narrowest, most)))
+    """Return the factor, at most 1, that scales a page to fit `max_side_px`."""
+    to_fit = limits.max_side_px / max(width, height)
+    to_stay_legible = min(MIN_WIDTH_PX, limits.max_side_px) / min(width, height)
+    to_fit_strip = math.sqrt(MAX_STRIP_PIXELS / (width * height))
+    return min(1.0, max(to_fit, min(to_stay_legible, to_fit_strip)))

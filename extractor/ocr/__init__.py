@@ -1,1 +1,1 @@
-"""The witness: pages become transcripts, that is lines of words with boxes and confidence."""
+"""OCR: turns pages into transcripts, which are lines of words with boxes and confidence."""

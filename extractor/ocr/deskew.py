@@ -1,4 +1,4 @@
-"""How far the printed rows of an image slope."""
+"""Measures the slope of the text rows of an image."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from PIL import Image, ImageDraw, ImageFilter
 from extractor.ocr.transcript import Box
 
 MAX_DEGREES = 17.0
-SIDE_PX = 1000  # rows of small print are still apart at this size
-INK_DEPTH = 18  # grey levels that ink is darker than the paper around it; faint thermal print reaches 30, JPEG noise 10
-PAPER_PX = 12  # reach of "around it" at SIDE_PX: wider than a stroke, narrower than a shadow
+SIDE_PX = 1000  # longer side that the image is scaled to; rows of small print are still separate
+INK_DEPTH = 18  # grey levels by which ink is darker than the paper around it; faint thermal print reaches 30, JPEG noise 10
+PAPER_PX = 12  # radius of that surrounding at SIDE_PX: wider than a stroke, narrower than a shadow
 MIN_POINTS, MAX_POINTS = 200, 30_000
 COARSE_DEGREES, FINE_DEGREES = 0.5, 0.1
 
@@ -19,12 +19,12 @@ _Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def measure_tilt(image: Image.Image, boxes: Sequence[Box]) -> float:
-    """Degrees by which the rows fall towards the right (clockwise positive), from -17 to 17; 0 where no rows show.
+    """Return the degrees by which rows fall towards the right (clockwise positive), from -17 to 17; 0 where no rows are found.
 
-    Dark strokes are projected along many directions; along the rows the projection is most uneven.
+    Dark pixels are projected along many directions; the projection is most uneven along the rows.
 
     Args:
-        boxes: Where text was found; what lies outside (tables, fingers, the edge of the paper) is ignored.
+        boxes: Where text was found; everything outside (tables, fingers, the edge of the paper) is ignored.
     Source: W. Postl, "Detection of linear oblique structures and skew scan in digitized documents", ICPR 1986.
     """
     x, y = _ink(image, boxes)
@@ -37,7 +37,7 @@ def measure_tilt(image: Image.Image, boxes: Sequence[Box]) -> float:
 
 
 def _ink(image: Image.Image, boxes: Sequence[Box]) -> _Points:
-    """Coordinates of pixels in `boxes` that are darker than their surroundings, centred, thinned out to `MAX_POINTS`."""
+    """Return the coordinates of pixels in `boxes` that are darker than their surroundings, centred, thinned out to `MAX_POINTS`."""
     grey = image.convert("L")
     grey.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
     scale = grey.width / image.width

@@ -1,4 +1,4 @@
-"""Fragments become printed rows, in reading order."""
+"""Groups fragments into text rows, in reading order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ import numpy as np
 
 from extractor.ocr.transcript import Fragment, Line
 
-MAX_SLOPE = 0.1  # about 6 degrees: what the witness leaves after turning a page upright is far below
-MAX_BOW = 0.03  # how far curved paper may lift the middle of a row, as a share of the page's width
-ALIGNED = 0.5  # rows are printed at least 0.8 of a box's height apart, so half a height lies safely on one side
+MAX_SLOPE = 0.1  # about 6 degrees; far more than remains after a page was deskewed
+MAX_BOW = 0.03  # height of the arc that curved paper makes of a row, as a share of the page's width
+ALIGNED = 0.5  # offset of neighbours on a row, in heights; rows are at least 0.8 of a box's height apart
 TOUCHING = 0.6  # engines widen boxes: neighbours on a row overlap by up to this share of their height
-FAR = 0.01  # cost of each height of distance, against 1 for an offset of a whole height
+FAR = 0.01  # cost of each height of distance; an offset of a whole height costs 1
 
 
 def to_lines(fragments: Sequence[Fragment]) -> tuple[Line, ...]:
-    """The printed rows of a page, top to bottom, each with its fragments left to right.
+    """Return the text rows of a page, top to bottom, each with its fragments left to right.
 
-    Rows may rise, fall and bow a little. A tall fragment (a total in large print) joins the one row whose middle or base line it
-    shares best. Fragments one above the other never share a row.
+    Rows may slope and bow a little. A tall fragment (a total in large print) joins the one row whose middle or base line is closest to its
+    own. Fragments above one another never share a row.
 
     Args:
-        fragments: In any order; those without text are left out.
+        fragments: In any order; those without text are dropped.
     """
     pieces = _flatten([fragment for fragment in fragments if fragment.text.strip()])
     rows = {index: [piece] for index, piece in enumerate(pieces)}
@@ -42,7 +42,7 @@ def to_lines(fragments: Sequence[Fragment]) -> tuple[Line, ...]:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A fragment as it would lie on flat paper: slope and bow of the page are taken out of its vertical position."""
+    """A fragment as it would lie on flat, level paper: its vertical position is corrected for the slope and bow of the page."""
 
     fragment: Fragment
     middle: float
@@ -62,7 +62,7 @@ class _Piece:
 
 
 def slope_of(fragments: Sequence[Fragment]) -> float:
-    """How far the rows of a page fall to the right: pixels down for each pixel across."""
+    """Return the slope of a page's rows: pixels down for each pixel to the right."""
     boxes = np.array([fragment.box for fragment in fragments], dtype=float)
     left, top, right, bottom = boxes.T
     return _find_bend((left + right) / 2, (top + bottom) / 2, float(np.median(bottom - top)))[0]
@@ -82,7 +82,7 @@ def _flatten(fragments: Sequence[Fragment]) -> list[_Piece]:
 
 
 def _find_bend(x: np.ndarray, y: np.ndarray, height: float) -> tuple[float, float, float, float]:
-    """Slope, bow in pixels, centre and half width of the page for which the fragments fall into the fewest, tightest rows."""
+    """Return slope, bow in pixels, centre and half width of the page for which the fragments fall into the fewest, tightest rows."""
     centre, span = float((x.min() + x.max()) / 2), max(1.0, float(x.max() - x.min()) / 2)
     if len(x) < 3:
         return 0.0, 0.0, centre, span
@@ -91,18 +91,18 @@ def _find_bend(x: np.ndarray, y: np.ndarray, height: float) -> tuple[float, floa
     grid_slope, grid_bow = (grid.ravel()[:, None] for grid in np.meshgrid(slopes, bows))
     flat = np.sort(y - grid_slope * x - grid_bow * ((x - centre) / span) ** 2, axis=1)
     spread = np.minimum(np.diff(flat, axis=1), height / 2).sum(axis=1)
-    # Among equals the least bent: with few fragments almost any bend fits.
+    # Of equally good ones, the least bent: with few fragments almost any bend fits.
     bend = np.abs(grid_slope[:, 0]) * 2 * span + np.abs(grid_bow[:, 0])
     best = int(np.argmin(spread + 0.05 * len(x) * bend / (2 * span) * height))
     return float(grid_slope[best, 0]), float(grid_bow[best, 0]), centre, span
 
 
 def _candidates(pieces: Sequence[_Piece]) -> list[tuple[float, int, int]]:
-    """Pairs that may share a row, as (cost, left index, right index)."""
+    """Return pairs that may share a row, as (cost, left index, right index)."""
     pairs = []
     middles, bottoms, heights = np.array([(piece.middle, piece.bottom, piece.height) for piece in pieces], dtype=float).reshape(-1, 3).T
     for i, a in enumerate(pieces):
-        # Pages have thousands of pieces, of which few lie about as high as this one.
+        # Pages have thousands of pieces, of which few are near this one's height on the page.
         apart = np.minimum(abs(middles - a.middle), abs(bottoms - a.bottom)) / np.minimum(heights, a.height)
         for j in map(int, np.flatnonzero(apart <= ALIGNED)):
             b = pieces[j]
@@ -113,7 +113,7 @@ def _candidates(pieces: Sequence[_Piece]) -> list[tuple[float, int, int]]:
 
 
 def _offset(a: _Piece, b: _Piece) -> float:
-    """How far two pieces, `a` left of `b`, are from sharing a row, in heights of the lower one; infinite if one lies above the other."""
+    """Return the vertical offset of `a` and its right neighbour `b`, in heights of the lower one; infinite if they overlap horizontally."""
     height = min(a.height, b.height)
     if a.right - b.left > min(TOUCHING * height, 0.5 * (a.right - a.left), 0.5 * (b.right - b.left)):
         return float("inf")
@@ -121,6 +121,6 @@ def _offset(a: _Piece, b: _Piece) -> float:
 
 
 def _row_middle(row: Sequence[_Piece]) -> float:
-    """Vertical centre of a row, led by its widest pieces."""
+    """Return the vertical centre of a row, weighted by the widths of its pieces."""
     widths = [piece.right - piece.left for piece in row]
     return sum(piece.middle * width for piece, width in zip(row, widths, strict=True)) / max(1e-9, sum(widths))

@@ -1,4 +1,4 @@
-"""Boxes that hold two printed rows, of which engines read only one: told by their height and the blank band across them."""
+"""Finds boxes that hold two text rows, of which engines read only one, by their height and the blank band between the rows."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -8,30 +8,32 @@ from PIL import Image
 
 from extractor.ocr.transcript import Box, Fragment
 
-_TALL, _WIDE, _WORD = 1.4, 1.25, 4
-"""A box with two rows is so much higher than usual, while its letters are at most so much wider, and it says this many characters."""
-_FEWEST = 5
-"""Words from which a page tells how high its print is."""
-_INK, _BLANK, _ROW, _THIN = 0.45, 0.2, 0.5, 0.2
-"""Darkness of ink between paper and the darkest print; ink of a blank band and of a row, of the inkiest height; least height of a row."""
+_TALL = 1.4  # height of a box with two rows, in median heights
+_WIDE = 1.25  # width of its letters, in median widths: wider letters are large print
+_MIN_CHARACTERS = 4  # of its text
+_MIN_WORDS = 5  # on a page, to measure the median
+_INK = 0.45  # darkness of ink, from 0 for paper to 1 for the darkest pixels
+# Share of ink in a pixel row, relative to the pixel row with the most: below it is blank, above it is text.
+_BLANK, _TEXT = 0.2, 0.5
+_MIN_ROW = 0.2  # height of a text row, in heights of the box
+# Rows slope, so a box is examined in several strips side by side; this share of them must have a blank band.
 _STRIPS, _AGREE = 4, 0.5
-"""Rows slope: a box is looked at in so many parts side by side, and this share of them must show the band."""
 
 
 def merged(image: Image.Image, fragments: Sequence[Fragment]) -> list[Fragment]:
-    """The fragments whose box holds two rows; letters of double height have no band of paper across them, and are not among them."""
+    """Return the fragments whose box holds two rows. Letters of double height have no blank band across them and do not count."""
     words = [fragment for fragment in fragments if len(fragment.text) > 2]
-    if len(words) < _FEWEST:
+    if len(words) < _MIN_WORDS:
         return []
     height = median(fragment.box.height for fragment in words)
     width = median(_letter_width(fragment) for fragment in words)
     return [
         fragment
         for fragment in fragments
-        if len(fragment.text) >= _WORD
+        if len(fragment.text) >= _MIN_CHARACTERS
         and fragment.box.height > _TALL * height
         and _letter_width(fragment) < _WIDE * width
-        and _shows_two_rows(image, fragment.box)
+        and _has_two_rows(image, fragment.box)
     ]
 
 
@@ -39,7 +41,7 @@ def _letter_width(fragment: Fragment) -> float:
     return fragment.box.width / len(fragment.text)
 
 
-def _shows_two_rows(image: Image.Image, box: Box) -> bool:
+def _has_two_rows(image: Image.Image, box: Box) -> bool:
     left, top = max(0, int(box.left)), max(0, int(box.top))
     right, bottom = min(image.width, int(box.right) + 1), min(image.height, int(box.bottom) + 1)
     if right - left < 2 or bottom - top < 2:
@@ -52,14 +54,14 @@ def _shows_two_rows(image: Image.Image, box: Box) -> bool:
 
 
 def _has_band(ink: np.ndarray) -> bool:
-    """Whether ink above and ink below are parted by a band of paper in the middle half."""
+    """Whether a blank band in the middle half separates text above from text below."""
     size = max(1, len(ink) // 24)
     share = np.convolve(ink.mean(axis=1), np.ones(size) / size, "same")
     most, height = float(share.max()), len(share)
     for at in range(height // 4, 3 * height // 4):
         above, below = share[:at], share[at + 1 :]
         if share[at] < _BLANK * most and all(
-            len(part) and part.max() > _ROW * most and (part >= _BLANK * most).sum() > _THIN * height for part in (above, below)
+            len(part) and part.max() > _TEXT * most and (part >= _BLANK * most).sum() > _MIN_ROW * height for part in (above, below)
         ):
             return True
     return False

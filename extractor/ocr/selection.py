@@ -1,4 +1,4 @@
-"""A setting becomes the OCR engines that are tried on a page, cheapest first."""
+"""Builds the OCR engines that the settings name."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -22,19 +22,19 @@ def _rapidocr(threads: int) -> EngineSequence:
     return (RapidOcr(threads=threads),)
 
 
-# Name of the setting, package that must be there, ladder. `auto` takes the first whose package is there.
+# Name in the settings, package that must be installed, and builder. `auto` takes the first whose package is installed.
 ENGINES: dict[str, tuple[str, Callable[[int], EngineSequence]]] = {
     "faster-paddle": ("faster_paddle", _faster_paddle),
     "rapidocr": ("rapidocr", _rapidocr),
 }
-REMEDIES = {
-    "faster-paddle": "Install it with: pip install faster-paddle",
-    "rapidocr": 'Install it with: pip install "receipt-extractor[rapidocr]"',
+HOW_TO_INSTALL = {
+    "faster-paddle": "pip install faster-paddle",
+    "rapidocr": "pip install '.[rapidocr]' in the source code's folder",
 }
 
 
 def build_engines(name: str = "auto", *, threads: int = 0) -> EngineSequence:
-    """The engines of the setting `reader.ocr_engine`, cheapest first; nothing is loaded yet.
+    """Build the engines of the setting `reader.ocr_engine`, cheapest first; nothing is loaded yet.
 
     Args:
         name: `auto`, `faster-paddle` or `rapidocr`.
@@ -46,24 +46,22 @@ def build_engines(name: str = "auto", *, threads: int = 0) -> EngineSequence:
         installed = (build for package, build in ENGINES.values() if find_spec(package))
         if build := next(installed, None):
             return build(threads)
-        raise ConfigError(
-            f"No OCR engine is installed. {REMEDIES['faster-paddle']}, or: {REMEDIES['rapidocr'].removeprefix('Install it with: ')}"
-        )
+        raise ConfigError(f"No OCR engine is installed. Install one: {', or '.join(HOW_TO_INSTALL.values())}.")
     if name not in ENGINES:
         raise ConfigError(f"There is no OCR engine {name!r}. Set reader.ocr_engine to auto, {' or '.join(ENGINES)}.")
     package, build = ENGINES[name]
     if not find_spec(package):
-        raise ConfigError(f"The OCR engine {name} is not installed. {REMEDIES[name]}")
+        raise ConfigError(f"The OCR engine {name} is not installed. Install it: {HOW_TO_INSTALL[name]}.")
     return build(threads)
 
 
 def build_page_reader(name: str = "auto", *, threads: int = 0) -> PageReader:
-    """A witness with the engines of the setting `reader.ocr_engine`, and recognisers of more scripts where they can be had.
+    """Build a page reader with the engines of the setting `reader.ocr_engine`, and recognisers of more scripts if Tesseract is installed.
 
     Args:
-        name: As for `build_ladder`.
+        name: As for `build_engines`.
         threads: CPU threads; 0 for all cores.
     Raises:
-        ConfigError: As for `build_ladder`.
+        ConfigError: As for `build_engines`.
     """
     return PageReader(build_engines(name, threads=threads), Scripts() if find_spec(PACKAGE) else None)

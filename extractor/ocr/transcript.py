@@ -1,4 +1,4 @@
-"""What OCR gives: fragments from an engine, lines in reading order in a transcript. Imports nothing heavy."""
+"""Types for the results of OCR: fragments from an engine, lines in reading order in a transcript. Imports nothing heavy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from PIL import Image
 
 
 class Box(NamedTuple):
-    """An upright rectangle on a page, in pixels of that page; right and bottom lie outside."""
+    """An upright rectangle on a page, in pixels of that page; right and bottom are exclusive."""
 
     left: float
     top: float
@@ -31,14 +31,14 @@ class Box(NamedTuple):
 
     @staticmethod
     def around(boxes: "list[Box] | tuple[Box, ...]") -> "Box":
-        """The smallest box that holds all of `boxes` (at least one)."""
+        """Return the smallest box that contains all of `boxes` (at least one)."""
         lefts, tops, rights, bottoms = zip(*boxes, strict=True)
         return Box(min(lefts), min(tops), max(rights), max(bottoms))
 
 
 @dataclass(frozen=True)
 class Word:
-    """Text without spaces; its box is cut from its fragment's in proportion to the characters."""
+    """Text without spaces. Its box is a part of the fragment's box, in proportion to the characters."""
 
     text: str
     box: Box
@@ -47,7 +47,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Fragment:
-    """What an engine detected and recognised as one piece: a few words side by side."""
+    """Text that an engine detected and recognised as one piece: a few words side by side."""
 
     text: str
     box: Box
@@ -68,7 +68,7 @@ class Fragment:
 
 @dataclass(frozen=True)
 class Line:
-    """One printed row: the fragments on it, left to right (at least one)."""
+    """One text row: its fragments, left to right (at least one)."""
 
     fragments: tuple[Fragment, ...]
 
@@ -93,7 +93,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What OCR sees on one upright page."""
+    """The text of one upright page."""
 
     lines: tuple[Line, ...]
     width: int
@@ -110,12 +110,12 @@ class Transcript:
 
 
 class OcrEngine(Protocol):
-    """Finds and recognises the text of an image; knows nothing of receipts."""
+    """Detects and recognises the text of an image; knows nothing of receipts."""
 
     name: str
 
     def read(self, image: Image.Image) -> list[Fragment]:
-        """All text fragments of an RGB image, in any order, boxes in its pixels.
+        """Return all text fragments of an RGB image, in any order, boxes in its pixels.
 
         Raises:
             ReaderUnavailable: The engine failed on this image.

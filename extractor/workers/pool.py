@@ -1,7 +1,7 @@
-"""Tasks are worked on by several children: each is fed when it is free and replaced when it is lost; results keep their order.
+"""Runs tasks in a pool of worker processes; results come in the order of the tasks.
 
-A task whose child is lost is given to a fresh one. A task that costs every child it is given to is reported as `PoisonTask`;
-no other suffers.
+Each worker gets a task when it is free, and is replaced when it is lost. A task whose worker was lost is given to a new one. A task that
+loses every worker it is given to is returned as `PoisonTask`; no other task suffers.
 """
 
 import logging
@@ -19,55 +19,48 @@ from extractor.workers.protocol import TaskHandler
 
 logger = logging.getLogger(__name__)
 
-TRIES = 2
-"""Children that a task may cost: the first may have been lost for another reason, such as a shortage of memory."""
-
-CLOSE_SECONDS = 1.0
-"""Time that all children together have to end by themselves when the pool is closed: a service has to stop in seconds."""
-
-PAUSE_SECONDS = 60.0
-"""Where some children work and another cannot be started, the next start waits this long."""
-
-IDLE_SECONDS = 900.0
-"""Time without work after which a child that reads or checks gives its memory back; the next file waits a second or two for a new one."""
+TRIES = 2  # workers that a task may cost: the first may have been lost for another reason, such as a shortage of memory
+CLOSE_SECONDS = 1.0  # grace period for all workers together when the pool is closed: a service has to stop within seconds
+PAUSE_SECONDS = 60.0  # time before the next start, when some workers run and another could not be started
+IDLE_SECONDS = 900.0  # idle time after which a reading or checking worker ends; the next file waits a second or two for a new one
 
 Task = TypeVar("Task")
 
 
 @dataclass(frozen=True)
 class PoisonTask:
-    """A task that no child survived.
+    """A task that lost every worker it was given to.
 
     Attributes:
-        stories: How each child ended, as ends of sentences.
+        endings: How each worker ended, as ends of sentences; see `WorkerDied`.
     """
 
     task: Any
-    stories: tuple[str, ...]
+    endings: tuple[str, ...]
 
     def as_error(self, name: str) -> FileCrashesReader:
-        """The error of the file of this name, which was the task."""
-        told = "; ".join(f"{number}. the process {story}" for number, story in enumerate(self.stories, start=1))
-        way_out = "Open it in another program and save it anew, or make it smaller; then retry it."
+        """Return the error for the file of this name, which the task was about."""
+        endings = "; ".join(f"{number}. the process {ending}" for number, ending in enumerate(self.endings, start=1))
+        what_to_do = "Open it in another program and save it anew, or make it smaller; then retry it."
         return FileCrashesReader(
-            f"{name} was tried {len(self.stories)} times, and each time the process that read it was lost: {told}. {way_out}"
+            f"{name} was tried {len(self.endings)} times, and each time the process that read it was lost: {endings}. {what_to_do}"
         )
 
 
 @dataclass
 class _Assignment(Generic[Task]):
-    """A task on its way, and how the children that it has cost have ended."""
+    """A task without a result, and how the workers that it has lost have ended."""
 
     number: int
     task: Task
-    stories: list[str] = field(default_factory=list)
+    endings: list[str] = field(default_factory=list)
 
 
 @dataclass
-class _Post(Generic[Task]):
-    """A child and what it has in hand."""
+class _Slot(Generic[Task]):
+    """A worker and its current assignment."""
 
-    child: WorkerProcess
+    worker: WorkerProcess
     is_starting: bool = True
     assignment: _Assignment[Task] | None = None
     done: int = 0
@@ -78,11 +71,11 @@ class _Post(Generic[Task]):
 
 
 class _Run(Generic[Task]):
-    """The tasks of one run: those without a result, those of them that wait for a child, and results that wait for those before them."""
+    """State of one `WorkerPool.run`: tasks that wait for a worker, tasks without a result, and results that wait for earlier ones."""
 
     def __init__(self, tasks: Iterable[Task], tries: int) -> None:
         self._tasks = iter(tasks)
-        self._given = self._told = 0
+        self._drawn = self._yielded = 0
         self._results: dict[int, Any] = {}
         self.tries = tries
         self._open: dict[int, _Assignment[Task]] = {}
@@ -91,53 +84,54 @@ class _Run(Generic[Task]):
 
     @property
     def is_over(self) -> bool:
-        return not self.has_more and self._told == self._given
+        return not self.has_more and self._yielded == self._drawn
 
     def draw(self, ahead: int) -> None:
-        """Takes tasks from the iterable, so many ahead of the result that is due."""
-        while self.has_more and self._given - self._told < ahead:
+        """Take tasks from the iterable, up to this many ahead of the next result."""
+        while self.has_more and self._drawn - self._yielded < ahead:
             try:
                 task = next(self._tasks)
             except StopIteration:
                 self.has_more = False
             else:
-                self._open[self._given] = assignment = _Assignment(self._given, task)
+                self._open[self._drawn] = assignment = _Assignment(self._drawn, task)
                 self.waiting.append(assignment)
-                self._given += 1
+                self._drawn += 1
 
     def conclude(self, assignment: _Assignment[Task], result: object) -> None:
         self._results[assignment.number] = result
         del self._open[assignment.number]
 
-    def stop(self, *, also_in_hand: bool) -> None:
-        """Concludes what has not begun, or all that has no result."""
-        for assignment in list(self._open.values() if also_in_hand else self.waiting):
+    def stop(self, *, also_in_progress: bool) -> None:
+        """Conclude the tasks that no worker has begun, or all that have no result."""
+        for assignment in list(self._open.values() if also_in_progress else self.waiting):
             self.conclude(assignment, Stopped("The program was told to stop before this was read. Start it again."))
         self.waiting.clear()
 
     def due(self) -> Iterator[Any]:
-        """The results that are there, up to the first that is not."""
-        while self._told in self._results:
-            result = self._results.pop(self._told)
-            self._told += 1
+        """Yield the results that are complete, up to the first that is not."""
+        while self._yielded in self._results:
+            result = self._results.pop(self._yielded)
+            self._yielded += 1
             yield result
 
 
 class WorkerPool(Generic[Task]):
-    """Children that are started when there is work for them, and kept. One thread runs tasks; any other may drain and close.
+    """Worker processes that are started when there is work, and kept. One thread runs tasks; any other may drain and close.
 
     Args:
-        make: Makes the servant, in each child; must be picklable. It greets with how many children make sense, or with `None`.
-        name: What they do, for log and messages: "reading".
-        size: How many children at most.
-        seconds: Time that a task may take.
-        start_seconds: Time that a child may take until it is ready.
-        idle_seconds: Time without work after which a child ends, and its memory is free.
-        memory_mb: Memory that a child may take.
-        recycle_after: Tasks after which a child is replaced, with the memory that it has gathered.
+        make: Makes the task handler, in each worker; must be picklable. Its greeting is the number of workers that make sense, or `None`
+            for any number.
+        name: The kind of work, for log and messages: "reading".
+        size: Maximum number of workers.
+        seconds: Returns the time limit of a task.
+        start_seconds: Time limit for a worker's start.
+        idle_seconds: Time without work after which a worker ends, which frees its memory.
+        memory_mb: Memory limit of a worker.
+        recycle_after: Tasks after which a worker is replaced, to free memory that it has accumulated.
     Attributes:
-        restarts: How many children were replaced, by reason: `crashed`, `hung`, `memory`, `recycled`.
-        most: What the first child greeted with.
+        restarts: Number of workers that were replaced, by reason: `crashed`, `hung`, `memory`, `recycled`.
+        worker_limit: The first worker's greeting.
     """
 
     def __init__(
@@ -153,155 +147,162 @@ class WorkerPool(Generic[Task]):
         recycle_after: int | None = None,
     ) -> None:
         self._name, self._size, self._seconds, self._recycle_after = name, size, seconds, recycle_after
-        self._child = partial(WorkerProcess, make, name=name, start_seconds=start_seconds, idle_seconds=idle_seconds, memory_mb=memory_mb)
-        self._posts: list[_Post[Task]] = []
-        self._hands = threading.RLock()  # on the posts
+        self._new_worker = partial(
+            WorkerProcess, make, name=name, start_seconds=start_seconds, idle_seconds=idle_seconds, memory_mb=memory_mb
+        )
+        self._slots: list[_Slot[Task]] = []
+        self._lock = threading.RLock()  # guards the slots
         self._draining, self._closing = threading.Event(), threading.Event()
         self._next_start = 0.0
         self._has_greeted = False
-        self.most: int | None = None
+        self.worker_limit: int | None = None
         self.restarts: Counter[str] = Counter()
 
     def start(self) -> None:
-        """Waits until a child is ready, if none is.
+        """Wait until a worker is ready, if none is.
 
         Raises:
             ConfigError: It cannot work here.
             ReaderDown: It cannot be started now.
         """
-        with self._hands:
+        with self._lock:
             while self._free() is None and not self._closing.is_set():
-                wait_for([post.child for post in self._posts])
+                wait_for([slot.worker for slot in self._slots])
                 self._welcome()
 
     def run(self, tasks: Iterable[Task], *, tries: int = TRIES) -> Iterator[Any]:
-        """The result of every task in its order: the reply, the `ExtractorError` raised, `PoisonTask`, or `Stopped` once drained.
+        """Yield the result of every task in order: the reply, the `ExtractorError` raised, `PoisonTask`, or `Stopped` once drained.
 
-        Tasks are taken from the iterable a few ahead of the result that is due.
+        Tasks are taken from the iterable a few ahead of the next result.
 
         Raises:
-            ReaderDown: No child can be started.
+            ReaderDown: No worker can be started.
         """
         run = _Run(tasks, tries)
         try:
             while not run.is_over:
                 run.draw(2 * self._size)
-                with self._hands:
+                with self._lock:
                     self._step(run)
                 yield from run.due()
         finally:
-            with self._hands:
-                self._kill([post for post in self._posts if post.assignment])
+            with self._lock:
+                self._kill([slot for slot in self._slots if slot.assignment])
 
     def drain(self) -> None:
-        """From now on no task is begun; those in hand are finished."""
+        """Begin no further task; those in progress are finished."""
         self._draining.set()
 
     def close(self) -> None:
-        """Ends the children: at once where they have work in hand."""
+        """Stop the workers; those with a task in progress at once."""
         self._draining.set()
-        self._closing.set()  # a run in another thread lets go within a tick
-        with self._hands:
-            self._kill([post for post in self._posts if not post.is_free])
-            for post in self._posts:
-                post.child.hang_up()
+        self._closing.set()  # a run in another thread ends within a tick
+        with self._lock:
+            self._kill([slot for slot in self._slots if not slot.is_free])
+            for slot in self._slots:
+                slot.worker.disconnect()
             deadline = time.monotonic() + CLOSE_SECONDS
-            for post in self._posts:
-                post.child.end(deadline - time.monotonic())
-            self._posts.clear()
+            for slot in self._slots:
+                slot.worker.stop(deadline - time.monotonic())
+            self._slots.clear()
 
     def _step(self, run: _Run[Task]) -> None:
-        """Collects what is done, hands out what waits, and waits for more unless there is a result."""
+        """Assign waiting tasks to free workers, wait for a tick or a result, and collect results."""
         if self._draining.is_set():
-            run.stop(also_in_hand=self._closing.is_set())
+            run.stop(also_in_progress=self._closing.is_set())
         if self._closing.is_set():
             return
         try:
-            while run.waiting and (post := self._free()):
-                post.assignment = run.waiting.popleft()
-                post.child.ask(post.assignment.task, self._seconds(post.assignment.task))
-            at_work = [post.child for post in self._posts if not post.is_free]
-            if at_work:
-                wait_for(at_work)
+            while run.waiting and (slot := self._free()):
+                slot.assignment = run.waiting.popleft()
+                slot.worker.send(slot.assignment.task, self._seconds(slot.assignment.task))
+            busy = [slot.worker for slot in self._slots if not slot.is_free]
+            if busy:
+                wait_for(busy)
             self._welcome()
         except ConfigError as error:
             raise ReaderDown(str(error)) from error
-        for post in [post for post in self._posts if post.assignment and post.child.has_answered()]:
-            self._collect(post, run)
+        for slot in [slot for slot in self._slots if slot.assignment and slot.worker.has_result()]:
+            self._collect(slot, run)
 
-    def _collect(self, post: _Post[Task], run: _Run[Task]) -> None:
-        assignment, post.assignment = post.assignment, None
+    def _collect(self, slot: _Slot[Task], run: _Run[Task]) -> None:
+        assignment, slot.assignment = slot.assignment, None
         assert assignment is not None  # noqa: S101 -- see `_step`
-        post.done += 1
+        slot.done += 1
         try:
-            run.conclude(assignment, post.child.answer())
+            run.conclude(assignment, slot.worker.result())
         except WorkerDied as error:
-            self._lose(post, error.reason, story=str(error))
-            assignment.stories.append(str(error))
-            if len(assignment.stories) < run.tries:
+            self._replace(slot, error.reason, why=str(error))
+            assignment.endings.append(str(error))
+            if len(assignment.endings) < run.tries:
                 run.waiting.appendleft(assignment)
             else:
-                run.conclude(assignment, PoisonTask(assignment.task, tuple(assignment.stories)))
+                run.conclude(assignment, PoisonTask(assignment.task, tuple(assignment.endings)))
         except ExtractorError as error:
             run.conclude(assignment, error)
-        if post in self._posts and self._recycle_after and post.done >= self._recycle_after:
-            self._lose(post, "recycled", story=f"has done {post.done} tasks")
+        if slot in self._slots and self._recycle_after and slot.done >= self._recycle_after:
+            self._replace(slot, "recycled", why=f"has done {slot.done} tasks")
 
-    def _free(self) -> _Post[Task] | None:
-        """A child that can be given a task now. Where there is none, one is started if that makes sense."""
-        for post in [post for post in self._posts if post.is_free]:
-            if post.child.is_alive:
-                return post
-            post.child.end()  # it was idle for long, or somebody has killed it
-            self._posts.remove(post)
-        # Until the first has greeted nobody knows how many make sense.
-        most = min(self._size, self.most or self._size) if self._has_greeted else 1
-        if len(self._posts) < most and time.monotonic() >= self._next_start:
-            child = self._guard_start(self._child)
-            if child is not None:
-                self._posts.append(_Post(child))
-                logger.debug("process_started", extra={"work": self._name, "pid": child.pid})
+    def _free(self) -> _Slot[Task] | None:
+        """Return a worker that can take a task now. Where there is none, start one if that makes sense, and return `None`."""
+        for slot in [slot for slot in self._slots if slot.is_free]:
+            if slot.worker.is_alive:
+                return slot
+            slot.worker.stop()  # it has ended after its idle time, or somebody has killed it
+            self._slots.remove(slot)
+        # Until the first worker has greeted, it is not known how many make sense.
+        limit = min(self._size, self.worker_limit or self._size) if self._has_greeted else 1
+        if len(self._slots) < limit and time.monotonic() >= self._next_start:
+            worker = self._guard_start(self._new_worker)
+            if worker is not None:
+                self._slots.append(_Slot(worker))
+                logger.debug("process_started", extra={"work": self._name, "pid": worker.pid})
         return None
 
     def _welcome(self) -> None:
-        """Takes note of the children that are ready by now, or have failed to become so."""
-        for post in [post for post in self._posts if post.is_starting and post.child.has_answered()]:
-            self._posts.remove(post)  # should it fail, only the others count
-            if greeting := self._guard_start(partial(_greeting, post.child)):
-                (self.most,) = greeting
-                post.is_starting, self._has_greeted = False, True
-                self._posts.append(post)
+        """Mark workers as ready that have greeted, and remove those that have failed to start."""
+        for slot in [slot for slot in self._slots if slot.is_starting and slot.worker.has_result()]:
+            self._slots.remove(slot)  # if it has failed, `_guard_start` counts only the others
+            if greeting := self._guard_start(partial(_greeting, slot.worker)):
+                (self.worker_limit,) = greeting
+                slot.is_starting, self._has_greeted = False, True
+                self._slots.append(slot)
 
     def _guard_start(self, start: Callable[[], Any]) -> Any:
-        """What `start` gives; `None` where it fails while there are other children to go on with."""
+        """Return the result of `start`; `None` where it fails and other workers can go on.
+
+        Raises:
+            ConfigError, ReaderDown: It fails, and there is no other worker.
+        """
         try:
             return start()
         except (ConfigError, ReaderUnavailable) as error:
-            story = f"The {self._name} process {error}. It is started anew." if isinstance(error, WorkerDied) else str(error)
-            if not self._posts:
-                raise (error if isinstance(error, ConfigError) else ReaderDown(story)) from error
+            why = f"The {self._name} process {error}. It is started anew." if isinstance(error, WorkerDied) else str(error)
+            if not self._slots:
+                raise (error if isinstance(error, ConfigError) else ReaderDown(why)) from error
             self._next_start = time.monotonic() + PAUSE_SECONDS
-            logger.warning("process_not_started", extra={"work": self._name, "reason": story, "others": len(self._posts)})
+            logger.warning("process_not_started", extra={"work": self._name, "reason": why, "others": len(self._slots)})
             return None
 
-    def _lose(self, post: _Post[Task], reason: str, *, story: str) -> None:
-        self._posts.remove(post)
-        post.child.end()
+    def _replace(self, slot: _Slot[Task], reason: str, *, why: str) -> None:
+        """Stop a worker; the next task that needs it starts a new one."""
+        self._slots.remove(slot)
+        slot.worker.stop()
         self.restarts[str(reason)] += 1
         level = logging.INFO if reason == "recycled" else logging.WARNING
-        logger.log(level, "process_replaced", extra={"work": self._name, "reason": str(reason), "story": story})
+        logger.log(level, "process_replaced", extra={"work": self._name, "reason": str(reason), "why": why})
 
-    def _kill(self, posts: Sequence[_Post[Task]]) -> None:
-        """Ends children whose work concerns nobody any more."""
-        for post in posts:
-            post.child.kill()
-            self._posts.remove(post)
+    def _kill(self, slots: Sequence[_Slot[Task]]) -> None:
+        """Kill workers whose results nobody waits for any more."""
+        for slot in slots:
+            slot.worker.kill()
+            self._slots.remove(slot)
 
 
-def _greeting(child: WorkerProcess) -> tuple[int | None]:
-    """What a child greets with; one that cannot start is ended."""
+def _greeting(worker: WorkerProcess) -> tuple[int | None]:
+    """Return a worker's greeting, in a tuple because it may be `None`; a worker that failed to start is stopped."""
     try:
-        return (child.answer(),)
+        return (worker.result(),)
     except ExtractorError:
-        child.end()
+        worker.stop()
         raise

@@ -1,24 +1,26 @@
-"""Files are prepared in children ahead of a reader that reads batches: what comes next is made ready while the GPU is at work.
+"""Prepares files in worker processes ahead of a reader that reads batches, while the GPU works on the current batch.
 
-One thread keeps the children busy. It goes no further than what was asked for and announced, and rests while more than enough lies ready.
+One thread keeps the workers busy. It prepares only files that were requested or announced, and pauses while enough results are ready.
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from extractor.errors import ExtractorError, Stopped
+from extractor.errors import ExtractorError, ReaderDown, Stopped
 from extractor.jobs import Source
 from extractor.workers.pool import IDLE_SECONDS, PoisonTask, WorkerPool
 from extractor.workers.protocol import TaskHandler
 
-READY_BYTES = 800_000_000
-"""A hundred pages of 1000 x 2500 pixels, or 22 photos of 12 megapixels."""
+logger = logging.getLogger(__name__)
+
+READY_BYTES = 800_000_000  # a hundred pages of 1000 x 2500 pixels, or 22 photos of 12 megapixels
 
 
 class Sized(Protocol):
-    """What was made of a file."""
+    """The result of preparing a file."""
 
     @property
     def size_bytes(self) -> int: ...
@@ -28,15 +30,16 @@ Made = TypeVar("Made", bound=Sized)
 
 
 class Prefetcher(Generic[Made]):
-    """Prepares files in children. One thread asks for batches; any other may close.
+    """Prepares files in worker processes. One thread asks for batches; any other may close.
 
     Args:
-        make: Makes the servant, in each child; must be picklable. It makes something of a source, or gives the error that keeps it from it.
-        processes: How many children at most.
-        seconds: Time that a file may take.
-        memory_mb: Memory that a child may take.
-        recycle_after: Files after which a child is replaced.
-        ready_bytes: What lies ready at most, and what a batch has at most.
+        make: Makes the task handler, in each worker; must be picklable. The handler prepares a `Source`, or raises the error that prevents
+            it.
+        processes: Maximum number of workers.
+        seconds: Time limit for a file.
+        memory_mb: Memory limit of a worker.
+        recycle_after: Files after which a worker is replaced.
+        ready_bytes: Maximum size of all results that are ready, and of a batch.
     """
 
     def __init__(
@@ -59,17 +62,17 @@ class Prefetcher(Generic[Made]):
             recycle_after=recycle_after,
         )
         self._ready_bytes = ready_bytes
-        self._news = threading.Condition()  # on all that follows
+        self._changed = threading.Condition()  # guards everything below
         self._waiting: deque[Source] = deque()
-        self._begun: set[Source] = set()
+        self._in_progress: set[Source] = set()
         self._ready: dict[Source, Made | ExtractorError] = {}
         self._wanted: frozenset[Source] = frozenset()
         self._is_awaited = self._is_closed = False
-        self._obstacle: ExtractorError | None = None
+        self._failure: ExtractorError | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Waits until a child is ready.
+        """Wait until a worker is ready.
 
         Raises:
             ConfigError: It cannot work here.
@@ -78,15 +81,15 @@ class Prefetcher(Generic[Made]):
         self._pool.start()
 
     def batches(self, sources: Sequence[Source], upcoming: Sequence[Source] = ()) -> Iterator[list[Made | ExtractorError]]:
-        """What was made of the sources, in their order: all in one batch, unless that would be larger than what may lie ready.
+        """Yield the prepared sources, in order: all in one batch, or in several where together they exceed `ready_bytes`.
 
         Args:
-            announced: What will be asked for next; it is prepared as soon as nothing else is to be. All that was announced before, and is
-                neither among these nor asked for now, is forgotten.
+            upcoming: The sources of the next call; they are prepared once all of `sources` are. Results for sources that are in neither
+                list are discarded.
         Raises:
-            ReaderDown: No child can be started now.
+            ReaderDown: Nothing can be prepared now.
         """
-        self._order(sources, upcoming)
+        self._request(sources, upcoming)
         batch, size = list[Made | ExtractorError](), 0
         for source in sources:
             made = self._take(source)
@@ -100,70 +103,85 @@ class Prefetcher(Generic[Made]):
             yield batch
 
     def close(self) -> None:
-        """Ends the children."""
-        with self._news:
+        """Stop the workers and the thread."""
+        with self._changed:
             self._is_closed = True
-            self._news.notify_all()
+            self._changed.notify_all()
         self._pool.close()
         if self._thread is not None:
             self._thread.join()
 
-    def _order(self, sources: Sequence[Source], upcoming: Sequence[Source]) -> None:
-        with self._news:
+    def _request(self, sources: Sequence[Source], upcoming: Sequence[Source]) -> None:
+        with self._changed:
             wanted = dict.fromkeys((*sources, *upcoming))
-            self._wanted, self._obstacle = frozenset(wanted), None
+            self._wanted, self._failure = frozenset(wanted), None
             self._ready = {source: made for source, made in self._ready.items() if source in wanted}
-            self._waiting = deque(source for source in wanted if source not in self._ready and source not in self._begun)
+            self._waiting = deque(source for source in wanted if source not in self._ready and source not in self._in_progress)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="preparing", daemon=True)
-                self._thread.start()
-            self._news.notify_all()
+                self._thread = self._started_thread()
+            self._changed.notify_all()
+
+    def _started_thread(self) -> threading.Thread:
+        thread = threading.Thread(target=self._work, name="preparing", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system allows no more threads
+            raise ReaderDown(f"No thread can be started to prepare files ({error}). It is tried again.") from error
+        return thread
 
     def _take(self, source: Source) -> Made | ExtractorError:
-        with self._news:
+        with self._changed:
             self._is_awaited = True
-            self._news.notify_all()
-            self._news.wait_for(lambda: source in self._ready or self._obstacle or self._is_closed)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: source in self._ready or self._failure or self._is_closed)
             self._is_awaited = False
             if source not in self._ready:
-                raise self._obstacle or Stopped("The program was told to stop before this was read. Start it again.")
+                raise self._failure or Stopped("The program was told to stop before this was read. Start it again.")
             return self._ready.pop(source)
 
     def _work(self) -> None:
+        """The thread: prepares whatever waits. A failure is raised in the thread that asks for batches; this one goes on."""
         while True:
-            with self._news:
-                self._news.wait_for(lambda: self._waiting or self._is_closed)
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._is_closed)
                 if self._is_closed:
                     return
             try:
                 self._prepare()
-            except ExtractorError as error:  # no child can be started: whoever waits is told
-                with self._news:
-                    self._obstacle = error
-                    self._waiting.clear()
-                    self._begun.clear()
-                    self._news.notify_all()
+            except ExtractorError as error:  # no worker can be started
+                self._fail(error)
+            except Exception as error:
+                logger.exception("prefetch_crashed")
+                self._fail(ReaderDown(f"Files cannot be prepared ({type(error).__name__}). The log says where."))
+
+    def _fail(self, error: ExtractorError) -> None:
+        with self._changed:
+            self._failure = error
+            self._waiting.clear()
+            self._in_progress.clear()
+            self._changed.notify_all()
 
     def _prepare(self) -> None:
-        """Prepares what waits, also what comes to wait meanwhile."""
+        """Prepare all waiting sources, including those that are added meanwhile."""
         order: deque[Source] = deque()
-        for made in self._pool.run(self._drawn(order)):
+        for made in self._pool.run(self._draw(order)):
             source = order.popleft()
             result = made.as_error(source.name) if isinstance(made, PoisonTask) else made
-            with self._news:
-                self._news.wait_for(lambda: self._is_awaited or self._is_closed or self._bytes_ready() < self._ready_bytes)
-                self._begun.discard(source)
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_awaited or self._is_closed or self._bytes_ready() < self._ready_bytes)
+                self._in_progress.discard(source)
                 if source in self._wanted:
                     self._ready[source] = result
-                self._news.notify_all()
+                self._changed.notify_all()
 
-    def _drawn(self, order: deque[Source]) -> Iterator[Source]:
+    def _draw(self, order: deque[Source]) -> Iterator[Source]:
+        """Yield waiting sources, and append each to `order`."""
         while True:
-            with self._news:
+            with self._changed:
                 if not self._waiting or self._is_closed:
                     return
                 source = self._waiting.popleft()
-                self._begun.add(source)
+                self._in_progress.add(source)
             order.append(source)
             yield source
 

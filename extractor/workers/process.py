@@ -1,7 +1,7 @@
-"""One child process and the pipe to it: started, asked, timed out, kept within its memory, ended; and why it died.
+"""The parent's side of one worker process: starts it, sends it tasks, enforces time and memory limits, and reports why it died.
 
-The child is a fresh interpreter that runs nothing of the main program: scripts need no guard, threads and CUDA are no danger. It works
-on one message at a time. It ends when its parent ends, however that happens, and leaves the signals of a stop (Ctrl-C, SIGTERM) to it.
+The worker is a fresh interpreter that runs nothing of the main program: scripts need no `__main__` guard, and threads and CUDA are safe.
+It works on one task at a time. It ends when its parent ends, for whatever reason; stop signals (Ctrl-C, SIGTERM) are left to the parent.
 """
 
 import contextlib
@@ -25,17 +25,14 @@ from extractor.workers.protocol import OUT_OF_MEMORY, TaskHandler, WorkerSpec
 
 logger = logging.getLogger(__name__)
 
-STOP_SECONDS = 5.0
-"""Time that a process has to end by itself before it is killed."""
-
-TICK_SECONDS = 0.1
-"""How often the parent looks at the clock and at a child's memory while it waits: a child that fills memory takes some 300 MB meanwhile."""
+STOP_SECONDS = 5.0  # a process that has not ended by itself after this time is killed
+TICK_SECONDS = 0.1  # interval at which limits are enforced; a worker that fills memory allocates about 300 MB meanwhile
 
 _START = "import sys; sys.path[:] = sys.argv[2:]; from extractor.workers.protocol import main; main(int(sys.argv[1]))"
 
 
 class ExitReason(StrEnum):
-    """Why a child was lost."""
+    """Why a worker was lost."""
 
     CRASHED = "crashed"
     HUNG = "hung"
@@ -43,21 +40,21 @@ class ExitReason(StrEnum):
 
 
 class WorkerDied(ReaderUnavailable):
-    """The child is gone, and with it what it was working on. The message says how it ended, as the end of a sentence."""
+    """The worker has ended, and its task with it. The message is the end of a sentence: "was killed by SIGSEGV"."""
 
     reason = ExitReason.CRASHED
 
 
 class WorkerProcess:
-    """A running child; its first answer is its greeting.
+    """A running worker. Its first result is its handler's greeting.
 
     Args:
-        make: Makes the servant, in the child; must be picklable.
-        name: What it does, for the log: "reading".
-        start_seconds: Time until the greeting must be there.
-        idle_seconds: Time without a message after which it ends by itself; never without.
-        memory_mb: What it may take of the machine's memory; watched on Linux only, where the system tells. A hard limit is no choice:
-            native code aborts where an allocation is refused, and nobody would know why.
+        make: Makes the task handler, in the worker; must be picklable.
+        name: The kind of work, for the log: "reading".
+        start_seconds: Time limit for the greeting.
+        idle_seconds: Time without a task after which the worker ends by itself; never by default.
+        memory_mb: Limit of its resident memory, enforced on Linux only. There is no hard limit (RLIMIT_AS), because native code aborts
+            where an allocation is refused, and the reason would be lost.
     Raises:
         ReaderUnavailable: No process can be started now.
     """
@@ -73,30 +70,16 @@ class WorkerProcess:
     ) -> None:
         self.name = name
         self._memory_mb = memory_mb
-        self._answer: tuple[str, Any] | None = None
-        ours, theirs = socket.socketpair()
-        stdin, lifeline = os.pipe()  # nothing is written to it; it closes when this process ends
+        self._outcome: tuple[str, Any] | None = None
         try:
-            with theirs:
-                self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-                    [sys.executable, "-P", "-c", _START, str(theirs.fileno()), *sys.path],
-                    stdin=stdin,
-                    stdout=2,
-                    pass_fds=[theirs.fileno()],
-                    process_group=0,  # of its own: Ctrl-C does not reach it
-                )
+            self._process, self._pipe, lifeline = _start_process()
         except OSError as error:
-            os.close(lifeline)
-            ours.close()
             raise ReaderUnavailable(f"The {name} process cannot be started ({error.strerror}). It is tried again.") from error
-        finally:
-            os.close(stdin)
-        self._pipe = Connection(ours.detach())
-        # Also where somebody forgets to end it.
-        self._kill = weakref.finalize(self, _kill, self._process, self._pipe, Connection(lifeline, readable=False))
+        # Kills the process even if the caller forgets to stop it.
+        self._kill = weakref.finalize(self, _kill, self._process, self._pipe, lifeline)
         try:
-            self.ask(WorkerSpec(make, idle_seconds), start_seconds)
-        except BaseException:  # what cannot be pickled
+            self.send(WorkerSpec(make, idle_seconds), start_seconds)
+        except BaseException:  # `make` cannot be pickled
             self.kill()
             raise
 
@@ -106,63 +89,63 @@ class WorkerProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it waits for a message: false also where it is about to end."""
+        """Whether it waits for a task; false also when it is about to end."""
         if self._pipe.closed or self._process.poll() is not None:
             return False
         with contextlib.suppress(EOFError, OSError):
-            while self._pipe.poll(0):  # only log lines come unasked
+            while self._pipe.poll(0):  # only log records come unasked
                 self._take(self._pipe.recv())
             return True
         return False
 
-    def ask(self, message: object, seconds: float) -> None:
-        """Sends a message, which has to be answered in this time."""
-        self._seconds, self._deadline, self._answer = seconds, time.monotonic() + seconds, None
-        with contextlib.suppress(OSError):  # it has died: that is its answer
-            self._pipe.send((*_levels(), message))
+    def send(self, message: object, seconds: float) -> None:
+        """Send a message, whose result is due within so many seconds."""
+        self._seconds, self._deadline, self._outcome = seconds, time.monotonic() + seconds, None
+        with contextlib.suppress(OSError):  # the worker has died: `has_result` finds out
+            self._pipe.send((*_log_levels(), message))
 
-    def has_answered(self) -> bool:
-        """Whether `answer` has something to say. To be asked every `TICK_SECONDS`: this is where the limits are enforced."""
+    def has_result(self) -> bool:
+        """Whether `result` returns or raises at once. Call it every `TICK_SECONDS`: it also enforces the limits."""
         try:
-            while self._answer is None and self._pipe.poll(0):
+            while self._outcome is None and self._pipe.poll(0):
                 self._take(self._pipe.recv())
         except Exception as error:  # noqa: BLE001 -- the end of the pipe, or whatever a damaged process has sent
-            self._answer = "error", self._post_mortem(error)
-        if self._answer is None:
+            self._outcome = "error", self._post_mortem(error)
+        if self._outcome is None:
             self._enforce_limits()
-        return self._answer is not None
+        return self._outcome is not None
 
-    def answer(self) -> Any:
-        """The reply to the last message, once `has_answered`.
+    def result(self) -> Any:
+        """Return the reply to the last message, once `has_result`.
 
         Raises:
-            ExtractorError: What the child raised.
-            WorkerDied: It died, or was killed for its time or memory.
+            ExtractorError: Raised by the handler.
+            WorkerDied: The worker died, or was killed for exceeding its time or memory.
         """
-        assert self._answer is not None  # noqa: S101 -- see above
-        kind, value = self._answer
+        assert self._outcome is not None  # noqa: S101 -- see above
+        kind, value = self._outcome
         if kind == "error":
             raise value
         return value
 
     def call(self, message: object, seconds: float) -> Any:
-        """The reply to a message, waited for; raises as `answer` does."""
-        self.ask(message, seconds)
+        """Send a message and wait for its result; raises as `result` does."""
+        self.send(message, seconds)
         return self.wait()
 
     def wait(self) -> Any:
-        """The reply to the last message, waited for; raises as `answer` does."""
-        while not self.has_answered():
+        """Wait for the result of the last message; raises as `result` does."""
+        while not self.has_result():
             wait_for([self])
-        return self.answer()
+        return self.result()
 
-    def hang_up(self) -> None:
-        """Closes the pipe, whereupon a child that has nothing to do ends by itself."""
+    def disconnect(self) -> None:
+        """Close the pipe, whereupon an idle worker ends by itself."""
         self._pipe.close()
 
-    def end(self, seconds: float = STOP_SECONDS) -> None:
-        """Ends the child, by force if it does not end by itself in this time; its memory is free afterwards."""
-        self.hang_up()
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Stop the worker, by force if it does not end by itself in this time; its memory is free afterwards."""
+        self.disconnect()
         try:
             self._process.wait(max(0.0, seconds))
         except subprocess.TimeoutExpired:
@@ -171,31 +154,31 @@ class WorkerProcess:
             self.kill()
 
     def kill(self) -> None:
-        """Ends the child at once."""
+        """Kill the worker."""
         self._kill()
 
     def _take(self, message: tuple[str, Any]) -> None:
         kind, value = message
         if kind != "log":
-            self._answer = message
-        elif (listener := logging.getLogger(value.name)).isEnabledFor(value.levelno):
-            listener.handle(value)
+            self._outcome = message
+        elif (log := logging.getLogger(value.name)).isEnabledFor(value.levelno):
+            log.handle(value)
 
     def _enforce_limits(self) -> None:
         if time.monotonic() > self._deadline:
-            reason, story = ExitReason.HUNG, f"gave no answer in {self._seconds:.0f} s and was stopped"
+            reason, ending = ExitReason.HUNG, f"gave no answer in {self._seconds:.0f} s and was stopped"
         elif self._memory_mb is not None and memory_mb(self.pid) > self._memory_mb:
-            reason, story = ExitReason.MEMORY, f"took more than {self._memory_mb} MB of memory and was stopped"
+            reason, ending = ExitReason.MEMORY, f"took more than {self._memory_mb} MB of memory and was stopped"
         else:
             return
         self.kill()
-        self._answer = "error", _died(reason, story)
+        self._outcome = "error", _died(reason, ending)
 
     def _post_mortem(self, cause: Exception) -> WorkerDied:
         if not isinstance(cause, EOFError | OSError):
-            logger.error("child_answer_damaged", extra={"work": self.name, "error": repr(cause)})
+            logger.error("worker_sent_garbage", extra={"work": self.name, "error": repr(cause)})
             self.kill()
-        self.end()
+        self.stop()
         code = self._process.returncode
         if code == OUT_OF_MEMORY:
             return _died(ExitReason.MEMORY, "ran out of memory")
@@ -205,20 +188,46 @@ class WorkerProcess:
         return _died(ExitReason.CRASHED, f"was killed by {_signal_name(-code)}{hint}")
 
 
-def _kill(process: subprocess.Popen[bytes], *ends: Connection) -> None:
-    for end in ends:
-        end.close()
+def _start_process() -> tuple[subprocess.Popen[bytes], Connection, Connection]:
+    """Return a new interpreter, the pipe to it, and the end of its stdin, whose closing ends it; leaves nothing open where this fails.
+
+    Raises:
+        OSError: No process can be started, or no descriptors are left.
+    """
+    with contextlib.ExitStack() as on_failure:
+        parent_end, worker_end = socket.socketpair()
+        on_failure.enter_context(parent_end)
+        with worker_end:
+            stdin, lifeline = os.pipe()  # nothing is written to it; it closes when this process ends
+            on_failure.callback(os.close, lifeline)
+            try:
+                process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+                    [sys.executable, "-P", "-c", _START, str(worker_end.fileno()), *sys.path],
+                    stdin=stdin,
+                    stdout=2,
+                    pass_fds=[worker_end.fileno()],
+                    process_group=0,  # a group of its own: Ctrl-C does not reach it
+                )
+            finally:
+                os.close(stdin)
+        on_failure.pop_all()
+    return process, Connection(parent_end.detach()), Connection(lifeline, readable=False)
+
+
+def _kill(process: subprocess.Popen[bytes], *connections: Connection) -> None:
+    for each in connections:
+        each.close()
     process.kill()
     process.wait()
 
 
-def wait_for(children: Collection[WorkerProcess]) -> None:
-    """Returns as soon as one of the children has something to say, or after `TICK_SECONDS`."""
-    connection.wait([child._pipe for child in children if not child._pipe.closed], TICK_SECONDS)  # noqa: SLF001 -- of this module
+def wait_for(workers: Collection[WorkerProcess]) -> None:
+    """Return as soon as one of the workers has sent something, or after `TICK_SECONDS`."""
+    connection.wait([worker._pipe for worker in workers if not worker._pipe.closed], TICK_SECONDS)  # noqa: SLF001 -- same module
 
 
 def memory_mb(pid: int) -> float:
-    """Resident memory of a process in MB; 0 where the system does not say."""
+    """Return the resident memory of a process in MB; 0 where the system does not report it."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     except (OSError, IndexError, ValueError):
@@ -226,8 +235,8 @@ def memory_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _died(reason: ExitReason, story: str) -> WorkerDied:
-    error = WorkerDied(story)
+def _died(reason: ExitReason, ending: str) -> WorkerDied:
+    error = WorkerDied(ending)
     error.reason = reason
     return error
 
@@ -239,6 +248,6 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _levels() -> tuple[int, int]:
-    """What is logged now, by libraries and by us."""
+def _log_levels() -> tuple[int, int]:
+    """Return the levels of the root logger and of ours, which the worker adopts."""
     return logging.getLogger().level, logging.getLogger("extractor").getEffectiveLevel()

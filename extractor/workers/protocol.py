@@ -1,4 +1,4 @@
-"""The inside of a child process: it does what its parent tells it through a pipe, and ends when the parent does."""
+"""The worker side: a process that receives messages through a pipe, answers each with a reply, and ends when its parent does."""
 
 import contextlib
 import logging
@@ -19,44 +19,43 @@ from extractor.runtime.logs import describe
 
 logger = logging.getLogger(__name__)
 
-OUT_OF_MEMORY = 86
-"""Exit code of a child whose allocation was refused."""
+OUT_OF_MEMORY = 86  # exit code of a worker whose allocation was refused
 
 Answer = TypeVar("Answer")
 
 
 class TaskHandler(Protocol):
-    """What works in the child.
+    """Does a worker's tasks, inside the worker process.
 
     Attributes:
-        greeting: What the parent is told when it is ready.
+        greeting: Sent to the parent once, when the handler is ready.
     """
 
     greeting: Any
 
     def __call__(self, message: Any, /) -> Any:
-        """The reply. An `ExtractorError` is handed to the parent; any other exception is a bug and ends the child."""
+        """Return the reply to a message. An `ExtractorError` is sent to the parent; any other exception is a bug and ends the worker."""
         ...
 
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """The first message: what to be."""
+    """The first message to a worker: what it does, and how long it waits for work."""
 
     make: Callable[[], TaskHandler]
     idle_seconds: float | None
 
 
-def _received(pipe: Connection) -> Any:
-    """The next message; from now on so much is logged as in the parent when it was sent."""
+def _receive(pipe: Connection) -> Any:
+    """Return the next message, and set the log levels to those of the parent when it was sent."""
     root_level, level, message = pipe.recv()
     logging.getLogger().setLevel(root_level)
     logging.getLogger("extractor").setLevel(level)
     return message
 
 
-class _Wire:
-    """The child's end of the pipe: one message at a time, whichever thread sends it."""
+class _ParentPipe:
+    """The worker's end of the pipe: sends one message at a time, from any thread."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -64,71 +63,71 @@ class _Wire:
 
     def send(self, kind: str, value: object) -> None:
         data = pickle.dumps((kind, value))
-        with self._lock, contextlib.suppress(BrokenPipeError):  # the parent is gone: so are we, soon
+        with self._lock, contextlib.suppress(BrokenPipeError):  # the parent is gone, so this process is about to end
             self._pipe.send_bytes(data)
 
 
 class _LogToParent(logging.Handler):
-    """Log lines travel to the parent, which writes them where and as it writes its own."""
+    """Sends log records to the parent, which writes them as it writes its own."""
 
-    def __init__(self, wire: _Wire) -> None:
+    def __init__(self, parent: _ParentPipe) -> None:
         super().__init__()
-        self._wire = wire
+        self._parent = parent
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             if record.exc_info and record.exc_info[1]:
                 record.exc_text = describe(record.exc_info[1])
             record.msg, record.args, record.exc_info = record.getMessage(), None, None
-            self._wire.send("log", record)
-        except Exception:  # noqa: BLE001 -- a line that cannot travel must not end the work; this tells of it on stderr
+            self._parent.send("log", record)
+        except Exception:  # noqa: BLE001 -- a record that cannot be pickled must not end the work; handleError reports it on stderr
             self.handleError(record)
 
 
 def main(descriptor: int) -> None:
-    """The child: does what it is told through this socket until its parent is gone, or it was idle for long."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a terminal tells all of its processes
+    """Run a worker: reply to messages from this socket until the parent is gone or no message has come for the idle time."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a terminal sends these to all of its processes
         signal.signal(number, signal.SIG_IGN)
     _die_with_parent()
-    with Connection(descriptor) as pipe, contextlib.suppress(EOFError, ConnectionError):  # the parent has hung up
-        wire = _Wire(pipe)
-        logging.getLogger().handlers[:] = [_LogToParent(wire)]
-        order: WorkerSpec = _received(pipe)
-        servant = _answered(wire, order.make)
-        if servant is None:
+    with Connection(descriptor) as pipe, contextlib.suppress(EOFError, ConnectionError):  # the parent has closed the pipe
+        parent = _ParentPipe(pipe)
+        logging.getLogger().handlers[:] = [_LogToParent(parent)]
+        spec: WorkerSpec = _receive(pipe)
+        handler = _guard(parent, spec.make)
+        if handler is None:
             return
-        wire.send("reply", servant.greeting)
-        while pipe.poll(order.idle_seconds):
-            message = _received(pipe)
-            _answered(wire, partial(_serve, wire, servant, message))
+        parent.send("reply", handler.greeting)
+        while pipe.poll(spec.idle_seconds):
+            message = _receive(pipe)
+            _guard(parent, partial(_reply, parent, handler, message))
 
 
-def _serve(wire: _Wire, servant: TaskHandler, message: object) -> None:
-    wire.send("reply", servant(message))
+def _reply(parent: _ParentPipe, handler: TaskHandler, message: object) -> None:
+    parent.send("reply", handler(message))
 
 
-def _answered(wire: _Wire, work: Callable[[], Answer]) -> Answer | None:
-    """What the work gives; `None` where it raised an error that the parent has been told."""
+def _guard(parent: _ParentPipe, work: Callable[[], Answer]) -> Answer | None:
+    """Return the result of `work`; `None` where it raised an `ExtractorError`, which is sent to the parent."""
     try:
         return work()
     except ExtractorError as error:
-        wire.send("error", error)
+        parent.send("error", error)
     except MemoryError:
-        os._exit(OUT_OF_MEMORY)  # at once: everything else would need memory
+        os._exit(OUT_OF_MEMORY)  # at once: an orderly exit would need memory
     except Exception:
-        logger.exception("child_crashed")
+        logger.exception("worker_crashed")
         sys.exit(1)
     return None
 
 
 def _die_with_parent() -> None:
-    """Lets the system end this process as soon as its stdin closes, also within native code: SIGIO ends who does not handle it.
+    """Make the system end this process as soon as its stdin closes, even within native code: SIGIO ends a process without a handler.
 
-    On macOS SIGIO is ignored unless handled; there the process ends when it next looks at its pipe.
+    On macOS SIGIO is ignored without a handler; there the process ends when it next reads its pipe.
     """
     import fcntl  # noqa: PLC0415 -- not on Windows
 
     fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
-    with contextlib.suppress(OSError):  # where memory is short, the system shall take this process and not the service
+    with contextlib.suppress(OSError):  # if memory runs out, the system should end this process rather than the service
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")

@@ -1,4 +1,4 @@
-"""What every OCR engine keeps to."""
+"""The contract of every OCR engine."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -38,7 +38,7 @@ def sign() -> Image.Image:
 
 
 def test_text_and_boxes(engine: OcrEngine, sign: Image.Image) -> None:
-    """Text is found where it stands, with a confidence from 0 to 1, and the same again the second time."""
+    """Text is found in its place, with a confidence from 0 to 1, and again in the second call."""
     found = {fragment.text.strip(): fragment for fragment in engine.read(sign)}
     assert set(found) == {"BAKERY", "12.50"}
     assert found["BAKERY"].box.left < 60
@@ -56,14 +56,14 @@ def test_blank_and_tiny_images(engine: OcrEngine) -> None:
 
 
 def test_colour_order(engine: OcrEngine) -> None:
-    """Red print on blue is read: channels are not what makes the difference."""
+    """Red text on blue is read, so the channels are in the right order."""
     image = Image.new("RGB", (400, 120), (20, 20, 160))
     ImageDraw.Draw(image).text((30, 30), "TOTAL", fill=(255, 200, 200), font=ImageFont.load_default(size=40))
     assert [fragment.text.strip() for fragment in engine.read(image)] == ["TOTAL"]
 
 
 def test_engines_have_names(engine: OcrEngine) -> None:
-    """Names tell engines apart in the record."""
+    """Names distinguish engines in the record."""
     assert engine.name.startswith(("faster-paddle/", "rapidocr"))
 
 
@@ -110,23 +110,23 @@ def test_interrupt_is_not_an_engine_error(sign: Image.Image) -> None:
         engine.read(sign)
 
 
-def test_ladder_by_name() -> None:
+def test_engines_by_name() -> None:
     """`auto` is faster-paddle where it is installed, cheapest engine first."""
     assert [engine.name for engine in build_engines("auto")] == ["faster-paddle/tiny", "faster-paddle/small"]
     assert [engine.name for engine in build_engines("faster-paddle")] == ["faster-paddle/tiny", "faster-paddle/small"]
 
 
 def test_unknown_engine() -> None:
-    """An unknown name is refused with the known ones."""
+    """The error for an unknown name lists the known ones."""
     with pytest.raises(ConfigError, match="auto, faster-paddle or rapidocr"):
         build_engines("tesseract")
 
 
 @pytest.mark.skipif(find_spec("rapidocr") is not None, reason="RapidOCR is installed")
 def test_missing_extra_is_named(sign: Image.Image) -> None:
-    """An engine that is not installed says which extra brings it."""
+    """The error names the extra to install."""
     assert set(ENGINES) == {"faster-paddle", "rapidocr"}
-    with pytest.raises(ConfigError, match=r"receipt-extractor\[rapidocr\]"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[rapidocr\]'"):
         build_engines("rapidocr")
-    with pytest.raises(ConfigError, match=r"receipt-extractor\[rapidocr\]"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[rapidocr\]'"):
         RapidOcr().read(sign)

@@ -16,7 +16,7 @@ from PIL import Image
 from extractor.cli.terminal import safe
 from extractor.config.settings import LocaleSettings, load_settings
 from extractor.documents import Page, PageLimits, check_complete, display_name
-from extractor.documents.formats import kind_of, missing_end
+from extractor.documents.formats import detect_format, find_truncation
 from extractor.errors import BadAnswer, ConfigError, InputError
 from extractor.extraction.reask import ReaskPolicy, read_documents
 from extractor.ocr.layout import to_lines
@@ -80,21 +80,21 @@ def _read(data: bytes) -> None:
 
 def images(data: bytes) -> None:
     """An image is read or refused."""
-    if kind_of(data).decoder != "pdf":
+    if detect_format(data).decoder != "pdf":
         _read(data)
 
 
 def pdfs(data: bytes) -> None:
     """A PDF is read or refused. Forms that draw each other may fill any memory; only a child process is a remedy, so they are left out."""
-    if kind_of(data).decoder == "pdf" and b"/Form" not in data:
+    if detect_format(data).decoder == "pdf" and b"/Form" not in data:
         _read(data)
 
 
 def kinds(data: bytes) -> None:
     """Any bytes are of some kind, and have their end or not."""
-    kind = kind_of(data)
+    kind = detect_format(data)
     assert kind.label
-    missing_end(kind, data)
+    find_truncation(kind, data)
 
 
 def answers(data: bytes) -> None:

@@ -1,5 +1,6 @@
-"""The OCR engine that is always installed: PP-OCRv6 in native code, its models inside the package."""
+"""The default OCR engine: faster-paddle, that is PP-OCRv6 in native code, with its models inside the package."""
 
+import ctypes
 import threading
 from functools import cached_property
 from io import BytesIO
@@ -8,24 +9,39 @@ from typing import Any, Literal
 from PIL import Image
 
 from extractor.errors import ReaderUnavailable
-from extractor.ocr.malloc import return_freed_memory
 from extractor.ocr.transcript import Box, Fragment
 
 Size = Literal["tiny", "small"]
 
+# The shorter side of an image is enlarged to this before detection. `small` reads mostly single rows, which are large enough already.
 SMALLEST_SIDE_PX: dict[Size, int] = {"tiny": 736, "small": 64}
-"""What an image's shorter side is enlarged to before text is looked for. `small` reads mostly rows, which are large enough as they come."""
-
-
+# The longer side is reduced to this before detection: memory grows with the area, by 200 MB per megapixel with `small`.
 LARGEST_SIDE_PX: dict[Size, int] = {"tiny": 1600, "small": 800}
-"""What an image's longer side is reduced to before text is looked for: memory grows with the area, by 200 MB a megapixel with `small`."""
+
+# Source: glibc's malloc.h and mallopt(3): trim threshold, mmap threshold, greatest number of arenas.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+RETURNED_BYTES = 1 << 20  # blocks from this size on are returned to the system as soon as they are freed
+
+
+def return_freed_memory() -> None:
+    """Make the C library return large blocks to the system when they are freed; no effect where it is not glibc.
+
+    By default glibc keeps up to 32 MB of freed blocks in each of several arenas, which images of varying sizes fragment.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    mallopt(_ARENA_MAX, 1)
+    mallopt(_TRIM_THRESHOLD, RETURNED_BYTES)
+    mallopt(_MMAP_THRESHOLD, RETURNED_BYTES)
 
 
 class FasterPaddle:
-    """`OcrEngine` on faster-paddle. The model is loaded with the first image; images are read one at a time.
+    """`OcrEngine` on faster-paddle. The model is loaded with the first image.
 
     Args:
-        size: `tiny`, or `small`, which is slower and misreads less. Others would be downloaded, so they are not offered.
+        size: `tiny`, or `small`, which is slower and more accurate. Larger models would be downloaded, so they are not offered.
         threads: CPU threads; 0 for all cores.
     """
 
@@ -36,13 +52,13 @@ class FasterPaddle:
         self._loading = threading.Lock()
 
     def read(self, image: Image.Image) -> list[Fragment]:
-        """All text fragments of an RGB image, in any order, boxes in its pixels.
+        """Return all text fragments of an RGB image, in any order, boxes in its pixels.
 
         Raises:
             ReaderUnavailable: The engine cannot be loaded or failed on this image.
         """
         encoded = BytesIO()
-        image.save(encoded, "BMP")  # uncompressed: saves 40 ms a page against PNG
+        image.save(encoded, "BMP")  # uncompressed: 40 ms per page faster than PNG
         try:
             with self._loading:
                 engine = self._engine
@@ -50,7 +66,7 @@ class FasterPaddle:
         except (RuntimeError, ValueError, OSError) as exc:
             raise ReaderUnavailable(f"The OCR engine {self.name} failed: {exc}.") from exc
         except BaseException as exc:
-            # A panic of the native code arrives as a class that derives from BaseException and cannot be imported.
+            # A panic of the native code is raised as a subclass of BaseException that cannot be imported.
             if type(exc).__name__ != "PanicException":
                 raise
             raise ReaderUnavailable(f"The OCR engine {self.name} crashed: {exc}.") from exc

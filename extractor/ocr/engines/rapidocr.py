@@ -1,4 +1,4 @@
-"""The OCR engine for machines where faster-paddle has no wheel: PP-OCR on onnxruntime, from the extra `rapidocr`."""
+"""The OCR engine for platforms without a wheel of faster-paddle: RapidOCR, that is PP-OCR on onnxruntime; from the extra `rapidocr`."""
 
 import threading
 from functools import cached_property
@@ -11,7 +11,7 @@ from PIL import Image
 from extractor.errors import ConfigError, ReaderUnavailable
 from extractor.ocr.transcript import Box, Fragment
 
-MAX_RATIO = 5  # the vendor enlarges the shorter side to 736 pixels, whatever becomes of the longer one
+MAX_RATIO = 5  # RapidOCR enlarges the shorter side to 736 pixels, however long the other one becomes
 VENDOR_MODULES = (
     "cv2",
     "onnxruntime.capi.onnxruntime_pybind11_state",
@@ -31,16 +31,16 @@ class RapidOcr:
     def __init__(self, *, threads: int = 0) -> None:
         self.name = "rapidocr"
         self._threads = threads or -1
-        self._reading = threading.Lock()  # the vendor's object keeps state between its steps
+        self._reading = threading.Lock()  # the engine object is not thread-safe
 
     def read(self, image: Image.Image) -> list[Fragment]:
-        """All text fragments of an RGB image, in any order, boxes in its pixels.
+        """Return all text fragments of an RGB image, in any order, boxes in its pixels.
 
         Raises:
             ReaderUnavailable: The engine failed on this image.
             ConfigError: The extra is not installed.
         """
-        pixels = np.ascontiguousarray(np.asarray(_not_too_slim(image))[:, :, ::-1])  # the vendor wants BGR
+        pixels = np.ascontiguousarray(np.asarray(_pad_strip(image))[:, :, ::-1])  # RapidOCR expects BGR
         with self._reading:
             engine, vendor_errors = self._engine
             try:
@@ -56,12 +56,14 @@ class RapidOcr:
 
     @cached_property
     def _engine(self) -> tuple[Any, tuple[type[Exception], ...]]:
-        """The vendor's engine, and every class of error that it may raise; most of them derive from `Exception` directly."""
+        """RapidOCR's engine, and all classes of errors that it may raise; most of them derive from `Exception` directly."""
         try:
             vendor = import_module("rapidocr")
             modules = [import_module(name) for name in VENDOR_MODULES]
         except ImportError as exc:
-            raise ConfigError('The OCR engine rapidocr is not installed. Run: pip install "receipt-extractor[rapidocr]"') from exc
+            raise ConfigError(
+                "The OCR engine rapidocr is not installed. Install it: pip install '.[rapidocr]' in the source code's folder."
+            ) from exc
         errors = {
             value for module in modules for value in vars(module).values() if isinstance(value, type) and issubclass(value, Exception)
         }
@@ -69,8 +71,8 @@ class RapidOcr:
         return engine, (RuntimeError, ValueError, TypeError, LookupError, OSError, ArithmeticError, *errors)
 
 
-def _not_too_slim(image: Image.Image) -> Image.Image:
-    """The image, on white paper wide enough for the vendor where it is a strip."""
+def _pad_strip(image: Image.Image) -> Image.Image:
+    """Return the image, padded with white where it is longer than RapidOCR can take."""
     width, height = (max(side, max(image.size) // MAX_RATIO) for side in image.size)
     if (width, height) == image.size:
         return image

@@ -1,4 +1,4 @@
-"""Tesseract's line recognisers for Cyrillic, Greek and Thai print; the models lie beside this module, see `tessdata/README.md`."""
+"""Recognises single text rows in Cyrillic, Greek and Thai with Tesseract; the models are in `tessdata/`, see its README.md."""
 
 import os
 import threading
@@ -14,14 +14,14 @@ from extractor.errors import ReaderUnavailable
 
 PACKAGE = "tesserocr"
 MODELS = Path(__file__).parent / "tessdata"
-HEIGHT_PX = 48  # recognisers scale rows to 36 to 48 pixels; larger costs time and gains nothing
-SARA_AM = ("\u0e4d\u0e32", "\u0e33")  # Thai: two signs that the model gives for one letter
-MAX_ASPECT = 60  # width in heights, above which a row is no row
+HEIGHT_PX = 48  # the models scale rows to 36 to 48 pixels; larger rows cost time and gain nothing
+SARA_AM = ("\u0e4d\u0e32", "\u0e33")  # Thai: two characters that the model outputs for one
+MAX_ASPECT = 60  # width to height; wider images are squeezed, as no text row is so long
 
 
 @dataclass(frozen=True)
 class RecognisedLine:
-    """A row's words, each with its confidence, 0 to 1."""
+    """The words of a row, each with its confidence, 0 to 1."""
 
     words: tuple[tuple[str, float], ...]
 
@@ -31,12 +31,12 @@ class RecognisedLine:
 
     @property
     def confidence(self) -> float:
-        """Mean over the characters; 0 where nothing was read."""
-        return sum(len(word) * sure for word, sure in self.words) / max(1, sum(len(word) for word, _ in self.words))
+        """Mean confidence, weighted by characters; 0 where nothing was recognised."""
+        return sum(len(word) * confidence for word, confidence in self.words) / max(1, sum(len(word) for word, _ in self.words))
 
 
 class LineRecogniser:
-    """Reads single rows in one language. The model is loaded with the first row, in 10 ms; rows are read one at a time.
+    """Recognises single rows in one language. The model is loaded with the first row, which takes 10 ms.
 
     Args:
         language: Name of a model in `tessdata/`, such as `bul`.
@@ -47,7 +47,7 @@ class LineRecogniser:
         self._reading = threading.Lock()
 
     def read(self, row: Image.Image) -> RecognisedLine:
-        """The words of an image that holds one printed row.
+        """Return the words of an image that shows one text row.
 
         Raises:
             ReaderUnavailable: The model cannot be loaded, or the engine failed.
@@ -57,20 +57,20 @@ class LineRecogniser:
         try:
             with self._reading:
                 api, vendor = self._api, self._vendor
-                for mode in (vendor.PSM.SINGLE_LINE, vendor.PSM.RAW_LINE):  # the first looks for the row's place, and may see none
+                for mode in (vendor.PSM.SINGLE_LINE, vendor.PSM.RAW_LINE):  # the first detects the row in the image, and may find none
                     api.SetPageSegMode(mode)
                     api.SetImage(line)
                     words = api.GetUTF8Text().replace(*SARA_AM).split()
                     if words:
-                        sure = api.AllWordConfidences()
-                        return RecognisedLine(tuple((word, percent / 100) for word, percent in zip(words, sure, strict=False)))
+                        percents = api.AllWordConfidences()
+                        return RecognisedLine(tuple((word, percent / 100) for word, percent in zip(words, percents, strict=False)))
         except (RuntimeError, ValueError, OSError) as exc:
             raise ReaderUnavailable(f"Tesseract failed with its model {self.language}: {exc}.") from exc
         return RecognisedLine(())
 
     @cached_property
     def _vendor(self) -> Any:
-        os.environ.setdefault("OMP_THREAD_LIMIT", "1")  # threads cost more than they bring on a single row
+        os.environ.setdefault("OMP_THREAD_LIMIT", "1")  # a single row is too little work for several threads
         return import_module(PACKAGE)
 
     @cached_property

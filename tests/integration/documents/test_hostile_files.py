@@ -1,4 +1,4 @@
-"""Files that mean harm are refused or cost a bounded amount of memory; none of them breaks the program."""
+"""Hostile files are refused or cost a bounded amount of memory; none of them breaks the program."""
 
 import json
 import struct
@@ -12,14 +12,13 @@ import pytest
 from PIL import Image
 
 from extractor.documents import PageLimits, check_complete, load_pages
-from extractor.errors import InputError, TooLarge, Unreadable
+from extractor.errors import InputError, TooLarge, Unreadable, UnsupportedFormat
 from tests.hostile import encoded, flated, float_tiff, gif, laughing_pdf, one_page, pdf, picture_pdf, plain_tags, png, stream, tiff
 
 LIMITS = PageLimits()
-BOMB_SIDE = 4500
-"""Pixels: 20 megapixels, allowed, and large enough to tell a copy too many."""
+BOMB_SIDE = 4500  # pixels: 20 megapixels are allowed, and enough to notice one copy too many
+# Interpreter and libraries 90, the decoded picture of 4 bytes a pixel 80, the same as wide as the page 70, the page 60, room for bands.
 MOST_MIB = 360
-"""Interpreter and libraries 90, the decoded picture of 4 bytes a pixel 80, the same as wide as the page 70, the page 60, room for bands."""
 
 MEASURE = """
 import resource, sys
@@ -75,9 +74,9 @@ REFUSED: dict[str, tuple[type[InputError], Callable[[], bytes]]] = {
         InputError,
         lambda: pdf([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[2 0 R 2 0 R]/Count 15>>"]),
     ),
-    "SVG as a photo": (Unreadable, lambda: b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"),
-    "HTML as a photo": (Unreadable, lambda: b"<html><img src=x onerror=alert(1)></html>"),
-    "ZIP that is a PDF too": (Unreadable, lambda: b"PK\x03\x04" + bytes(26) + one_page(stream(b""))),
+    "SVG as a photo": (UnsupportedFormat, lambda: b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"),
+    "HTML as a photo": (UnsupportedFormat, lambda: b"<html><img src=x onerror=alert(1)></html>"),
+    "ZIP that is a PDF too": (UnsupportedFormat, lambda: b"PK\x03\x04" + bytes(26) + one_page(stream(b""))),
     "GIF that is HTML too": (InputError, lambda: b"GIF89a/*" + bytes(8) + b"*/=1;<html><script>alert(1)</script>;"),
 }
 
@@ -91,6 +90,13 @@ def test_refused_by_what_it_is(tmp_path: Path, name: str) -> None:
     for read in (check_complete, load_pages):
         with pytest.raises(kind, match=r"receipt\.jpg"):
             read(path, LIMITS)
+
+
+def test_pillows_own_limit_stays_as_it_is() -> None:
+    """Importing the package leaves Pillow's guard against decompression bombs on, for whatever else the program opens."""
+    code = "from PIL import Image as I; a = I.MAX_IMAGE_PIXELS; from extractor.documents import images, pdf; print(a, I.MAX_IMAGE_PIXELS)"
+    before, after = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert before == after != "None"
 
 
 def jpeg() -> bytes:

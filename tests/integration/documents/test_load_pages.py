@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from extractor.documents import Page, PageLimits, check_complete, load_pages
-from extractor.errors import Encrypted, InputError, TooLarge, Unreadable
+from extractor.errors import Encrypted, InputError, ReaderUnavailable, TooLarge, Unreadable, UnsupportedFormat
+from tests.unruly import no_descriptors
 
 LIMITS = PageLimits()
 RED, WHITE = (250, 10, 10), (255, 255, 255)
@@ -132,28 +133,48 @@ def test_bytes_after_the_end_are_ignored(tmp_path: Path, picture: Image.Image) -
     assert len(load(tmp_path / "receipt.jpg", ENCODERS["jpeg"](picture) + b"phone data" * 9)) == 1
 
 
-NOT_IMAGES = {
-    b"": "is empty",
-    b"Total 12.50\nThank you\n": "a text file",
-    b"<!DOCTYPE html><html><body>Receipt</body></html>": "an HTML page",
-    b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>': "an SVG drawing",
-    b"PK\x03\x04" + bytes(60): "a ZIP archive",
-    b"\x7fELF" + bytes(60): "a program",
-    b"\0\0\0\x18ftypisom\0\0\0\0isomavc1": "a video",
-    bytes(500): "only zero bytes",
-    b"\x93\x01\x88" * 90: "of unknown kind",
+NOT_IMAGES: dict[bytes, tuple[type[InputError], str]] = {
+    b"": (Unreadable, "is empty"),
+    b"Total 12.50\nThank you\n": (UnsupportedFormat, "a text file"),
+    b"<!DOCTYPE html><html><body>Receipt</body></html>": (UnsupportedFormat, "an HTML page"),
+    b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>': (UnsupportedFormat, "an SVG drawing"),
+    b"PK\x03\x04" + bytes(60): (UnsupportedFormat, "a ZIP archive"),
+    b"\x7fELF" + bytes(60): (UnsupportedFormat, "a program"),
+    b"\0\0\0\x18ftypisom\0\0\0\0isomavc1": (UnsupportedFormat, "a video"),
+    bytes(500): (Unreadable, "only zero bytes"),
+    b"\x93\x01\x88" * 90: (Unreadable, "of unknown format"),
 }
 
 
 @pytest.mark.parametrize("data", NOT_IMAGES)
 def test_other_files_are_named(tmp_path: Path, data: bytes) -> None:
-    """What is no image or PDF is refused as what it is, with its name and a way out."""
+    """What is no image or PDF is refused by name; only what may be the start of a larger file is `Unreadable`, which is tried again."""
     path = tmp_path / "lunch.jpg"
     path.write_bytes(data)
     error = refused(path)
-    assert isinstance(error, Unreadable)
+    kind, label = NOT_IMAGES[data]
+    assert type(error) is kind
     assert "lunch.jpg" in str(error)
-    assert NOT_IMAGES[data] in str(error)
+    assert label in str(error)
+
+
+def test_a_large_video_is_no_large_picture(tmp_path: Path) -> None:
+    """A format that is never read is named before its size: making it smaller would not help."""
+    path = tmp_path / "IMG_0001.MOV"
+    with path.open("wb") as file:
+        file.write(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ")
+        file.truncate(10**12)  # sparse
+    error = refused(path)
+    assert type(error) is UnsupportedFormat
+    assert "a video" in str(error)
+
+
+def test_a_shortage_of_file_descriptors_is_not_the_files_fault(tmp_path: Path, picture: Image.Image) -> None:
+    """Where the process can open no file, the error is one that is retried."""
+    path = tmp_path / "receipt.png"
+    path.write_bytes(ENCODERS["png"](picture))
+    with no_descriptors(), pytest.raises(ReaderUnavailable, match="Too many open files"):
+        load_pages(path, LIMITS)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -1,4 +1,4 @@
-"""Memory that pictures and models have freed goes back to the system."""
+"""Memory that images and models have freed is returned to the system."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import pytest
 
 HOLES = """
 import ctypes
-from extractor.ocr.malloc import return_freed_memory
+from extractor.ocr.engines.faster_paddle import return_freed_memory
 if {is_returned}:
     return_freed_memory()
 libc = ctypes.CDLL(None)
@@ -25,14 +25,14 @@ print(resident_mb() - before)
 
 
 def kept_mb(*, is_returned: bool) -> int:
-    """What a process keeps of 80 MB of which it has freed all but the last 4."""
+    """Resident megabytes of a process that has allocated 80 and freed all but the last 4."""
     code = HOLES.format(is_returned=is_returned)
     return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
 def test_freed_blocks_go_back_to_the_system() -> None:
-    """Freed blocks below one that is still used are no part of the process any more; glibc alone would keep them."""
+    """Freed blocks below one that is still used are not resident any more; glibc would keep them by default."""
     if kept_mb(is_returned=False) < 60:
-        pytest.skip("this C library gives memory back by itself")
+        pytest.skip("this C library returns memory by itself")
     assert kept_mb(is_returned=True) < 16

@@ -1,4 +1,4 @@
-"""Files that crash, hang or fill the memory of whoever reads them: they fail alone, with the whole story, and leave nothing behind."""
+"""Files that crash, hang or bloat the process that reads them fail alone, with an error that says how each process ended."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ MakeReading = Callable[..., IsolatedReading]
 
 @pytest.fixture
 def make_reading() -> Iterator[MakeReading]:
-    """Makes readings whose children end with the test."""
+    """Makes readings whose workers end with the test."""
     made: list[IsolatedReading] = []
 
     def make(load: Callable[..., object] = unruly.load, **options: Any) -> IsolatedReading:
@@ -70,7 +70,7 @@ def process_of(result: Extracted) -> int:
 
 
 def has_ended(process: int) -> bool:
-    """Whether the process is gone, or waits for nothing but that somebody takes note of it."""
+    """Whether the process is gone, or a zombie."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
@@ -78,20 +78,20 @@ def has_ended(process: int) -> bool:
 
 
 def test_what_ends_its_process_fails_alone(make_reading: MakeReading, sources: Callable[..., list[Source]]) -> None:
-    """Signals, exits and refused memory: two tries, then the error tells how each ended. The files around it are read, in order."""
+    """Signals, exits and refused memory: two tries, then an error that says how each ended. The files around it are read, in order."""
     reading = make_reading(processes=2)
     names = ["good-1", "segfault", "good-2", "exit", "good-3", "refused", "killed", "good-4"]
     results = dict(zip(names, reading(sources(*names)), strict=True))
-    stories = {
+    endings = {
         "segfault": "killed by SIGSEGV",
         "exit": "exit code 3",
         "refused": "ran out of memory",
         "killed": "killed by SIGKILL, perhaps",
     }
     for name, result in results.items():
-        if name in stories:
+        if name in endings:
             assert isinstance(result, FileCrashesReader)
-            assert str(result).count(stories[name]) == 2
+            assert str(result).count(endings[name]) == 2
             assert name in str(result)
         else:
             assert record_of(result).original_filename == name
@@ -116,7 +116,7 @@ def test_a_hang_is_ended(make_reading: MakeReading, sources: Callable[..., list[
     assert reading.restarts == {"hung": 2}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much memory a process has")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports how much memory a process has")
 def test_memory_is_limited(make_reading: MakeReading, sources: Callable[..., list[Source]]) -> None:
     """A process that takes more than it may is stopped, and the error says so."""
     reading = make_reading(memory_mb=500)
@@ -128,7 +128,7 @@ def test_memory_is_limited(make_reading: MakeReading, sources: Callable[..., lis
 
 
 def test_a_bug_is_no_crash(make_reading: MakeReading, sources: Callable[..., list[Source]], caplog: pytest.LogCaptureFixture) -> None:
-    """An odd exception is an attempt that failed, told with its traceback in this process's log; the child goes on."""
+    """An odd exception is an attempt that failed, logged with its traceback in this process's log; the worker goes on."""
     reading = make_reading()
     before, bug, after = reading(sources("good-1", "bug", "good-2"))
     assert isinstance(bug, ReaderUnavailable)
@@ -143,7 +143,7 @@ def test_a_bug_is_no_crash(make_reading: MakeReading, sources: Callable[..., lis
 def test_contents_travel_at_debug_only(
     make_reading: MakeReading, sources: Callable[..., list[Source]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A child logs what the parent does at that moment, with its fields."""
+    """A worker logs at the levels that the parent has at that moment, with all fields."""
     reading = make_reading()
     with caplog.at_level(logging.INFO, "extractor"):
         reading(sources("quiet"))
@@ -169,7 +169,7 @@ def test_a_process_is_replaced_after_enough_receipts(make_reading: MakeReading, 
 def test_a_batch_that_is_read_together_is_read_one_by_one_after_a_crash(
     make_reading: MakeReading, sources: Callable[..., list[Source]]
 ) -> None:
-    """A reader with a GPU reads batches in one child; the loss of it counts against no file until each is read alone."""
+    """A reader with a GPU reads batches in one worker; losing it counts against no file until each is read alone."""
     reading = make_reading(partial(unruly.load, reads_together=True), processes=3)
     good, crash, other = reading(sources("good", "exit", "other"))
     assert isinstance(good, tuple)
@@ -197,7 +197,7 @@ def make_worker(archive: Archive, clock: ManualClock, reading: IsolatedReading) 
     return Worker(archive.job_queue, pipeline, clock, batch_size=1)
 
 
-def test_a_reader_with_a_gpu_is_foretold_what_comes_next(
+def test_a_reader_with_a_gpu_is_announced_what_comes_next(
     archive: Archive, clock: ManualClock, queued_job: Callable[..., Job], make_reading: MakeReading
 ) -> None:
     """While it is at the first batch: here that one does not end before the second is known to the reader."""
@@ -209,7 +209,7 @@ def test_a_reader_with_a_gpu_is_foretold_what_comes_next(
     assert not reading.restarts
 
 
-def test_a_stop_gives_back_what_was_only_foretold(
+def test_a_stop_gives_back_what_was_only_announced(
     archive: Archive, clock: ManualClock, queued_job: Callable[..., Job], make_reading: MakeReading
 ) -> None:
     """The batch in hand is finished, the next one is as if nobody had begun."""
@@ -249,7 +249,7 @@ def test_what_is_in_flight_returns_to_the_queue_when_the_reader_dies(
     assert {(job.state, job.attempts, job.interruptions) for job in archive.job_queue.jobs()} == {(JobState.DONE, 0, 0)}
 
 
-def test_what_is_missing_is_said_at_the_start(make_reading: MakeReading, tmp_path: Path, sources: Callable[..., list[Source]]) -> None:
+def test_what_is_missing_is_reported_at_the_start(make_reading: MakeReading, tmp_path: Path, sources: Callable[..., list[Source]]) -> None:
     """A wrong setting is an error of its own at first; later it may be cured while files wait, and none of them is to blame."""
     reading = make_reading(partial(unruly.load_unless, tmp_path / "obstacle"), recycle_receipts=1)
     (tmp_path / "obstacle").touch()
@@ -264,7 +264,7 @@ def test_what_is_missing_is_said_at_the_start(make_reading: MakeReading, tmp_pat
 def test_a_poisonous_file_among_good_ones_goes_to_failed(
     archive: Archive, clock: ManualClock, queued_job: Callable[..., Job], make_reading: MakeReading
 ) -> None:
-    """Through job queue and outbox: its neighbours are filed at once and nothing counts against them; failed/ has the story."""
+    """Through job queue and outbox: its neighbours are filed at once and nothing counts against them; failed/ says why."""
     for name in ("a.jpg", "b.jpg", "segfault-receipt.jpg", "c.jpg"):
         queued_job(name)
     reading = make_reading(processes=2)
@@ -303,7 +303,7 @@ def test_files_wait_while_no_reader_can_be_started(
 def test_what_is_in_hand_is_let_go_when_the_reading_is_closed(
     archive: Archive, clock: ManualClock, queued_job: Callable[..., Job], make_reading: MakeReading, tmp_path: Path
 ) -> None:
-    """A stop that cannot wait ends the children at once; the jobs go back to the queue as if nobody had begun."""
+    """A stop that cannot wait kills the workers at once; the jobs go back to the queue as if nobody had begun."""
     for name in ("spin-1.jpg", "next.jpg"):
         queued_job(name)
     reading = make_reading()
@@ -336,22 +336,22 @@ def test_after_a_drain_nothing_is_begun(make_reading: MakeReading, sources: Call
     assert [type(result) for result in reading(sources("a", "b"))] == [Stopped, Stopped]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child ends when it next looks at its pipe")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a worker ends when it next reads its pipe")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_children_end_with_their_parent(tmp_path: Path, number: signal.Signals) -> None:
-    """However the parent ends, a child that is deep in native code does not outlive it."""
+def test_workers_end_with_their_parent(tmp_path: Path, number: signal.Signals) -> None:
+    """However the parent ends, a worker that is deep in native code does not outlive it."""
     path = tmp_path / "spin"
     code = "from tests.unruly import main; main()"
     parent = subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL)
     eventually(lambda: path.exists() and path.read_text(), "the hang")
     parent.send_signal(number)
     parent.wait(DEADLINE_SECONDS)
-    eventually(lambda: has_ended(int(path.read_text())), "the end of the child")
+    eventually(lambda: has_ended(int(path.read_text())), "the end of the worker")
 
 
 @pytest.fixture
 def make_check() -> Iterator[Callable[..., IsolatedCheck]]:
-    """Makes checks whose child ends with the test."""
+    """Makes checks whose worker ends with the test."""
     made: list[IsolatedCheck] = []
 
     def make(maker: Callable[[], Any], **options: Any) -> IsolatedCheck:
@@ -363,7 +363,7 @@ def make_check() -> Iterator[Callable[..., IsolatedCheck]]:
         check.close()
 
 
-def test_the_check_is_the_same_in_a_child(
+def test_the_check_is_the_same_in_a_worker(
     settings: Settings, draw: Callable[..., Path], tmp_path: Path, make_check: Callable[..., IsolatedCheck]
 ) -> None:
     """Whole files pass, others are refused with the same words; whatever a decoder tries, it may not write, open or take much."""
@@ -382,7 +382,7 @@ def test_the_check_is_the_same_in_a_child(
 
 
 def test_a_file_that_kills_its_check_fails(settings: Settings, make_check: Callable[..., IsolatedCheck]) -> None:
-    """Crash or hang: it ends in failed/ with the story, and its neighbours are filed."""
+    """Crash or hang: it ends in failed/ with the reason, and its neighbours are filed."""
     settings.inbox_dir.mkdir()
     for name in ("a.jpg", "segfault-1.jpg", "hang-1.jpg", "z.jpg"):
         (settings.inbox_dir / name).write_bytes(name.encode())
@@ -397,3 +397,25 @@ def test_a_file_that_kills_its_check_fails(settings: Settings, make_check: Calla
     why = json.loads((settings.outbox_dir / "failed/hang-1.jpg.error.json").read_text())["why"]
     assert why.count("no answer in 1 s") == 2
     service.archive.close()
+
+
+def open_descriptors() -> int:
+    def is_open(descriptor: int) -> bool:
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            return False
+        return True
+
+    return sum(map(is_open, range(256)))
+
+
+@pytest.mark.parametrize("spare", range(6))
+def test_without_descriptors_no_file_is_to_blame(make_check: Callable[..., IsolatedCheck], tmp_path: Path, spare: int) -> None:
+    """A worker's start needs six: whichever of them is missing, the check cannot be made now, and nothing stays open."""
+    before = open_descriptors()
+    check = make_check(unruly.UnrulyCheck)
+    with unruly.no_descriptors(spare), pytest.raises(ReaderDown, match="cannot be started"):
+        check(tmp_path / "lunch.jpg")
+    assert open_descriptors() == before
+    check(tmp_path / "lunch.jpg")
