@@ -133,6 +133,14 @@ def test_every_error_is_documented(kind: str) -> None:
     assert f"`{kind}`" in _page("errors")
 
 
+def test_quoted_messages_exist() -> None:
+    """Whoever searches the manual for a message finds the words that the program prints."""
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "extractor").rglob("*.py"))
+    rows = re.findall(r"^\| (`.+?) \|", _section("errors", "Common messages"), re.MULTILINE)
+    assert rows
+    assert [text for row in rows for text in re.findall(r"`(?:is an? )?([^`]+)`", row) if text not in code] == []
+
+
 def test_every_view_is_documented() -> None:
     """Every view can be found, and none is promised that is not there."""
     sql = (ROOT / "extractor" / "storage" / "database" / "views.sql").read_text(encoding="utf-8")
