@@ -263,6 +263,15 @@ def test_paths_in_the_manual_exist(name: str) -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md"])
+def test_names_in_the_manual_exist(name: str) -> None:
+    """Each class, function and constant that a page for developers names is in the code."""
+    files = [path for folder in ("extractor", "schemas", "training", "tests") for path in (ROOT / folder).rglob("*.py")]
+    words = set(re.findall(r"\w+", "\n".join(path.read_text(encoding="utf-8") for path in (*files, ROOT / "Makefile"))))
+    shown = re.findall(r"`(?:[A-Z]\w+\.)?([A-Z][A-Za-z_]{3,}|[a-z]+(?:_[a-z]+)+)`", PAGES[name])
+    assert [word for word in shown if word not in words] == []
+
+
 @pytest.mark.parametrize("name", GUIDES)
 def test_make_targets_in_the_manual_exist(name: str) -> None:
     """Each `make TARGET` that a page names is in the Makefile."""
