@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         StorageError,
         TooLarge,
         Unreadable,
+        UnsupportedFormat,
     )
     from extractor.schemas.receipt import Item, Payment, Receipt, TaxLine
     from extractor.schemas.record import Check, Record, RecordStatus, ReviewReason
@@ -53,6 +54,7 @@ __all__ = [
     "TaxLine",
     "TooLarge",
     "Unreadable",
+    "UnsupportedFormat",
     "load_settings",
     "read_receipts",
 ]

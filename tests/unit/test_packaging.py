@@ -11,7 +11,6 @@ from training.render.fonts import FONTS
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 EXTRAS = PROJECT["optional-dependencies"]
 REQUIREMENTS = sorted({*PROJECT["dependencies"], *(each for extra in EXTRAS.values() for each in extra)})
@@ -67,11 +66,6 @@ def test_the_lock_fits_the_requirements() -> None:
     for requirement in PROJECT["dependencies"]:
         specifier = re.sub(r"^[\w.-]+(\[\w+\])?", "", requirement).partition(";")[0].strip()
         assert set(bounds[_name(requirement)].split(",")) == set(specifier.split(","))
-
-
-def test_every_extra_is_documented() -> None:
-    """The manual says what each extra brings."""
-    assert [name for name in EXTRAS if f"\n| `{name}` |" not in README] == []
 
 
 def test_no_text_names_a_package_that_no_index_has() -> None:
