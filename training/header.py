@@ -38,8 +38,8 @@ from extractor.readers.rules.trees import Trees
 from training.headings import disturbed, with_heading
 from training.render import OcrNoise, render
 
+# Likeness of the pieces found to the address from which they teach where it begins and ends.
 LEGIBLE = 0.8
-"""Likeness of the pieces found to the address from which they teach where it begins and ends."""
 WEIGHTS = Path(__file__).parent.parent / "extractor" / "readers" / "rules" / "weights" / "header.json"
 
 
@@ -222,10 +222,10 @@ def models_of(examples: Sequence[Example]) -> dict[str, Any]:
     }
 
 
+# Receipts with what a model looks at in each of their pieces.
 Seen = Sequence[tuple[Example, np.ndarray]]
-"""Receipts with what a model looks at in each of their pieces."""
+# Samples and their labels.
 Samples = tuple[np.ndarray, np.ndarray]
-"""Samples and their labels."""
 
 
 def _by_half(samples_of: Callable[[Seen], Samples], seen: Seen) -> list[np.ndarray]:

@@ -26,10 +26,10 @@ from extractor.readers.rules.sums import Sums
 from extractor.readers.rules.totals import Model, features, find_candidates
 from training.render import OcrNoise, render
 
+# Datasets whose licence lets weights trained on them be shared.
 LICENSED = frozenset({"sroie"})
-"""Datasets whose licence lets weights trained on them be shared."""
+# SROIE labels totals before and after cash rounding.
 TOLERANCE = {"sroie": Decimal("0.02")}
-"""SROIE labels totals before and after cash rounding."""
 WEIGHTS = Path(__file__).parents[1] / "extractor/readers/rules/weights/total.json"
 FOLDS = 5
 

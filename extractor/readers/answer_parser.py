@@ -11,11 +11,11 @@ from extractor.errors import BadAnswer
 from extractor.readers.base import Issue
 from extractor.schemas.answer import ReceiptAnswer
 
+# Three times the longest answer that the schema allows in practice (300 items).
 MAX_ANSWER_CHARACTERS = 200_000
-"""Three times the longest answer that the schema allows in practice (300 items)."""
 
+# Places tried, from the end, when an answer ends too soon; a valid beginning ends at one of the last few.
 MAX_CUT_POINTS = 50
-"""Places tried, from the end, when an answer ends too soon; a valid beginning ends at one of the last few."""
 
 _LIST_FIELDS = frozenset(name for name, field in ReceiptAnswer.model_fields.items() if field.default == ())
 

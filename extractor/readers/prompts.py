@@ -6,24 +6,24 @@ from typing import Any
 from extractor.readers.base import Issue, Look, Question
 from extractor.schemas.answer import ReceiptAnswer
 
+# Filed with every record; changes whenever `prompt` or `answer_schema` would give another text for the same question.
 PROMPT_VERSION = "3"
-"""Filed with every record; changes whenever `prompt` or `answer_schema` would give another text for the same question."""
 
+# Everything, at an ordinary look.
 FIRST = Question()
-"""Everything, at an ordinary look."""
 
+# What a row must state, null included. The rest may be left out: stating every null would double an answer's length.
 REQUIRED_IN_PARTS = {
     "ItemAnswer": ("description", "quantity", "unit_price", "total_price"),
     "TaxLineAnswer": ("rate", "net_amount", "amount"),
     "PaymentAnswer": ("method", "amount"),
     "MissingField": ("field", "reason"),
 }
-"""What a row must state, null included. The rest may be left out: stating every null would double an answer's length."""
 
 ALL_FIELDS = tuple(name for name in ReceiptAnswer.model_fields if name != "missing")
 
+# Fields that are decided by us from what a reader can be asked for.
 _PARTNERS = {"currency_code": "currency", "merchant_country": "merchant_address"}
-"""Fields that are decided by us from what a reader can be asked for."""
 
 
 def again(issues: Sequence[Issue], look: Look) -> Question:

@@ -16,28 +16,28 @@ from extractor.readers.rules.segments import HeaderSegment, is_candidate
 from extractor.readers.rules.trees import trees
 
 WEIGHTS: Final = "header.json"
+# Probability from which a piece is tried as an address's first, how many are tried, and how many pieces an address may have.
 _LIKELY, _STARTS, _LONGEST = 0.02, 8, 8
-"""Probability from which a piece is tried as an address's first, how many are tried, and how many pieces an address may have."""
+# Probability from which an address may begin with the piece that names the merchant.
 _NAMED = 0.6
-"""Probability from which an address may begin with the piece that names the merchant."""
+# Probability below which no address is worth telling.
 _LEAST = 0.05
-"""Probability below which no address is worth telling."""
+# Probability from which an address that already has a town goes on to a second one, and so began too early.
 _DOUBTFUL = 0.5
-"""Probability from which an address that already has a town goes on to a second one, and so began too early."""
+# Probability of being a part from which an address begins there though no beginning was found, and what that is worth.
 _SURELY, _UNBEGUN = 0.5, 0.4
-"""Probability of being a part from which an address begins there though no beginning was found, and what that is worth."""
+# Probability of being a part from which a piece may be a street or a code that a found address lacks.
 _PERHAPS = 0.02
-"""Probability of being a part from which a piece may be a street or a code that a found address lacks."""
+# Probability below which a piece between two of an address is a stray mark, and from which the one beyond it is certainly a part.
 _STRAY, _CERTAIN = 0.05, 0.7
-"""Probability below which a piece between two of an address is a stray mark, and from which the one beyond it is certainly a part."""
+# Of two addresses the one nearer to the merchant's name counts: what each piece between them takes off.
 _DISTANCE = 0.95
-"""Of two addresses the one nearer to the merchant's name counts: what each piece between them takes off."""
 _MOST_DIGITS, _SKIPPED, _REACH = 16, 2, 3
 _CODE = re.compile(r"^\W*(?:\d{1,6}|\d{5}\W\d{4}|\d{2,3}\W\d{2,3})\W*$")
 _SERVER = re.compile(r"^\W*\d{1,8} [^\W\d_]{2,}\W*$")
 _TABLE = re.compile(r"^\W*(?:tb[l1]|tab[l1]e|chk|check)\b|\bgst \d{1,2}$|^\d{1,4}/\d{1,2}$")
+# How many pieces below a server's name the table or the check is printed.
 _SERVED = 2
-"""How many pieces below a server's name the table or the check is printed."""
 _PLACES = frozenset({"street", "postal", "place", "region", "house"})
 _OTHER = re.compile(
     r"\b(?:manager|cashier|server|waiter|operator|inv(?:oice|olce)?\.? ?no|order no|bill no|terminal ?(?:id|no\b|[:#])|table ?(?:no|\W))"
@@ -58,10 +58,10 @@ _DAY = re.compile(
     r"[\s,]+(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d{1,2},? \d{4}|\d{1,2}[/.]\d{1,2}[/.](?:\d{2}|\d{4}))\b.*$",
     re.IGNORECASE,
 )
+# Matches opening hours.
 _HOURS = re.compile(
     r"\d{1,2}[:.h]\d{2}\W{0,3}(?:uhr|h|am|pm)?\s?(?:[-–—~]|to|bis|a)\s?\d{1,2}[:.h]\d{2}|\bopening hours|offnungszeit|geoffnet"
 )
-"""Matches opening hours."""
 _LABEL = re.compile(r"^\W*[^\W\d_]{3,}(?: [^\W\d_]{2,}){0,2} ?[:：]")
 _HEAD = re.compile(
     r"^\W*(?:add(?:ress)?|adresse|alamat|adresa|адреса?|διευθυνση|διεύθυνση|ที่อยู่|地址|店铺地址|hq add|h\.q\.?)\s?[:：.]\s*", re.IGNORECASE
@@ -281,23 +281,23 @@ def _distance(run: Sequence[int], merchant: Sequence[HeaderSegment]) -> int:
     return min((abs(index - row.index) for index in run for row in merchant), default=0)
 
 
+# How many pieces before a street may be names, letters from which a piece above a town may be its street, and how many telephone numbers
+# may stand between a street and its town.
 _NAMES, _STREET, _PHONES = 2, 3, 2
-"""How many pieces before a street may be names, letters from which a piece above a town may be its street, and how many telephone
-numbers may stand between a street and its town."""
+# Letters from which a piece that is said again is one too many, and how alike the two have to be.
 _LONG_NAME, _SAME = 8, 0.8
-"""Letters from which a piece that is said again is one too many, and how alike the two have to be."""
 # A postal code with its town; five digits in a row that begins with LOT or NO are a plot.
 _TOWN = re.compile(r"\b(?:\d{5},? [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]|\d{4} [a-z]{2} [a-z]{3}|\d{3} \d{2} [^\W\d_]{3})")
 _PLOT = re.compile(r"^\W*(?:lot|no|unit|blk|pt|p\.t|ptd)\b")
 # Codes of Canada and Britain, of the United States beside their state, and one of five digits alone.
 _LETTERED = re.compile(r"\b(?:[a-z]\d[a-z] ?\d[a-z]\d|[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}|[a-z]{2} \d{5}(?:-\d{4})?\W*$)(?!\w)")
+# A code at the end of a row, its digits misread or not.
 _COARSE_CODE = re.compile(r"\b[\doil]{5}\W*$")
-"""A code at the end of a row, its digits misread or not."""
 _FIVE = re.compile(r"^\W*\d{5}(?:-\d{4})?\W*$")
 _GREEK_CODE = re.compile(r"^\W*τ\W{0,2}κ\W{0,3}\d{3} ?\d{2}\W*$")
 _WORD = re.compile(r"[^\W\d_]{4,}")
+# Matches what begins with a street and its number.
 _STREET_NEXT = re.compile(r"\s*(?:[^\W\d_][^\d,]{2,} \d{1,4}\b|\d{1,4} [^\W\d_]{3})")
-"""Matches what begins with a street and its number."""
 _HOUSE = re.compile(r"\d{1,4}\b")
 _NUMBERED = re.compile(r"#\s?\d{3,}\W*$")
 _TRADE = re.compile(r"\b(?:restaurant|cafe|bistro|grill|gas|gasoline|pizzeria|bakery|pharmacy|kitchen)\b")

@@ -16,8 +16,8 @@ from extractor.readers.base import Evidence
 from extractor.readers.rules.field_values import box_of, confidence_of
 
 _COUNTED = re.compile(r"\t\s*\d{1,3} ?[^\W\d][^\d\t]{0,15}$")
+# Stands between two fragments that lie apart, so that a quantity and a price never read as one number with a space for thousands.
 GAP = "\t"
-"""Stands between two fragments that lie apart, so that a quantity and a price never read as one number with a space for thousands."""
 
 
 @dataclass(frozen=True)
@@ -246,8 +246,8 @@ _SHAPE: Final = re.compile(
     re.VERBOSE,
 )
 _DIGITS: Final = str.maketrans("OoClISBE€", "000115866")
+# Heights of print by which the right edge of a price may miss the column's.
 _COLUMN: Final = 0.8
-"""Heights of print by which the right edge of a price may miss the column's."""
 
 
 def loose_price(row: AmountRow, right: float, mark: DecimalMark, most: Decimal) -> LabelledAmount | None:
@@ -291,11 +291,11 @@ def _is_apart(text: str, start: int) -> bool:
     return start == 0 or text[:start].endswith((GAP, "$", "£", f"{GAP} "))
 
 
+# Lev and kuna for a euro: where both were printed by law, the currency of the sale came first. Source: Council of the European Union.
 _RATES: Final = (Decimal("1.95583"), Decimal("7.53450"))
-"""Lev and kuna for a euro: where both were printed by law, the currency of the sale came first. Source: Council of the European Union."""
 _NEAR: Final = Decimal("0.02")
+# Rows below a sum within which it is converted.
 _REACH: Final = 4
-"""Rows below a sum within which it is converted."""
 _SUMS: Final = frozenset({Role.GRAND, Role.TOTAL, Role.SUBTOTAL})
 
 

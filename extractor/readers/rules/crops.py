@@ -9,8 +9,8 @@ from extractor.ocr.layout import to_lines
 from extractor.ocr.page_reader import without_doubles
 from extractor.ocr.transcript import Box, Fragment, Transcript
 
+# Of the height, on all sides: engines miss print that touches the edge.
 MARGIN = 0.6
-"""Of the height, on all sides: engines miss print that touches the edge."""
 
 
 class Looker(Protocol):

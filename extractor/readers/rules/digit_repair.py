@@ -12,8 +12,8 @@ from extractor.readers.rules.item_selection import FoundItem
 from extractor.readers.rules.sums import CASH_STEP
 from extractor.readers.rules.totals import TotalChoice
 
+# Pairs of digits that small OCR models mix up in faint or low print.
 CONFUSED: Final = frozenset("08 06 09 68 89 38 56 58 35 17 14 49 27 39 59".split())
-"""Pairs of digits that small OCR models mix up in faint or low print."""
 
 _RIVAL: Final = 0.1
 _OTHER: Final = frozenset({Role.TAX, Role.COUNT, Role.CHANGE, Role.SUBTOTAL})

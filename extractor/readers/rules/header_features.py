@@ -14,23 +14,23 @@ from extractor.readers.rules.merchant_marks import hosts_of
 from extractor.readers.rules.merchant_names import clean_name, could_name
 from extractor.readers.rules.segments import HeaderSegment, classes_of, is_place_alone, squash
 
+# Classes of words, in the order of their features.
 KINDS: Final = (*patterns("rows"), "place", "postal", "region", "house", "amount", "date", "time")
-"""Classes of words, in the order of their features."""
 
 _ADDRESS = frozenset({"street", "postal", "place", "region", "house"})
 _NO_NAME = frozenset({"title", "till", "greeting", "talk", "web", "date", "time", "phone", "amount"})
 _FAR = 8
 _OWN, _SHAPE, _PLACE = len(KINDS) + 24, 6, 24
+# How many numbers a piece has.
 WIDTH: Final = 4 * (_OWN + _SHAPE) + _PLACE
-"""How many numbers a piece has."""
+# Where among what a text says stand whether it is print, and how surely it was read.
 _PRINT, _SURE = len(KINDS), len(KINDS) + 5
-"""Where among what a text says stand whether it is print, and how surely it was read."""
 _LEADS_ON = re.compile(r"\b(?:to|at|at the|to the|visiting|bei|im|a)\W*$")
 _STORE_NUMBER = re.compile(r"\b(?:store|shop|branch|filiale|fil|unit|outlet|cafe)\b.{0,4}\d|#\s?\d{2,}")
+# A code beside a town or a state, also with its letters and spaces misread.
 _CODE = re.compile(
     r"[A-Za-z]{3,}\W{0,3}[A-Z][A-Z1I]\W{0,3}[\dOIlSBZ]{4,5}\b|\b[\dOIlSBZ]{5}\s?[A-Z][A-Za-z]{3}|\b[A-Z]{1,2}\d{1,2}[A-Z]? ?\d[A-Z]{2}\b"
 )
-"""A code beside a town or a state, also with its letters and spaces misread."""
 _NEAR_STREET = re.compile(
     r"\b(?:[as][uvy]e(?:nu?e?)?|str[eca]{1,3}t|r[o0c][ao]d|dr[il1]ve|[bh][l1i]vd|b[o0]u[l1i]evard|h[il1]ghway|parkway|p[l1i]aza|squar[ec]"
     r"|j[a4][l1i]an|j[l1i]n|taman|bandar|stra[sb8ß]{1,2}e|(?:\w{3,}(?:str|straat|gatan|gade|gasse|weg|platz|allee|utca|tie)))\b"

@@ -51,10 +51,10 @@ class Slot:
 
 _SUMS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.NET})
 _NEVER: Final = frozenset({Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.SERVICE, Role.TIP, Role.ROUNDING})
+# Labels of rows that are never counted for being many: with them, the items add up to every total.
 _CHARGES: Final = frozenset({Role.TAX, Role.SERVICE, Role.ROUNDING, Role.CHANGE})
-"""Labels of rows that are never counted for being many: with them, the items add up to every total."""
+# Labels of rows that are items only where the sum needs them, since names of wares hold such words; from hardly ever to often.
 _DOUBTFUL: Final = frozenset({Role.NOISE, Role.COUNT, Role.CASH, Role.CARD})
-"""Labels of rows that are items only where the sum needs them, since names of wares hold such words; from hardly ever to often."""
 _THREE: Final = 3
 _NEAR: Final = Decimal("0.02")
 _IN_SUMS: Final = 3.5
@@ -175,19 +175,19 @@ def with_price(item: FoundItem, text: str, mark: DecimalMark | None) -> FoundIte
     return replace(item, total=replace(total, printed=printed, value=printed.value(mark), seen=total.seen or total.printed.text))
 
 
+# Cost of leaving out a row that looks like an item.
 DROP: Final = 4.0
-"""Cost of leaving out a row that looks like an item."""
 DROP_DOUBTFUL: Final = 1.0
+# Cost of leaving out all rows of a kind, such as every discount or every `Price:` below an item, or of counting all doubtful ones.
 GROUP: Final = 2.0
-"""Cost of leaving out all rows of a kind, such as every discount or every `Price:` below an item, or of counting all doubtful ones."""
 CUT: Final = 3.0
+# Cost of ending the items early, at a row that looks like an item or not.
 CUT_AT_DOUBTFUL: Final = 1.5
-"""Cost of ending the items early, at a row that looks like an item or not."""
+# Costs from which on a sum that closes is more likely an accident.
 BUDGET: Final = 5.0
-"""Costs from which on a sum that closes is more likely an accident."""
 _REPEATED: Final = 3
+# Changes that are tried together, cheapest first.
 _MANY: Final = 120
-"""Changes that are tried together, cheapest first."""
 
 
 @dataclass(frozen=True)

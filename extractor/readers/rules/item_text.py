@@ -17,12 +17,12 @@ _UNITS: Final = (
     r"|ชิ้น|กก|กิโลกรัม|กรัม|มล|ลิตร|ขวด|แพ็ค|ถุง|กล่อง|จาน|แก้ว|อัน"
 )
 _TIMES: Final = r"[xX×*✕@]"
+# `2 x`, `0,846 kg x`, `3 @`, `1.000 ks ×`: a factor before a unit price.
 QUANTITY: Final = re.compile(
     rf"""(?:^|(?<=[\s|]))(?P<quantity>\d{{1,4}}(?:[.,]\d{{1,3}})?)[\s_]*+(?P<unit>{_UNITS})?\.?\s*
         (?:{_TIMES}(?!\w*[^\W\dxX\s]{{4}})|for\b|à)\s*""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""`2 x`, `0,846 kg x`, `3 @`, `1.000 ks ×`: a factor before a unit price."""
 WEIGHT: Final = re.compile(
     r"(?<![\d.,])(?P<quantity>\d{1,3}[.,]\d{1,3})\s*(?P<unit>kg|g|lbs?|l|gal|кг|г|л|κιλ[οάα]?|กก|ลิตร)(?![^\W_])", re.IGNORECASE
 )
@@ -38,10 +38,10 @@ _BRACKET: Final = re.compile(r"^\s*[（(][A-Z0-9]{1,2}[)）]\s*")
 _JUNK: Final = re.compile(r"^[\W\dxX]+\s(?=\W?[^\W\d])")
 _TAIL_CODE: Final = re.compile(r"[\s\t]+(?P<code>\d{8,14})\s*\D{0,2}$")
 _TAX_LETTER: Final = re.compile(r"\t[\s*#]*(?:[A-Z]{1,2}\d?|[А-ЯЂЈЉЊЋЏΑ-Ω]|[*#]+\w?|\d)\s*$")
+# The tax rate in a column of its own between name and price.
 _RATE_COLUMN: Final = re.compile(r"\t[\s\t]*\d{1,2}(?:[.,]\d{1,2})?\s?%\s*$")
-"""The tax rate in a column of its own between name and price."""
+# A word that a code touches, as in `100100000060-4Vege`.
 _ENDS_IN_WORD: Final = re.compile(r"[\d\W]\d?[^\W\d][a-zß-ÿ]{2,}$")
-"""A word that a code touches, as in `100100000060-4Vege`."""
 _UNIT_WORDS: Final = re.compile(
     rf"(?i)(?<![^\W\d])(?:(?:{_UNITS})x?|[a-z]{{3}}(?=/\w)|eur|euro|usd|лв|руб|грн|рсд|дин|ден|ευρω|บาท|rm|kč|kc|zł|kr|kn|kz|ucl|per|pro|je|net|tare|x|lb|reg|sr|zr|zrl)(?![^\W\d])"
 )
@@ -118,23 +118,23 @@ def _tidy(name: str) -> str:
     return " ".join(name.split()).strip(" $€£¥:=|*").strip()
 
 
+# What the columns of items are called, besides words that name nothing else.
 _COLUMNS: Final = frozenset({Role.COUNT, Role.UNIT, Role.TOTAL, Role.TAX})
-"""What the columns of items are called, besides words that name nothing else."""
+# Rules of stars, numbers with a name, dates, times and addresses of the net: what no item is called.
 _FACTS: Final = re.compile(r"[*=_#-]{3}|[:：#№]\s*\d|\d[./-]\d{1,2}[./-]\d|\d[:：]\d\d|www\.|@\w")
-"""Rules of stars, numbers with a name, dates, times and addresses of the net: what no item is called."""
+# What may stand between a unit price and the price; a single ideograph is what OCR makes of a sign.
 _BETWEEN: Final = re.compile(
     rf"[\W\dxX]*(?:{'|'.join(currencies.CODES)}|[^\W\d]{{2,3}}\.?|[\u3040-\u9fff]|(?:[^\W\d]{{1,3}}\.?)?/\w+)?[\W\dxX]*", re.IGNORECASE
 )
-"""What may stand between a unit price and the price; a single ideograph is what OCR makes of a sign."""
 _GOES_ON: Final = re.compile(r"[^\W\d]{2}| ?[^\W\d]{2,}")
+# Digits of the shortest barcode.
 _BARCODE: Final = 8
-"""Digits of the shortest barcode."""
+# Rows between a name and its price at most.
 _REACH: Final = 3
-"""Rows between a name and its price at most."""
+# Twice the letters and digits of the longest heading of one word that is known by its shortness.
 _LIGHT: Final = 12
-"""Twice the letters and digits of the longest heading of one word that is known by its shortness."""
+# Rows of text right above a first price from which on they are the receipt's header and no names.
 _HEADER: Final = 2
-"""Rows of text right above a first price from which on they are the receipt's header and no names."""
 
 
 def is_heading(row: AmountRow) -> bool:

@@ -34,15 +34,15 @@ from extractor.readers.rules.sums import SUMMED
 _ENDS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.CASH, Role.CHANGE})
 _NEVER: Final = frozenset({Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.GRAND})
 _NEAR: Final = Decimal("0.02")
+# Priced rows after which no heading of columns follows.
 _LATE: Final = 2
-"""Priced rows after which no heading of columns follows."""
+# Rows below the items among which their sum may stand.
 _SUM_REACH: Final = 4
-"""Rows below the items among which their sum may stand."""
 _PRINTED_COST: Final = 0.7
+# Costs of believing that the items add up to a sum that is only printed below them, or to one that is printed nowhere.
 _DERIVED_COST: Final = 1.0
-"""Costs of believing that the items add up to a sum that is only printed below them, or to one that is printed nowhere."""
+# Cost of believing that the items go on below a sum.
 _LATER_COST: Final = 1.5
-"""Cost of believing that the items go on below a sum."""
 
 
 @dataclass

@@ -16,8 +16,8 @@ from extractor.readers.rules.segments import HeaderSegment, is_branch, is_candid
 from extractor.readers.rules.trees import trees
 
 WEIGHTS: Final = "header.json"
+# Probability from which a neighbour is part of the name: it must be likelier than not that both were labelled as one.
 _JOINED = 0.5
-"""Probability from which a neighbour is part of the name: it must be likelier than not that both were labelled as one."""
 _TRADES = r"restaurants?|restoran|cafe|bistro|bar|grill|kitchen|pizzeria|pub|supermarkets?|bakery|hotel|market|pharmacy|bookshop"
 _TRADE_ROW = re.compile(rf"^\W*(?:the\s)?(?:{_TRADES})\b(?:\s?(?:&|and|n)\s?(?:{_TRADES}))?(?:\s(?:limited|ltd))?\W*$")
 _TRADE_WORD = re.compile(rf"\b(?:{_TRADES})\b")
@@ -31,36 +31,36 @@ _LEGAL_WORDS = re.compile(
 )
 _STORE = re.compile(r"\b(?:store|shop|branch|filiale|outlet|unit|space|suite)\b\W*(?:no\.?|nr\.?)?\W*[a-z]{0,3}-?\d+")
 _PRICE = re.compile(r"[$€£]\s?\d")
+# Probability below which the row of a company with its legal form is better than a likelier one without.
 _DOUBTED = 0.6
-"""Probability below which the row of a company with its legal form is better than a likelier one without."""
+# Probabilities below which other evidence than the heading is asked first, and below which even a web address is better.
 _UNSURE, _HOPELESS = 0.3, 0.03
-"""Probabilities below which other evidence than the heading is asked first, and below which even a web address is better."""
+# How many pieces above and below are asked whether the address begins there.
 _REACH = 3
-"""How many pieces above and below are asked whether the address begins there."""
+# How alike a misread logo and the chain's name have to be.
 _LOGO = 0.6
-"""How alike a misread logo and the chain's name have to be."""
+# Pieces at the top among which a chain's printed name wins against a less probable one.
 _HEAD, _BRAND = 12, 0.85
-"""Pieces at the top among which a chain's printed name wins against a less probable one."""
 _VARIED = 0.15
+# How near below a logo, how probable, how long and how alike the same name in print has to be.
 _NEAR, _TWIN, _NAMED, _SIMILAR = 3, 0.15, 5, 0.75
-"""How near below a logo, how probable, how long and how alike the same name in print has to be."""
 _UNSPACED = 0.3
+# The most that is claimed for a name that is printed once: which letters it has, one reading does not prove.
 _ONCE = 0.89
-"""The most that is claimed for a name that is printed once: which letters it has, one reading does not prove."""
+# How many pieces above and below a trade may name its owner, and how probable such a piece has to be.
 _BESIDE, _OWNER = 2, 0.1
-"""How many pieces above and below a trade may name its owner, and how probable such a piece has to be."""
+# Matches the end of a slogan; abbreviations are shorter.
 _SENTENCE = re.compile(r"[^\W\d_]{5,}\.$")
-"""Matches the end of a slogan; abbreviations are shorter."""
+# Match the end of a street with its house number, and the beginning of the town with its postal code below it.
 _HOUSE, _TOWN = re.compile(r"[^\W\d_]{3,} \d{1,3}[a-z]?$"), re.compile(r"\W?\d{4,6} ?[^\W\d_]{3,}")
-"""Match the end of a street with its house number, and the beginning of the town with its postal code below it."""
+# The most that is claimed for a slogan, a street, a trade without a name, or a piece that is hardly like one: less than what two looks that
+# agree make believed.
 _NOBODY = 0.5
-"""The most that is claimed for a slogan, a street, a trade without a name, or a piece that is hardly like one: less than what two looks
-that agree make believed."""
+# Confidence below which a name is none: of names claimed with less on labelled photos none is right.
 _LEAST = 0.1
-"""Confidence below which a name is none: of names claimed with less on labelled photos none is right."""
+# Odds, beside those of the pieces, that no piece names the merchant. With it, of names that are claimed with 0.6 on labelled photos of
+# other origin than the training data, more than nine in ten are right.
 _NONE = 0.1
-"""Odds, beside those of the pieces, that no piece names the merchant. With it, of names that are claimed with 0.6 on labelled photos of
-other origin than the training data, more than nine in ten are right."""
 
 
 def merchant_features(matrix: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -291,10 +291,10 @@ def _continues(above: HeaderSegment, below: HeaderSegment) -> bool:
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+# Letters of a name that is looked for in other words, at least, and letters in front of it, at most.
 _LONG, _HIDDEN = 5, 2
-"""Letters of a name that is looked for in other words, at least, and letters in front of it, at most."""
+# How alike, legal forms aside, two pieces are that print one name.
 _SAME = 0.75
-"""How alike, legal forms aside, two pieces are that print one name."""
 _FORM = re.compile(r"\b(?:sdn|bhd|berhad|co|company|ltd|limited|llc|inc|corp|plc|pte|pvt|pty|gmbh|kg|ag|srl|sa|sas)\b")
 
 

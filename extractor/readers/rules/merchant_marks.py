@@ -11,10 +11,10 @@ from extractor.readers.rules.merchant_names import clean_name, could_name
 from extractor.readers.rules.segments import HeaderSegment, squash
 
 _THANKS = re.compile(r"(?:shopping|dining|visiting|choosing|stopping|eating) ?(?:at|with|by)?\b|einkauf bei|achat chez|compra en")
+# Characters from which a row is a sentence.
 _SHORT = 40
-"""Characters from which a row is a sentence."""
+# Pieces at the top among which a company names who sold, and not who made the till.
 _TOP = 12
-"""Pieces at the top among which a company names who sold, and not who made the till."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ def chain_of(brand: BrandMark) -> Merchant:
 _HOST = re.compile(
     r"(?:www[., ]|@|https?:/*)?\s?([a-z0-9-]{3,})[.,](?:com|net|org|de|my|co|eu|at|ch|fr|es|it|nl|pl|cz|se|uk|au|ca|ie|hr|gr|bg|pt)\b"
 )
+# Hosts of others: mail, networks, surveys, tills, payments.
 _OTHERS = re.compile(
     r"g?mail|yahoo|hotmail|outlook|icloud|facebook|instagram|twitter|tiktok|youtube|google|tripadvisor|medallia|survey|feedback|listen|voice"
     r"|rewards|opinion|visit|career|paypal|epay|clover|toast|square|kounta|efsta|shutterstock|usps|gov$|tell"
 )
-"""Hosts of others: mail, networks, surveys, tills, payments."""
 _LEAD, _TAIL = re.compile(r"^(?:my|shop|the-|restaurant-|hotel-|cafe-)(?=\w{4})"), re.compile(r"-?(?:online|shop|store|us|usa|uk)$")
 _WEB = re.compile(r"w{2,3}\W|https?|@|\.com\b")
 _SHORTEST = 4

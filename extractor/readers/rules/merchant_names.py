@@ -32,12 +32,12 @@ _LEGAL_SLIPS = (
     (re.compile(r"\bs\W{0,3}r\W{0,2}0\b\.?", re.IGNORECASE), "s.r.o."),
 )
 _SLIPPED_WORD = re.compile(r"(?<![\w])(?=\w*[^\W\d_]\w*[^\W\d_]\w*[^\W\d_])(?=\w*[0158])[^\W_]{4,}(?![\w])")
+# `Sne11vi11e`.
 _DOUBLE_L = re.compile(r"(?<=[^\W\d_])11(?=[a-zäöü])")
-"""`Sne11vi11e`."""
+# `0'Briens`, `0ld`.
 _LEADING_NOUGHT = re.compile(r"\b0(?=['’][A-Z]|[a-z]{2,}\b)")
-"""`0'Briens`, `0ld`."""
+# Words on l that numbers follow: `Level1` stays, `Mal1` does not.
 _NUMBERED = frozenset("level lvl hotel terminal mall hall portal canal".split())
-"""Words on l that numbers follow: `Level1` stays, `Mal1` does not."""
 _UPPER, _LOWER = str.maketrans("0158", "OISB"), str.maketrans("0158", "olsb")
 
 

@@ -22,8 +22,8 @@ from extractor.readers.rules.sums import Sums
 from extractor.readers.rules.taxes import Taxes, find_taxes
 from extractor.readers.rules.totals import choose_total
 
+# Rows between two sums of one receipt at most; further down stands the card slip.
 _NEXT: Final = 6
-"""Rows between two sums of one receipt at most; further down stands the card slip."""
 MAX_ROUNDING: Final = Decimal("0.99")
 
 
@@ -163,12 +163,12 @@ def _method(row: AmountRow, entry: LabelledAmount) -> str:
     return (entry.label or row.label).strip(" :.*-=\t")[:120]
 
 
+# Amounts of the longest receipt whose money is read: which of them add up is searched among all pairs. Bank statements have more.
 MOST: Final = 1500
-"""Amounts of the longest receipt whose money is read: which of them add up is searched among all pairs. Bank statements have more."""
+# Below this, items that do not add up may be a misunderstood pump receipt.
 FEW: Final = 3
-"""Below this, items that do not add up may be a misunderstood pump receipt."""
+# Confidence of a total that is printed under the label of one in another way, at most: sums that share its misread digit prove nothing.
 IN_DOUBT: Final = 0.5
-"""Confidence of a total that is printed under the label of one in another way, at most: sums that share its misread digit prove nothing."""
 
 
 def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = None) -> FieldValues:

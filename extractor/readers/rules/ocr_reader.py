@@ -19,20 +19,20 @@ from extractor.readers.rules.money_fields import read_amounts
 from extractor.readers.rules.transaction_datetime import read_when
 from extractor.schemas.answer import DocumentType
 
+# Changes with every change of rules, tables or weights that may answer the same transcript differently.
 FIELD_MODELS_VERSION = "4"
-"""Changes with every change of rules, tables or weights that may answer the same transcript differently."""
 
+# Median confidence of the lines from which a page counts as read, so that what was looked for twice is not printed.
 LEGIBLE = 0.8
-"""Median confidence of the lines from which a page counts as read, so that what was looked for twice is not printed."""
 
+# Fields that are printed beside another one.
 BESIDE = {"transaction_time": "transaction_date"}
-"""Fields that are printed beside another one."""
 
+# Fields of which much print is another candidate: where a closer look loses it, the next best one is no second opinion.
 LOCAL = ("merchant_name",)
-"""Fields of which much print is another candidate: where a closer look loses it, the next best one is no second opinion."""
 
+# Bounds of `ReceiptAnswer`; everything else is short.
 MAX_LENGTHS = {"merchant_address": 300, "description": 120, "merchant_name": 120, "method": 120}
-"""Bounds of `ReceiptAnswer`; everything else is short."""
 
 
 class OcrReader:

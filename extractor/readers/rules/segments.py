@@ -17,11 +17,11 @@ from extractor.readers.rules.field_values import box_of, confidence_of
 from extractor.readers.rules.lexicon import patterns
 from extractor.readers.rules.merchant_names import mend_words
 
+# Fragments further apart than this many heights are separate pieces: a shop's name beside a stamp, a street beside a phone.
 WIDE_GAP = 2.0
-"""Fragments further apart than this many heights are separate pieces: a shop's name beside a stamp, a street beside a phone."""
 
+# Pieces at the top and at the bottom that may name the merchant: real headers end before, footers begin later.
 _HEAD, _FOOT = 28, 8
-"""Pieces at the top and at the bottom that may name the merchant: real headers end before, footers begin later."""
 
 _AMOUNT_END = re.compile(r"\d[.,]\s?\d{2}\s?[-a-z*]{0,2}$")
 _STATE_ZIP = re.compile(r"\b[a-z]{2}[ .,]{1,3}[\dol]{5}(?:-\d{4})?\b")
@@ -35,8 +35,8 @@ _HOUSE = re.compile(
 )
 
 
+# What sets off the parts of a row: `Hotel Linde · Hauptstr. 5 · 50667 Köln`.
 _DIVIDER = re.compile(r"\s+[·•|]\s*|\s*[·•|]\s+")
-"""What sets off the parts of a row: `Hotel Linde · Hauptstr. 5 · 50667 Köln`."""
 
 
 def squash(text: str) -> str:

@@ -10,12 +10,13 @@ from extractor.parsing.keywords import Role
 from extractor.readers.rules.amount_rows import AmountRow, AmountRows, LabelledAmount
 
 CENT = Decimal("0.01")
+# Largest difference that rounding to coins makes; five cents in Malaysia, Canada, Australia, Switzerland.
 CASH_STEP = Decimal("0.05")
-"""Largest difference that rounding to coins makes; five cents in Malaysia, Canada, Australia, Switzerland."""
+# Amounts between subtotal and total that are tried in every combination.
 MAX_ADDERS = 8
-"""Amounts between subtotal and total that are tried in every combination."""
+# Amounts side by side at most: a row with more is no row of a table, and their pairs would be too many to try.
 MAX_COLUMNS = 8
-"""Amounts side by side at most: a row with more is no row of a table, and their pairs would be too many to try."""
+# What a label says of amounts that are made of others, or pay for them; the first of them ends the items.
 SUMMED: frozenset[Role] = frozenset(
     {
         Role.GRAND,
@@ -31,7 +32,6 @@ SUMMED: frozenset[Role] = frozenset(
         Role.SERVICE,
     }
 )
-"""What a label says of amounts that are made of others, or pay for them; the first of them ends the items."""
 ADDERS: frozenset[Role] = frozenset({Role.TAX, Role.SERVICE, Role.TIP, Role.ROUNDING, Role.DISCOUNT, Role.DEPOSIT, Role.SAVINGS})
 
 

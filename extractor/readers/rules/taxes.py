@@ -14,15 +14,15 @@ from extractor.readers.rules.sums import MAX_COLUMNS, SUMMED, Sums
 
 CENT: Final = Decimal("0.01")
 _NEAR: Final = Decimal("0.02")
+# Rows below a heading that may belong to its table.
 _TABLE_REACH: Final = 6
-"""Rows below a heading that may belong to its table."""
 _MAX_RATE: Final = Decimal(40)
+# Taxes whose sums are tried in every combination.
 _MANY: Final = 6
-"""Taxes whose sums are tried in every combination."""
+# Rows between a sum and the tax that leads from it to the total.
 _TORN: Final = 3
-"""Rows between a sum and the tax that leads from it to the total."""
+# Letters of a label that says nothing, such as a currency.
 _BARE: Final = 3
-"""Letters of a label that says nothing, such as a currency."""
 _CODE: Final = re.compile(r"^\W*([A-Z]{1,3}\d?|[А-ЯЂЈЉЊЋЏΑ-Ω]|\d)(?=[\s=:.)*%@\t]|\d|$)")
 
 

@@ -18,9 +18,9 @@ from extractor.readers.rules.trees import logistic, weights
 
 WEIGHTS: Final = "when.json"
 
+# Confidence at most of a date whose letters were taken for digits, or whose label says that it is not the sale's: below what a second look
+# can back, since both see the same.
 GUESSED = 0.75
-"""Confidence at most of a date whose letters were taken for digits, or whose label says that it is not the sale's: below what a second look
-can back, since both see the same."""
 
 
 @dataclass(frozen=True)
