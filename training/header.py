@@ -33,8 +33,8 @@ from extractor.readers.rules.address import address_features, clean_piece, next_
 from extractor.readers.rules.header_features import features
 from extractor.readers.rules.merchant import merchant_features
 from extractor.readers.rules.merchant_names import clean_name
+from extractor.readers.rules.models import Trees
 from extractor.readers.rules.segments import HeaderSegment, header_rows, is_candidate
-from extractor.readers.rules.trees import Trees
 from training.headings import disturbed, with_heading
 from training.render import OcrNoise, render
 

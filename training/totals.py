@@ -22,8 +22,9 @@ from extractor.ocr.page_reader import PageReader
 from extractor.ocr.selection import build_page_reader
 from extractor.ocr.transcript import Transcript
 from extractor.readers.rules.amount_rows import read_rows
+from extractor.readers.rules.models import Model
 from extractor.readers.rules.sums import Sums
-from extractor.readers.rules.totals import Model, features, find_candidates
+from extractor.readers.rules.totals import features, find_candidates
 from training.render import OcrNoise, render
 
 # Datasets whose licence lets weights trained on them be shared.

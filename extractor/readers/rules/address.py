@@ -11,9 +11,8 @@ import numpy as np
 from extractor.ocr.transcript import Box
 from extractor.parsing.dates.months import fold
 from extractor.readers.rules.chains import find_brand
-from extractor.readers.rules.merchant_names import mend_words
-from extractor.readers.rules.segments import HeaderSegment, is_candidate
-from extractor.readers.rules.trees import trees
+from extractor.readers.rules.models import trees
+from extractor.readers.rules.segments import HeaderSegment, is_candidate, mend_words
 
 WEIGHTS: Final = "header.json"
 # Probability from which a piece is tried as an address's first, how many are tried, and how many pieces an address may have.

@@ -13,9 +13,8 @@ from extractor.readers.base import Evidence
 from extractor.readers.rules.address import address_features, find_address, part_chances, start_chances
 from extractor.readers.rules.field_values import FieldValues, confidence_of, evidence_of
 from extractor.readers.rules.header_features import features
-from extractor.readers.rules.lexicon import alternatives, patterns
 from extractor.readers.rules.merchant import find_merchant, merchant_features
-from extractor.readers.rules.segments import HeaderSegment, header_rows
+from extractor.readers.rules.segments import HeaderSegment, alternatives, header_rows, patterns
 from extractor.schemas.answer import DocumentType
 
 

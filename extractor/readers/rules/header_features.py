@@ -9,10 +9,8 @@ from typing import Final
 import numpy as np
 
 from extractor.parsing.dates.months import fold
-from extractor.readers.rules.lexicon import patterns
-from extractor.readers.rules.merchant_marks import hosts_of
-from extractor.readers.rules.merchant_names import clean_name, could_name
-from extractor.readers.rules.segments import HeaderSegment, classes_of, is_place_alone, squash
+from extractor.readers.rules.merchant_names import clean_name, could_name, hosts_of
+from extractor.readers.rules.segments import HeaderSegment, classes_of, is_place_alone, patterns, squash
 
 # Classes of words, in the order of their features.
 KINDS: Final = (*patterns("rows"), "place", "postal", "region", "house", "amount", "date", "time")

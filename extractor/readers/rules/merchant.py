@@ -1,19 +1,19 @@
-"""Which of a receipt's rows name the merchant: pieces scored by a trained model, neighbours joined where a name is broken in two."""
+"""The merchant: segments scored by a trained model, neighbours joined, with chains, web addresses and thanks as fallbacks."""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from extractor.parsing.dates.months import fold
 from extractor.readers.rules.chains import BrandMark, find_brand, says_slogan
-from extractor.readers.rules.lexicon import words
-from extractor.readers.rules.merchant_marks import Merchant, by_company, by_host, by_marks, chain_of, hosts_of
-from extractor.readers.rules.merchant_names import clean_name, could_name, is_note, is_slip_of
-from extractor.readers.rules.segments import HeaderSegment, is_branch, is_candidate, is_place_alone, squash
-from extractor.readers.rules.trees import trees
+from extractor.readers.rules.merchant_names import clean_name, completed, could_name, hosts_of, is_note, is_slip_of, respelled
+from extractor.readers.rules.models import trees
+from extractor.readers.rules.segments import HeaderSegment, is_branch, is_candidate, is_place_alone, squash, words
 
 WEIGHTS: Final = "header.json"
 # Probability from which a neighbour is part of the name: it must be likelier than not that both were labelled as one.
@@ -61,22 +61,28 @@ _LEAST = 0.1
 # Odds, beside those of the pieces, that no piece names the merchant. With it, of names that are claimed with 0.6 on labelled photos of
 # other origin than the training data, more than nine in ten are right.
 _NONE = 0.1
+_THANKS = re.compile(r"(?:shopping|dining|visiting|choosing|stopping|eating) ?(?:at|with|by)?\b|einkauf bei|achat chez|compra en")
+# Characters from which a row is a sentence.
+_SHORT = 40
+# Pieces at the top among which a company names who sold, and not who made the till.
+_TOP = 12
+# Hosts of others: mail, networks, surveys, tills, payments.
+_OTHERS = re.compile(
+    r"g?mail|yahoo|hotmail|outlook|icloud|facebook|instagram|twitter|tiktok|youtube|google|tripadvisor|medallia|survey|feedback|listen|voice"
+    r"|rewards|opinion|visit|career|paypal|epay|clover|toast|square|kounta|efsta|shutterstock|usps|gov$|tell"
+)
+_LEAD, _TAIL = re.compile(r"^(?:my|shop|the-|restaurant-|hotel-|cafe-)(?=\w{4})"), re.compile(r"-?(?:online|shop|store|us|usa|uk)$")
+_WEB = re.compile(r"w{2,3}\W|https?|@|\.com\b")
+_SHORTEST = 4
 
 
-def merchant_features(matrix: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """What the merchant's model looks at: the pieces' features, and where the address begins, since names stand above it.
+@dataclass(frozen=True)
+class Merchant:
+    """The pieces that name the merchant (one or two, in print order), the name, and the probability that it is right."""
 
-    Args:
-        matrix: From `header_features.features`.
-        starts: From `address.start_chances`.
-    """
-    count = len(starts)
-    if not count:
-        return np.zeros((0, matrix.shape[1] + 2 * _REACH + 2))
-    padded = np.concatenate([np.zeros(_REACH), starts, np.zeros(_REACH)])
-    near = [padded[_REACH + step : _REACH + step + count] for step in range(-_REACH, _REACH + 1)]
-    best = np.clip(int(starts.argmax()) - np.arange(count), -9, 9) if starts.max() >= _UNSURE else np.full(count, 10)
-    return np.column_stack([matrix, *near, best])
+    rows: tuple[HeaderSegment, ...]
+    name: str
+    confidence: float
 
 
 def find_merchant(rows: Sequence[HeaderSegment], matrix: np.ndarray) -> Merchant | None:
@@ -122,41 +128,20 @@ def find_merchant(rows: Sequence[HeaderSegment], matrix: np.ndarray) -> Merchant
     return Merchant(tuple(rows[index] for index in chosen), name, min(sure, _confidence(chosen, rows, chances)))
 
 
-def _confidence(chosen: Sequence[int], rows: Sequence[HeaderSegment], chances: dict[int, float]) -> float:
-    """How likely the chosen pieces are the merchant's name, one piece being it, or none: what no other piece looks like is it more likely.
+def merchant_features(matrix: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """What the merchant's model looks at: the pieces' features, and where the address begins, since names stand above it.
 
-    Pieces that print the same name again are no rivals.
+    Args:
+        matrix: From `header_features.features`.
+        starts: From `address.start_chances`.
     """
-    odds = {index: float(chance) / max(1 - float(chance), 1e-6) for index, chance in chances.items()}
-    own = max(odds.get(index, 0.0) for index in chosen)
-    names = [rows[index].squashed for index in chosen]
-    others = (odds[index] for index in odds if index not in chosen and not any(_is_same(rows[index].squashed, name) for name in names))
-    return own / (own + sum(others) + _NONE)
-
-
-def _is_same(one: str, other: str) -> bool:
-    return one in other or other in one or _are_twins(one, other)
-
-
-def _is_printed_again(name: str, chosen: Sequence[int], rows: Sequence[HeaderSegment]) -> bool:
-    """Whether the receipt confirms how the name is written: in another piece, or in a web address."""
-    squashed = squash(name)
-    others = [row for row in rows if row.index not in chosen]
-    hosts = (host.replace("-", "") for row in others for host in hosts_of(row.folded))
-    return len(squashed) >= _NAMED and (
-        any(squashed in row.squashed for row in others) or any(host in squashed for host in hosts if len(host) >= _NAMED)
-    )
-
-
-def _is_beside(row: HeaderSegment, brand: BrandMark) -> bool:
-    """Whether a piece is the chain's printed name, or a neighbour of it: its slogan, its branch."""
-    return row is brand.row or says_slogan(row.squashed, brand.name) or (brand.is_printed and abs(row.index - brand.row.index) == 1)
-
-
-def _is_its_logo(row: HeaderSegment, brand: BrandMark) -> bool:
-    """Whether a piece is what OCR made of the logo of a chain that is known by its slogan or host."""
-    names = (squash(brand.name), squash(brand.name.split()[0]))
-    return not brand.is_printed and any(SequenceMatcher(None, row.squashed, name, autojunk=False).ratio() >= _LOGO for name in names)
+    count = len(starts)
+    if not count:
+        return np.zeros((0, matrix.shape[1] + 2 * _REACH + 2))
+    padded = np.concatenate([np.zeros(_REACH), starts, np.zeros(_REACH)])
+    near = [padded[_REACH + step : _REACH + step + count] for step in range(-_REACH, _REACH + 1)]
+    best = np.clip(int(starts.argmax()) - np.arange(count), -9, 9) if starts.max() >= _UNSURE else np.full(count, 10)
+    return np.column_stack([matrix, *near, best])
 
 
 def _is_possible(row: HeaderSegment, below: HeaderSegment | None, *, is_unspaced: bool) -> bool:
@@ -196,6 +181,17 @@ def _is_unspaced(rows: Sequence[HeaderSegment]) -> bool:
     found = [character for row in rows for character in row.text if character > "\u2e80"]
     letters = sum(row.letters for row in rows)
     return len(found) > _UNSPACED * letters and len(set(found)) > _VARIED * len(found)
+
+
+def _is_beside(row: HeaderSegment, brand: BrandMark) -> bool:
+    """Whether a piece is the chain's printed name, or a neighbour of it: its slogan, its branch."""
+    return row is brand.row or says_slogan(row.squashed, brand.name) or (brand.is_printed and abs(row.index - brand.row.index) == 1)
+
+
+def _is_its_logo(row: HeaderSegment, brand: BrandMark) -> bool:
+    """Whether a piece is what OCR made of the logo of a chain that is known by its slogan or host."""
+    names = (squash(brand.name), squash(brand.name.split()[0]))
+    return not brand.is_printed and any(SequenceMatcher(None, row.squashed, name, autojunk=False).ratio() >= _LOGO for name in names)
 
 
 def _company(best: int, rows: Sequence[HeaderSegment], chances: dict[int, float]) -> int:
@@ -255,6 +251,22 @@ def _joined(best: int, rows: Sequence[HeaderSegment], chances: dict[int, float])
     return (best,)
 
 
+def _touch(above: HeaderSegment, below: HeaderSegment) -> bool:
+    """Whether two pieces follow each other closely in print of about the same size."""
+    if above.page != below.page or below.row - above.row > 1:
+        return False
+    heights = sorted((above.box.height, below.box.height))
+    return below.box.top - above.box.bottom < heights[0] and heights[1] < 1.6 * heights[0]
+
+
+def _continues(above: HeaderSegment, below: HeaderSegment) -> bool:
+    """Whether two likely pieces are one name: neither repeats the other, the upper is no sentence, the lower no branch or other company."""
+    if _is_same(above.squashed, below.squashed) or _SENTENCE.search(above.text.strip()) or _names_branch(below.folded):
+        return False
+    own = "legal" in below.classes and could_name(_LEGAL_WORDS.sub(" ", below.folded)) and not _TRADE_ROW.search(below.folded)
+    return not own or "legal" in above.classes
+
+
 def _with_owner(chosen: tuple[int, ...], rows: Sequence[HeaderSegment], chances: dict[int, float]) -> tuple[int, ...]:
     """The chosen pieces with the likeliest one beside them where they name nothing but a trade: `PIZZA E PASTA`, `L'OSTERIA`."""
     if not all(_is_trade_alone(rows[index].text) for index in chosen):
@@ -273,78 +285,75 @@ def _is_trade_alone(text: str) -> bool:
     return bool(found) and all(word in words("names", "trades") for word in found)
 
 
-def _touch(above: HeaderSegment, below: HeaderSegment) -> bool:
-    """Whether two pieces follow each other closely in print of about the same size."""
-    if above.page != below.page or below.row - above.row > 1:
-        return False
-    heights = sorted((above.box.height, below.box.height))
-    return below.box.top - above.box.bottom < heights[0] and heights[1] < 1.6 * heights[0]
+def _confidence(chosen: Sequence[int], rows: Sequence[HeaderSegment], chances: dict[int, float]) -> float:
+    """How likely the chosen pieces are the merchant's name, one piece being it, or none: what no other piece looks like is it more likely.
 
-
-def _continues(above: HeaderSegment, below: HeaderSegment) -> bool:
-    """Whether two likely pieces are one name: neither repeats the other, the upper is no sentence, the lower no branch or other company."""
-    if _is_same(above.squashed, below.squashed) or _SENTENCE.search(above.text.strip()) or _names_branch(below.folded):
-        return False
-    own = "legal" in below.classes and could_name(_LEGAL_WORDS.sub(" ", below.folded)) and not _TRADE_ROW.search(below.folded)
-    return not own or "legal" in above.classes
-
-
-_WORD = re.compile(r"[^\W\d_]{4,}")
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-# Letters of a name that is looked for in other words, at least, and letters in front of it, at most.
-_LONG, _HIDDEN = 5, 2
-# How alike, legal forms aside, two pieces are that print one name.
-_SAME = 0.75
-_FORM = re.compile(r"\b(?:sdn|bhd|berhad|co|company|ltd|limited|llc|inc|corp|plc|pte|pvt|pty|gmbh|kg|ag|srl|sa|sas)\b")
-
-
-def respelled(name: str, own: Sequence[HeaderSegment], rows: Sequence[HeaderSegment]) -> str:
-    """The name with single letters put right: `Marsh & Cone` above `Marsh Cope Ltd` is `Marsh & Cope`, if the lower row is the surer one.
-
-    Args:
-        own: The pieces that the name was read from.
-        rows: All pieces.
+    Pieces that print the same name again are no rivals.
     """
-    sure = min(row.confidence for row in own)
-    twins = [row for row in rows if row not in own and row.confidence > sure and _is_same_name(name, row.text)]
-    return _WORD.sub(lambda match: _word(match.group(), twins), name) if twins else name
+    odds = {index: float(chance) / max(1 - float(chance), 1e-6) for index, chance in chances.items()}
+    own = max(odds.get(index, 0.0) for index in chosen)
+    names = [rows[index].squashed for index in chosen]
+    others = (odds[index] for index in odds if index not in chosen and not any(_is_same(rows[index].squashed, name) for name in names))
+    return own / (own + sum(others) + _NONE)
 
 
-def completed(name: str, own: Sequence[HeaderSegment], rows: Sequence[HeaderSegment]) -> str:
-    """The name with its first letters where a logo hid them: `ineStar` above `Leipzig CineStar` is `CineStar`; one word only.
+def _is_same(one: str, other: str) -> bool:
+    return one in other or other in one or _are_twins(one, other)
 
-    Args:
-        own: The pieces that the name was read from.
-        rows: All pieces.
-    """
+
+def _is_printed_again(name: str, chosen: Sequence[int], rows: Sequence[HeaderSegment]) -> bool:
+    """Whether the receipt confirms how the name is written: in another piece, or in a web address."""
     squashed = squash(name)
-    if len(squashed) < _LONG or " " in name:
-        return name
-    printed = (word for row in rows if row not in own and "web" not in row.classes for word in _TOKEN.findall(row.text))
-    whole = (word for word in printed if 0 < len(squash(word)) - len(squashed) <= _HIDDEN and squash(word).endswith(squashed))
-    return next((word for word in whole if word[0].isupper()), name)  # a stain in front of the same name is no capital
+    others = [row for row in rows if row.index not in chosen]
+    hosts = (host.replace("-", "") for row in others for host in hosts_of(row.folded))
+    return len(squashed) >= _NAMED and (
+        any(squashed in row.squashed for row in others) or any(host in squashed for host in hosts if len(host) >= _NAMED)
+    )
 
 
-def _is_same_name(one: str, other: str) -> bool:
-    a, b = (squash(_FORM.sub(" ", fold(text))) for text in (one, other))
-    return bool(a and b) and abs(len(a) - len(b)) * 4 <= len(a) and SequenceMatcher(None, a, b, autojunk=False).ratio() >= _SAME
+def by_marks(rows: Sequence[HeaderSegment]) -> Merchant | None:
+    """The name where no heading is legible: a chain's marks anywhere, or whom the foot thanks for."""
+    brand = find_brand(rows)
+    if brand is not None:
+        return chain_of(brand)
+    for above, below in pairwise(rows):
+        if match := _THANKS.search(above.folded):
+            row, start = (above, match.end()) if above.folded[match.end() :].strip() else (below, 0)
+            name = clean_name(row.text[start:])
+            if could_name(fold(name)) and len(name) < _SHORT:
+                return Merchant((row,), name, 0.5)
+    return None
 
 
-def _word(word: str, twins: Sequence[HeaderSegment]) -> str:
-    """The word, or with one other letter the one word that the twins print in its place."""
-    printed = {found for row in twins for found in _WORD.findall(row.text)}
-    if fold(word) in map(fold, printed):
-        return word
-    near = {fold(found): found for found in printed if len(found) == len(word) and _differences(fold(word), fold(found)) == 1}
-    if len(near) != 1:
-        return word
-    [found] = near.values()
-    return "".join(_in_case(theirs, ours) if fold(ours) != fold(theirs) else ours for ours, theirs in zip(word, found, strict=True))
+def chain_of(brand: BrandMark) -> Merchant:
+    """The merchant that a chain's mark means; its own print where that begins with the name."""
+    name = clean_name(brand.row.text)
+    if not (brand.is_printed and len(brand.row.text) < _SHORT and squash(name).startswith(squash(brand.name))):
+        name = brand.name
+    return Merchant((brand.row,), name, 0.8)
 
 
-def _differences(one: str, other: str) -> int:
-    return sum(a != b for a, b in zip(one, other, strict=True)) if len(one) == len(other) else len(one)
+def by_host(rows: Sequence[HeaderSegment]) -> Merchant | None:
+    """The name in the merchant's web address."""
+    host = find_host(rows)
+    return Merchant((host[0],), host[1], 0.4) if host is not None else None
 
 
-def _in_case(letter: str, like: str) -> str:
-    return letter.upper() if like.isupper() else letter.lower()
+def find_host(rows: Sequence[HeaderSegment]) -> tuple[HeaderSegment, str] | None:
+    """The piece with a web or mail address of the merchant's own, and the name in it; the name that most rows print counts."""
+    found: dict[str, list[HeaderSegment]] = {}
+    for row in rows:
+        if _WEB.search(row.folded):
+            for host in hosts_of(row.folded):
+                if len(host) >= _SHORTEST and not host.isdigit() and not _OTHERS.search(host):
+                    found.setdefault(host, []).append(row)
+    if not found:
+        return None
+    host = max(found, key=lambda name: len(found[name]))
+    return found[host][0], " ".join(_TAIL.sub("", _LEAD.sub("", host)).split("-")).title()
+
+
+def by_company(rows: Sequence[HeaderSegment], kept: Sequence[int]) -> Merchant | None:
+    """The company at the top that is printed with its legal form, where only streets look like names."""
+    found = next((rows[index] for index in kept if index < _TOP and "legal" in rows[index].classes), None)
+    return Merchant((found,), clean_name(found.text), 0.3) if found is not None else None

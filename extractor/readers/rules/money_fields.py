@@ -14,13 +14,12 @@ from extractor.parsing.currencies import find_marks
 from extractor.parsing.keywords import Role
 from extractor.readers.base import Evidence
 from extractor.readers.rules.amount_rows import AmountRow, AmountRows, LabelledAmount, read_rows, without_conversions
-from extractor.readers.rules.digit_repair import is_contested, is_unread, repair_items, repair_subtotal
 from extractor.readers.rules.field_values import FieldValues
 from extractor.readers.rules.item_selection import FoundItem
 from extractor.readers.rules.items import find_fuel, find_items, with_grade
 from extractor.readers.rules.sums import Sums
 from extractor.readers.rules.taxes import Taxes, find_taxes
-from extractor.readers.rules.totals import choose_total
+from extractor.readers.rules.totals import choose_total, is_contested, is_unread, repair_items, repair_subtotal
 
 # Rows between two sums of one receipt at most; further down stands the card slip.
 _NEXT: Final = 6

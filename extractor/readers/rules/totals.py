@@ -1,22 +1,23 @@
-"""The total: every printed value as a candidate, its features, and the trained choice among them."""
+"""The total: every printed value as a candidate, its features, the trained choice among them, and repairs of single misread digits."""
 
-import json
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cached_property, lru_cache
-from importlib.resources import files
-from typing import Any, Final
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 
+from extractor.parsing.amounts import DecimalMark, find_amounts
 from extractor.parsing.keywords import Role
 from extractor.readers.rules.amount_rows import AmountRows, LabelledAmount
+from extractor.readers.rules.item_selection import FoundItem
+from extractor.readers.rules.models import network
 from extractor.readers.rules.sums import CASH_STEP, CENT, Sums, is_near
 
-WEIGHTS: Final = "weights/total.json"
+WEIGHTS: Final = "total.json"
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,15 @@ class TotalChoice:
     confidence: float
 
 
-def _strength(entry: LabelledAmount) -> int:
-    roles = entry.roles
-    if Role.GRAND in roles:
-        return 4
-    if Role.TOTAL in roles and not roles & {Role.CHANGE, Role.CASH, Role.TAX, Role.NET}:
-        return 3
-    return 2 if Role.TOTAL in roles else 1 if roles & {Role.CARD, Role.PAYMENT, Role.SUBTOTAL} else 0
+def choose_total(rows: AmountRows, sums: Sums) -> tuple[TotalChoice, ...]:
+    """The candidates with their probabilities, likeliest first; empty where no amount is printed."""
+    candidates = find_candidates(rows)
+    if not candidates:
+        return ()
+    model = network(WEIGHTS)
+    probabilities = model.probabilities(features(rows, sums, candidates))
+    ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
+    return tuple(TotalChoice(candidate, float(probability), model.confidence(float(probability))) for candidate, probability in ranked)
 
 
 def find_candidates(rows: AmountRows) -> tuple[Candidate, ...]:
@@ -58,15 +61,13 @@ def find_candidates(rows: AmountRows) -> tuple[Candidate, ...]:
     return tuple(Candidate(value, tuple(entries)) for value, entries in places.items())
 
 
-def choose_total(rows: AmountRows, sums: Sums) -> tuple[TotalChoice, ...]:
-    """The candidates with their probabilities, likeliest first; empty where no amount is printed."""
-    candidates = find_candidates(rows)
-    if not candidates:
-        return ()
-    model = _model()
-    probabilities = model.probabilities(features(rows, sums, candidates))
-    ranked = sorted(zip(candidates, probabilities, strict=True), key=lambda pair: -pair[1])
-    return tuple(TotalChoice(candidate, float(probability), model.confidence(float(probability))) for candidate, probability in ranked)
+def _strength(entry: LabelledAmount) -> int:
+    roles = entry.roles
+    if Role.GRAND in roles:
+        return 4
+    if Role.TOTAL in roles and not roles & {Role.CHANGE, Role.CASH, Role.TAX, Role.NET}:
+        return 3
+    return 2 if Role.TOTAL in roles else 1 if roles & {Role.CARD, Role.PAYMENT, Role.SUBTOTAL} else 0
 
 
 ROLES: Final = tuple(Role)
@@ -188,39 +189,102 @@ def _has_rounded_twin(value: Decimal, ascending: Sequence[Decimal]) -> bool:
     return any(0 < abs(value - other) < CASH_STEP for other in beside)
 
 
-@dataclass(frozen=True)
-class Model:
-    """A small network with one hidden layer that scores each candidate; a softmax over the receipt's candidates gives probabilities."""
-
-    mean: np.ndarray
-    scale: np.ndarray
-    hidden: np.ndarray
-    hidden_bias: np.ndarray
-    out: np.ndarray
-    linear: np.ndarray
-    calibration: np.ndarray
-
-    def scores(self, matrix: np.ndarray) -> np.ndarray:
-        """One score a candidate; higher is likelier."""
-        scaled = (matrix - self.mean) / self.scale
-        return np.asarray(np.tanh(scaled @ self.hidden + self.hidden_bias) @ self.out + scaled @ self.linear)
-
-    def probabilities(self, matrix: np.ndarray) -> np.ndarray:
-        """Probabilities of the candidates of one receipt; they add up to 1."""
-        scores = self.scores(matrix)
-        powers = np.exp(scores - scores.max())
-        return np.asarray(powers / powers.sum())
-
-    def confidence(self, probability: float) -> float:
-        """How often a choice of this probability was right on receipts that the network had not seen."""
-        return float(np.interp(probability, self.calibration[:, 0], self.calibration[:, 1]))
-
-    @classmethod
-    def load(cls, stored: dict[str, Any]) -> "Model":
-        return cls(**{field.name: np.array(stored[field.name], dtype=np.float64) for field in fields(cls)})
+# Pairs of digits that small OCR models mix up in faint or low print.
+CONFUSED: Final = frozenset("08 06 09 68 89 38 56 58 35 17 14 49 27 39 59".split())
+_RIVAL: Final = 0.1
+_OTHER: Final = frozenset({Role.TAX, Role.COUNT, Role.CHANGE, Role.SUBTOTAL})
 
 
-@lru_cache(maxsize=1)
-def _model() -> Model:
-    text = files("extractor.readers.rules").joinpath(WEIGHTS).read_text(encoding="utf-8")
-    return Model.load(json.loads(text))
+def is_contested(choices: Sequence[TotalChoice], mark: DecimalMark | None) -> bool:
+    """True where an amount that is labelled as a total and is likely one too differs from the likeliest by one digit that looks alike.
+
+    One of the two is misread then. What is printed twice in two ways by rounding to coins differs by less.
+    """
+    best, *rivals = choices
+    value = best.candidate.value
+    return any(
+        rival.probability >= _RIVAL
+        and abs(rival.candidate.value - value) > CASH_STEP
+        and with_value(rival.candidate.best, value, mark) is not None
+        and any(entry.roles & {Role.GRAND, Role.TOTAL} and not entry.roles & _OTHER for entry in rival.candidate.entries)
+        for rival in rivals
+    )
+
+
+def is_unread(best: TotalChoice, rows: AmountRows) -> bool:
+    """True where the likeliest total is not labelled as one, and a row below it is, with digits that give no amount: `TOTAL 40 1`."""
+    if any(entry.roles & {Role.GRAND, Role.TOTAL} for entry in best.candidate.entries):
+        return False
+    return any(
+        row.index > best.candidate.best.row
+        and row.roles & {Role.GRAND, Role.TOTAL}
+        and not row.roles & _OTHER
+        and not row.entries
+        and any(character.isdigit() for character in row.text)
+        for row in rows
+    )
+
+
+def repair_subtotal(
+    subtotal: LabelledAmount, items: Sequence[FoundItem], leads: Callable[[Decimal], bool], mark: DecimalMark | None
+) -> LabelledAmount:
+    """The subtotal, put right where the items add up to a look-alike of it that leads to the total while it does not itself.
+
+    Args:
+        leads: Whether taxes and charges lead from a subtotal to the total.
+    """
+    if leads(subtotal.value) or not items:
+        return subtotal
+    value = _sum(items)
+    if not leads(value):
+        return subtotal
+    return with_value(subtotal, value, mark) or subtotal
+
+
+def repair_items(items: Sequence[FoundItem], proven: Sequence[Decimal], mark: DecimalMark | None) -> tuple[FoundItem, ...]:
+    """The items, with what keeps them from adding up to a proven sum put right: the minus of discounts, or one digit.
+
+    Nothing is changed where they add up already, or where two prices could be it.
+
+    Args:
+        proven: Subtotal or total, where other sums prove them.
+    """
+    listed = tuple(items)
+    if len(listed) < 2 or _sum(listed) in proven:
+        return listed
+    signed = tuple(_given_back(item) if Role.DISCOUNT in item.total.roles and item.total.value > 0 else item for item in listed)
+    if signed != listed and _sum(signed) in proven:
+        return signed
+    possible = [
+        (*listed[:place], replace(item, total=entry), *listed[place + 1 :])
+        for target in proven
+        for place, item in enumerate(listed)
+        if (entry := with_value(item.total, item.total.value + target - _sum(listed), mark)) is not None
+    ]
+    return possible[0] if len(possible) == 1 else listed
+
+
+def with_value(entry: LabelledAmount, value: Decimal, mark: DecimalMark | None) -> LabelledAmount | None:
+    """The amount with one digit read as its look-alike, so that it means `value`; `None` where that is not possible.
+
+    The text that OCR saw is kept in `LabelledAmount.seen`.
+    """
+    text = entry.printed.text
+    for place, digit in enumerate(text):
+        for pair in CONFUSED:
+            if digit in pair:
+                other = text[:place] + pair.replace(digit, "") + text[place + 1 :]
+                found = find_amounts(other)
+                if len(found) == 1 and found[0].value(mark) == value:
+                    return replace(entry, printed=replace(entry.printed, text=other), value=value, seen=text)
+    return None
+
+
+def _sum(items: Sequence[FoundItem]) -> Decimal:
+    return sum((item.total.value for item in items), Decimal(0))
+
+
+def _given_back(item: FoundItem) -> FoundItem:
+    printed = item.total.printed
+    total = replace(item.total, printed=replace(printed, text=f"-{printed.text}"), value=-item.total.value, seen=printed.text)
+    return replace(item, total=total)

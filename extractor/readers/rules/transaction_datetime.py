@@ -13,8 +13,8 @@ from extractor.parsing.dates.months import fold
 from extractor.parsing.times import PrintedTime, find_times
 from extractor.readers.base import Evidence
 from extractor.readers.rules.field_values import FieldValues, confidence_of, evidence_of
-from extractor.readers.rules.lexicon import patterns
-from extractor.readers.rules.trees import logistic, weights
+from extractor.readers.rules.models import logistic, weights
+from extractor.readers.rules.segments import patterns
 
 WEIGHTS: Final = "when.json"
 

@@ -3,9 +3,8 @@
 import pytest
 
 from extractor.readers.rules.amount_rows import read_rows
-from extractor.readers.rules.digit_repair import is_contested
 from extractor.readers.rules.money_fields import IN_DOUBT, read_amounts
-from extractor.readers.rules.totals import TotalChoice, find_candidates
+from extractor.readers.rules.totals import TotalChoice, find_candidates, is_contested
 from extractor.validation.decision import TRUST
 from tests.transcripts import transcript
 from tests.unit.readers.test_amounts import priced

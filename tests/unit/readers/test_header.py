@@ -6,7 +6,7 @@ import pytest
 
 from extractor.ocr.transcript import Line, Transcript
 from extractor.readers.rules.header import read_header
-from extractor.readers.rules.merchant_marks import find_host
+from extractor.readers.rules.merchant import find_host
 from extractor.readers.rules.segments import header_rows
 from extractor.validation.decision import TRUST
 from tests.transcripts import transcript

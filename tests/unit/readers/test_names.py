@@ -4,8 +4,8 @@ import pytest
 
 from extractor.readers.rules.address import clean_piece
 from extractor.readers.rules.chains import find_brand
-from extractor.readers.rules.merchant_names import clean_name, could_name, mend_words
-from extractor.readers.rules.segments import header_rows
+from extractor.readers.rules.merchant_names import clean_name, could_name
+from extractor.readers.rules.segments import header_rows, mend_words
 from tests.transcripts import transcript
 
 

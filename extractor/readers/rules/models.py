@@ -1,8 +1,8 @@
-"""Boosted decision trees as plain arrays: trained elsewhere, evaluated here with numpy alone."""
+"""Trained models as plain arrays: fitted elsewhere, evaluated here with numpy alone."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -58,6 +58,50 @@ class Trees:
         return Trees(float(stored["start"]), features.astype(np.intp), thresholds, left.astype(np.intp), right.astype(np.intp), values)
 
 
+@dataclass(frozen=True)
+class Model:
+    """A small network with one hidden layer that scores each candidate; a softmax over the receipt's candidates gives probabilities."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    hidden: np.ndarray
+    hidden_bias: np.ndarray
+    out: np.ndarray
+    linear: np.ndarray
+    calibration: np.ndarray
+
+    def scores(self, matrix: np.ndarray) -> np.ndarray:
+        """One score a candidate; higher is likelier."""
+        scaled = (matrix - self.mean) / self.scale
+        return np.asarray(np.tanh(scaled @ self.hidden + self.hidden_bias) @ self.out + scaled @ self.linear)
+
+    def probabilities(self, matrix: np.ndarray) -> np.ndarray:
+        """Probabilities of the candidates of one receipt; they add up to 1."""
+        scores = self.scores(matrix)
+        powers = np.exp(scores - scores.max())
+        return np.asarray(powers / powers.sum())
+
+    def confidence(self, probability: float) -> float:
+        """How often a choice of this probability was right on receipts that the network had not seen."""
+        return float(np.interp(probability, self.calibration[:, 0], self.calibration[:, 1]))
+
+    @classmethod
+    def load(cls, stored: Mapping[str, Any]) -> "Model":
+        return cls(**{field.name: np.array(stored[field.name], dtype=np.float64) for field in fields(cls)})
+
+
+def logistic(coefficients: Mapping[str, float], facts: Mapping[str, float]) -> float:
+    """The probability that a logistic regression gives: `coefficients` by fact, and one for `constant`."""
+    total = coefficients["constant"] + sum(coefficients[name] * value for name, value in facts.items())
+    return float(1 / (1 + np.exp(-total)))
+
+
+@cache
+def trees(file: str, name: str) -> Trees:
+    """The trees stored under `name` in a file of `weights/`."""
+    return Trees.of(weights(file)[name])
+
+
 @cache
 def weights(name: str) -> Mapping[str, Any]:
     """A file of `weights/`, read once."""
@@ -67,12 +111,6 @@ def weights(name: str) -> Mapping[str, Any]:
 
 
 @cache
-def trees(file: str, name: str) -> Trees:
-    """The trees stored under `name` in a file of `weights/`."""
-    return Trees.of(weights(file)[name])
-
-
-def logistic(coefficients: Mapping[str, float], facts: Mapping[str, float]) -> float:
-    """The probability that a logistic regression gives: `coefficients` by fact, and one for `constant`."""
-    total = coefficients["constant"] + sum(coefficients[name] * value for name, value in facts.items())
-    return float(1 / (1 + np.exp(-total)))
+def network(file: str) -> Model:
+    """The network that a file of `weights/` holds."""
+    return Model.load(weights(file))
