@@ -122,9 +122,9 @@ def name(rng: Random) -> list[str]:
     return [line.upper() if case < 0.5 else line for line in lines]
 
 
-# Shares of headings whose name is a picture that OCR does not read, whose address ends in the telephone number, and which also print the
-# address of the company's seat.
 _PICTURED, _GLUED, _SEAT = 0.1, 0.12, 0.1
+"""Shares of headings whose name is a picture that OCR does not read, whose address ends in the telephone number, and which also print the
+address of the company's seat."""
 
 
 def with_heading(transcript: Transcript, first_row: int, rng: Random) -> tuple[Transcript, str, str]:

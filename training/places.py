@@ -9,8 +9,8 @@ from random import Random
 
 from faker import Faker
 
-# The lines of an address, and the row with the telephone that belongs to its country.
 Address = tuple[list[str], str]
+"""The lines of an address, and the row with the telephone that belongs to its country."""
 
 _MALLS = (
     "Paragon", "Suntec City", "Dubai Mall", "Mall of Emirates", "Howard Centre", "The Gardens", "Plenty Centre",

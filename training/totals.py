@@ -27,10 +27,10 @@ from extractor.readers.rules.sums import Sums
 from extractor.readers.rules.totals import features, find_candidates
 from training.render import OcrNoise, render
 
-# Datasets whose licence lets weights trained on them be shared.
 LICENSED = frozenset({"sroie"})
-# SROIE labels totals before and after cash rounding.
+"""Datasets whose licence lets weights trained on them be shared."""
 TOLERANCE = {"sroie": Decimal("0.02")}
+"""SROIE labels totals before and after cash rounding."""
 WEIGHTS = Path(__file__).parents[1] / "extractor/readers/rules/weights/total.json"
 FOLDS = 5
 

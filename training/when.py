@@ -34,7 +34,7 @@ def is_right(found: Found, truth: dict[str, Any]) -> bool | None:
 
 
 def calibrate(pairs: Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]) -> dict[str, dict[str, float]]:
-    """Coefficients of a logistic regression by field, as `extractor.readers.rules.trees.logistic` reads them."""
+    """Coefficients of a logistic regression by field, as `extractor.readers.rules.models.logistic` reads them."""
     samples: dict[str, list[tuple[dict[str, float], bool]]] = {}
     for transcripts, truth in pairs:
         for name, found in find_when(transcripts).items():

@@ -79,7 +79,7 @@ _SLIPS = (
 )
 
 
-def clean_piece(text: str) -> str:
+def clean_segment(text: str) -> str:
     """A stretch of an address alone: without its label, and without phone and tax numbers that follow on the same row."""
     piece = _HEAD.sub("", text)
     piece = _DAY.sub("", _PHONE.sub("", _TAIL.sub("", piece)))
@@ -92,7 +92,7 @@ def clean_piece(text: str) -> str:
 class Address:
     """The pieces of the address in print order, its text on one line, and the probability that it is all of it and nothing else."""
 
-    rows: tuple[HeaderSegment, ...]
+    segments: tuple[HeaderSegment, ...]
     text: str
     confidence: float
 
@@ -109,39 +109,39 @@ def address_features(matrix: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.column_stack([matrix, *(padded[_REACH + step : _REACH + step + count] for step in range(-_REACH, _REACH + 1))])
 
 
-def part_chances(rows: Sequence[HeaderSegment], matrix: np.ndarray) -> np.ndarray:
+def part_chances(segments: Sequence[HeaderSegment], matrix: np.ndarray) -> np.ndarray:
     """For each piece the probability that it is a part of an address; `matrix` holds their `header_features.features`."""
-    return _chances("address", rows, matrix)
+    return _chances("address", segments, matrix)
 
 
-def start_chances(rows: Sequence[HeaderSegment], seen: np.ndarray) -> np.ndarray:
+def start_chances(segments: Sequence[HeaderSegment], seen: np.ndarray) -> np.ndarray:
     """For each piece the probability that an address begins with it; `seen` holds their `address_features`."""
-    return _chances("address_start", rows, seen)
+    return _chances("address_start", segments, seen)
 
 
-def _chances(model: str, rows: Sequence[HeaderSegment], seen: np.ndarray) -> np.ndarray:
-    chances = np.zeros(len(rows))
-    usable = usable_pieces(rows)
+def _chances(model: str, segments: Sequence[HeaderSegment], seen: np.ndarray) -> np.ndarray:
+    chances = np.zeros(len(segments))
+    usable = usable_segments(segments)
     if usable:
         chances[usable] = trees(WEIGHTS, model).probabilities(seen[usable])
     return chances
 
 
-def usable_pieces(rows: Sequence[HeaderSegment]) -> list[int]:
+def usable_segments(segments: Sequence[HeaderSegment]) -> list[int]:
     """The pieces that can be part of an address."""
-    possible = (index for index in range(len(rows)) if is_candidate(index, len(rows)) and _is_possible(rows[index]))
-    return [index for index in possible if not _names_server(rows, index)]
+    possible = (index for index in range(len(segments)) if is_candidate(index, len(segments)) and _is_possible(segments[index]))
+    return [index for index in possible if not _names_server(segments, index)]
 
 
-def _names_server(rows: Sequence[HeaderSegment], index: int) -> bool:
+def _names_server(segments: Sequence[HeaderSegment], index: int) -> bool:
     """Whether a piece is the number and first name of who served, printed above the number of the table or the check."""
-    is_code = index > 0 and 4 <= rows[index].digits <= 5 and "house" in rows[index - 1].classes
-    below = rows[index + 1 : index + 1 + _SERVED]
-    return bool(_SERVER.search(rows[index].folded)) and not is_code and any(_TABLE.search(row.folded) for row in below)
+    is_code = index > 0 and 4 <= segments[index].digits <= 5 and "house" in segments[index - 1].classes
+    below = segments[index + 1 : index + 1 + _SERVED]
+    return bool(_SERVER.search(segments[index].folded)) and not is_code and any(_TABLE.search(segment.folded) for segment in below)
 
 
 def find_address(
-    rows: Sequence[HeaderSegment], matrix: np.ndarray, chances: np.ndarray, merchant: Sequence[HeaderSegment]
+    segments: Sequence[HeaderSegment], matrix: np.ndarray, chances: np.ndarray, merchant: Sequence[HeaderSegment]
 ) -> Address | None:
     """The merchant's address; `None` where none is printed.
 
@@ -153,7 +153,7 @@ def find_address(
         chances: What `start_chances` says of them.
         merchant: The pieces that name the merchant; of two addresses the one nearer to them counts.
     """
-    usable, named = usable_pieces(rows), {row.index for row in merchant}
+    usable, named = usable_segments(segments), {segment.index for segment in merchant}
     starts = [index for index in usable if chances[index] >= (_NAMED if index in named else _LIKELY)]
     starts = sorted(starts, key=lambda index: -chances[index])[:_STARTS]
     runs: list[tuple[float, float, tuple[int, ...]]] = []
@@ -161,32 +161,32 @@ def find_address(
         # No run is likelier than its beginning.
         if runs and chances[index] < max(runs)[0]:
             break
-        chance, run = _grown(index, float(chances[index]), usable, rows, matrix)
+        chance, run = _grown(index, float(chances[index]), usable, segments, matrix)
         if chance >= _LEAST:
             runs.append((chance * _DISTANCE ** _distance(run, merchant), chance, run))
     if not runs:
         surest = max(usable, key=lambda index: _inside(matrix, index), default=None)
         if surest is None or surest in named or _inside(matrix, surest) < _SURELY:
             return None
-        runs = [(0.0, *_grown(surest, _inside(matrix, surest) * _UNBEGUN, usable, rows, matrix))]
+        runs = [(0.0, *_grown(surest, _inside(matrix, surest) * _UNBEGUN, usable, segments, matrix))]
     _, chance, best = max(runs)
-    best = whole(best, [index for index in usable if _inside(matrix, index) >= _PERHAPS], rows, named)
-    text = ", ".join(clean_piece(rows[index].text) for index in best)
-    return Address(tuple(rows[index] for index in best), without_name(text, merchant), chance)
+    best = whole(best, [index for index in usable if _inside(matrix, index) >= _PERHAPS], segments, named)
+    text = ", ".join(clean_segment(segments[index].text) for index in best)
+    return Address(tuple(segments[index] for index in best), without_name(text, merchant), chance)
 
 
 def _grown(
-    start: int, chance: float, usable: Sequence[int], rows: Sequence[HeaderSegment], matrix: np.ndarray
+    start: int, chance: float, usable: Sequence[int], segments: Sequence[HeaderSegment], matrix: np.ndarray
 ) -> tuple[float, tuple[int, ...]]:
     """The likeliest run of pieces that begins there, and its probability, from that of its beginning."""
     run: tuple[int, ...] = (start,)
     best = (0.0, run)
     while len(run) < _LONGEST:
-        following = _past_strays(run, usable, rows, matrix)
+        following = _past_strays(run, usable, segments, matrix)
         if following is None:
             break
-        goes_on = float(trees(WEIGHTS, "address_next").probabilities(step_features(run, following, rows, matrix)[None])[0])
-        if goes_on > _DOUBTFUL and len(run) > 1 and _is_town_alone(rows[start]) and "region" in rows[following].classes:
+        goes_on = float(trees(WEIGHTS, "address_next").probabilities(step_features(run, following, segments, matrix)[None])[0])
+        if goes_on > _DOUBTFUL and len(run) > 1 and _is_town_alone(segments[start]) and "region" in segments[following].classes:
             run = run[1:]
         best = max(best, (chance * (1 - goes_on), run))
         chance, run = chance * goes_on, (*run, following)
@@ -195,27 +195,27 @@ def _grown(
     return max(best, (chance, run))
 
 
-def next_piece(run: Sequence[int], usable: Sequence[int]) -> int | None:
+def next_segment(run: Sequence[int], usable: Sequence[int]) -> int | None:
     """The piece that may continue a run: the next that can be of an address, where at most a few others stand between."""
     following = next((index for index in usable if index > run[-1]), None)
     return following if following is not None and following - run[-1] <= 1 + _SKIPPED else None
 
 
-def _past_strays(run: Sequence[int], usable: Sequence[int], rows: Sequence[HeaderSegment], matrix: np.ndarray) -> int | None:
+def _past_strays(run: Sequence[int], usable: Sequence[int], segments: Sequence[HeaderSegment], matrix: np.ndarray) -> int | None:
     """The piece that may continue a run; where that is hardly of an address, the next one if it certainly is."""
-    following = next_piece(run, usable)
+    following = next_segment(run, usable)
     if following is None:
         return None
-    beyond = next_piece(run, [index for index in usable if index > following])
+    beyond = next_segment(run, [index for index in usable if index > following])
     if beyond is None:
         return following
     is_stray = _inside(matrix, following) < _STRAY and _inside(matrix, beyond) >= _CERTAIN
-    return beyond if is_stray or _is_in_line(rows[run[-1]], rows[beyond], rows[following]) else following
+    return beyond if is_stray or _is_in_line(segments[run[-1]], segments[beyond], segments[following]) else following
 
 
 def _is_in_line(last: HeaderSegment, beyond: HeaderSegment, following: HeaderSegment) -> bool:
     """Whether of two pieces of a row the second has a postal code and stands below the last one, and the first has none."""
-    if beyond.row != following.row or "postal" not in beyond.classes or following.digits or "place" in following.classes:
+    if beyond.row_index != following.row_index or "postal" not in beyond.classes or following.digits or "place" in following.classes:
         return False
     return _across(last.box, beyond.box) > max(0.0, _across(last.box, following.box))
 
@@ -230,54 +230,60 @@ def _inside(matrix: np.ndarray, index: int) -> float:
     return float(matrix[index, -_REACH - 1])
 
 
-def step_features(run: Sequence[int], following: int, rows: Sequence[HeaderSegment], matrix: np.ndarray) -> np.ndarray:
+def step_features(run: Sequence[int], following: int, segments: Sequence[HeaderSegment], matrix: np.ndarray) -> np.ndarray:
     """What tells whether an address goes on: the next piece's features, what the run holds already, and how the two stand together."""
-    last, piece = rows[run[-1]], rows[following]
+    last, piece = segments[run[-1]], segments[following]
     height = max(1.0, last.box.height)
-    skipped = rows[run[-1] + 1 : following]
+    skipped = segments[run[-1] + 1 : following]
     together = [
         float(len(run)),
-        float(any(names_town(rows[index]) for index in run)),
-        float(any("street" in rows[index].classes for index in run)),
-        float(any("house" in rows[index].classes for index in run)),
-        float(any(row.digits for row in (rows[index] for index in run))),
+        float(any(names_town(segments[index]) for index in run)),
+        float(any("street" in segments[index].classes for index in run)),
+        float(any("house" in segments[index].classes for index in run)),
+        float(any(segment.digits for segment in (segments[index] for index in run))),
         float(len(skipped)),
-        float(any(row.letters + row.digits >= 3 for row in skipped)),
+        float(any(segment.letters + segment.digits >= 3 for segment in skipped)),
         float(np.clip((piece.box.top - last.box.bottom) / height, -2, 4)),
         float(np.clip((piece.box.left - last.box.left) / height, -9, 9)),
         float(np.clip((piece.box.left + piece.box.right - last.box.left - last.box.right) / 2 / height, -9, 9)),
         float(piece.box.height / height),
-        float(piece.row == last.row),
-        float(any(piece.squashed == rows[index].squashed for index in run)),
+        float(piece.row_index == last.row_index),
+        float(any(piece.squashed == segments[index].squashed for index in run)),
     ]
     return np.concatenate([matrix[following], together])
 
 
-def _is_town_alone(row: HeaderSegment) -> bool:
+def _is_town_alone(segment: HeaderSegment) -> bool:
     """Whether a piece is a town with its state and nothing else, as branches are named."""
-    return "region" in row.classes and not row.classes & {"street", "house"}
+    return "region" in segment.classes and not segment.classes & {"street", "house"}
 
 
-def _is_possible(row: HeaderSegment) -> bool:
+def _is_possible(segment: HeaderSegment) -> bool:
     """Whether the piece can be part of an address at all: no web address, number of a register or shop, company, time, or till's label."""
-    is_when = {"date", "time"} <= row.classes or (
-        bool(row.classes & {"date", "time"}) and not row.classes & {"street", "house"} and "postal" not in row.classes
+    is_when = {"date", "time"} <= segment.classes or (
+        bool(segment.classes & {"date", "time"}) and not segment.classes & {"street", "house"} and "postal" not in segment.classes
     )
-    if not clean_piece(row.text) or row.digits > _MOST_DIGITS or "amount" in row.classes or is_when or _OTHER.search(row.folded):
+    if (
+        not clean_segment(segment.text)
+        or segment.digits > _MOST_DIGITS
+        or "amount" in segment.classes
+        or is_when
+        or _OTHER.search(segment.folded)
+    ):
         return False
-    if "legal" in row.classes and not row.classes & {"street", "house", "postal"}:
+    if "legal" in segment.classes and not segment.classes & {"street", "house", "postal"}:
         return False
-    if _HOURS.search(row.folded) and not row.classes & {"postal", "region"}:
+    if _HOURS.search(segment.folded) and not segment.classes & {"postal", "region"}:
         return False
-    if not row.letters and not _CODE.search(row.folded):
+    if not segment.letters and not _CODE.search(segment.folded):
         return False
-    if _LABEL.search(row.folded) and not _HEAD.search(row.text) and not row.classes & _PLACES:
+    if _LABEL.search(segment.folded) and not _HEAD.search(segment.text) and not segment.classes & _PLACES:
         return False
-    return bool(row.classes & _PLACES) or not row.classes & {"web", "registration", "title", "phone", "greeting"}
+    return bool(segment.classes & _PLACES) or not segment.classes & {"web", "registration", "title", "phone", "greeting"}
 
 
 def _distance(run: Sequence[int], merchant: Sequence[HeaderSegment]) -> int:
-    return min((abs(index - row.index) for index in run for row in merchant), default=0)
+    return min((abs(index - segment.index) for index in run for segment in merchant), default=0)
 
 
 # How many pieces before a street may be names, letters from which a piece above a town may be its street, and how many telephone numbers
@@ -302,7 +308,7 @@ _NUMBERED = re.compile(r"#\s?\d{3,}\W*$")
 _TRADE = re.compile(r"\b(?:restaurant|cafe|bistro|grill|gas|gasoline|pizzeria|bakery|pharmacy|kitchen)\b")
 
 
-def whole(run: tuple[int, ...], usable: Sequence[int], rows: Sequence[HeaderSegment], named: Set[int]) -> tuple[int, ...]:
+def whole(run: tuple[int, ...], usable: Sequence[int], segments: Sequence[HeaderSegment], named: Set[int]) -> tuple[int, ...]:
     """The pieces of an address, less names before its street, with the street above it and the code below that belong to it.
 
     Args:
@@ -311,8 +317,8 @@ def whole(run: tuple[int, ...], usable: Sequence[int], rows: Sequence[HeaderSegm
         rows: All pieces.
         named: Indices of those that name the merchant.
     """
-    run = _with_street(_without_name(_without_end(run, rows, named), rows, named), usable, rows)
-    return _with_code(_with_town(run, rows), rows)
+    run = _with_street(_without_name(_without_end(run, segments, named), segments, named), usable, segments)
+    return _with_code(_with_town(run, segments), segments)
 
 
 def without_name(text: str, merchant: Sequence[HeaderSegment]) -> str:
@@ -322,14 +328,16 @@ def without_name(text: str, merchant: Sequence[HeaderSegment]) -> str:
     return rest.strip() if is_name and _STREET_NEXT.match(rest) else text
 
 
-def names_town(row: HeaderSegment) -> bool:
+def names_town(segment: HeaderSegment) -> bool:
     """Whether a piece has a town with its postal code or its state."""
-    return "region" in row.classes or ("street" not in row.classes and bool(_TOWN.search(row.folded)) and not _PLOT.search(row.folded))
+    return "region" in segment.classes or (
+        "street" not in segment.classes and bool(_TOWN.search(segment.folded)) and not _PLOT.search(segment.folded)
+    )
 
 
-def _without_name(run: tuple[int, ...], rows: Sequence[HeaderSegment], named: Set[int]) -> tuple[int, ...]:
+def _without_name(run: tuple[int, ...], segments: Sequence[HeaderSegment], named: Set[int]) -> tuple[int, ...]:
     """The run without a first piece that the next ones say again, and without the shop's name before a street."""
-    pieces, merchant = [rows[index] for index in run], [rows[index] for index in named]
+    pieces, merchant = [segments[index] for index in run], [segments[index] for index in named]
     for start in range(min(len(run) - 1, _NAMES), 0, -1):
         last, before = pieces[start - 1], pieces[:start]
         if any(piece.classes & {"postal", "region"} or _has_street(piece) for piece in before):
@@ -343,20 +351,20 @@ def _without_name(run: tuple[int, ...], rows: Sequence[HeaderSegment], named: Se
     return run
 
 
-def _is_stray(row: HeaderSegment, street: HeaderSegment) -> bool:
+def _is_stray(segment: HeaderSegment, street: HeaderSegment) -> bool:
     """Whether a piece above a street that begins with its number is none of an address: a slogan, a branch's number, stains."""
     if not _HOUSE.match(street.folded) or not {"street", "house"} <= street.classes:
         return False
-    is_plain = not row.digits and not row.classes & {"street", "postal", "place", "region", "house"}
-    return not row.is_print or is_plain or bool(_NUMBERED.search(row.folded) and "street" not in row.classes)
+    is_plain = not segment.digits and not segment.classes & {"street", "postal", "place", "region", "house"}
+    return not segment.is_print or is_plain or bool(_NUMBERED.search(segment.folded) and "street" not in segment.classes)
 
 
-def _without_end(run: tuple[int, ...], rows: Sequence[HeaderSegment], named: Set[int]) -> tuple[int, ...]:
+def _without_end(run: tuple[int, ...], segments: Sequence[HeaderSegment], named: Set[int]) -> tuple[int, ...]:
     """The run without the shop's name after its town."""
-    last, before = rows[run[-1]], [rows[index] for index in run[:-1]]
+    last, before = segments[run[-1]], [segments[index] for index in run[:-1]]
     is_plain = not last.digits and not last.classes & {"street", "postal", "region", "house"}
-    is_name = run[-1] in named or _is_of(last, [rows[index] for index in named]) or find_brand([last]) is not None
-    return run[:-1] if is_plain and is_name and any("postal" in row.classes for row in before) else run
+    is_name = run[-1] in named or _is_of(last, [segments[index] for index in named]) or find_brand([last]) is not None
+    return run[:-1] if is_plain and is_name and any("postal" in segment.classes for segment in before) else run
 
 
 def _says(text: str, name: str) -> bool:
@@ -364,15 +372,15 @@ def _says(text: str, name: str) -> bool:
     return name in text or SequenceMatcher(None, text, name, autojunk=False).ratio() >= _SAME
 
 
-def _has_street(row: HeaderSegment) -> bool:
+def _has_street(segment: HeaderSegment) -> bool:
     """Whether a piece has a street with its number."""
-    is_house = row.folded[:1].isdigit() and "house" in row.classes
-    return bool(row.digits) and (is_house or bool(row.classes & {"street", "postal"}))
+    is_house = segment.folded[:1].isdigit() and "house" in segment.classes
+    return bool(segment.digits) and (is_house or bool(segment.classes & {"street", "postal"}))
 
 
-def _is_of(row: HeaderSegment, merchant: Sequence[HeaderSegment]) -> bool:
+def _is_of(segment: HeaderSegment, merchant: Sequence[HeaderSegment]) -> bool:
     """Whether a piece has a word of the merchant's name."""
-    return _shares_word(row.folded, merchant)
+    return _shares_word(segment.folded, merchant)
 
 
 def _shares_word(folded: str, merchant: Sequence[HeaderSegment]) -> bool:
@@ -380,36 +388,38 @@ def _shares_word(folded: str, merchant: Sequence[HeaderSegment]) -> bool:
     return any(words & set(_WORD.findall(other.folded)) for other in merchant)
 
 
-def _with_street(run: tuple[int, ...], usable: Sequence[int], rows: Sequence[HeaderSegment]) -> tuple[int, ...]:
+def _with_street(run: tuple[int, ...], usable: Sequence[int], segments: Sequence[HeaderSegment]) -> tuple[int, ...]:
     """The run, and before a town or a unit that it begins with the street above."""
-    first, above = rows[run[0]], run[0] - 1
+    first, above = segments[run[0]], run[0] - 1
     is_headless = first.text.startswith("#") or (bool(first.classes & {"postal", "region"}) and "street" not in first.classes)
     if not is_headless or above not in usable:
         return run
-    is_street = "house" in rows[above].classes and not rows[above].classes & {"till", "trade", "postal"}
-    return (above, *run) if is_street and rows[above].letters >= _STREET else run
+    is_street = "house" in segments[above].classes and not segments[above].classes & {"till", "trade", "postal"}
+    return (above, *run) if is_street and segments[above].letters >= _STREET else run
 
 
-def _with_town(run: tuple[int, ...], rows: Sequence[HeaderSegment]) -> tuple[int, ...]:
+def _with_town(run: tuple[int, ...], segments: Sequence[HeaderSegment]) -> tuple[int, ...]:
     """The run of a street alone, and the town with its state or code that is printed below its telephone numbers."""
-    own = [rows[index] for index in run]
-    if not any(_has_street(row) for row in own) or any(row.classes & {"postal", "region", "place"} or names_town(row) for row in own):
+    own = [segments[index] for index in run]
+    if not any(_has_street(segment) for segment in own) or any(
+        segment.classes & {"postal", "region", "place"} or names_town(segment) for segment in own
+    ):
         return run
-    below = next((row for row in rows[run[-1] + 1 : run[-1] + 2 + _PHONES] if "phone" not in row.classes), None)
+    below = next((segment for segment in segments[run[-1] + 1 : run[-1] + 2 + _PHONES] if "phone" not in segment.classes), None)
     if below is None or below.index == run[-1] + 1 or below.classes & {"amount", "date", "time", "web"}:
         return run
     is_town = names_town(below) or ("place" in below.classes and bool(_COARSE_CODE.search(below.folded)))
     return (*run, below.index) if is_town else run
 
 
-def _with_code(run: tuple[int, ...], rows: Sequence[HeaderSegment]) -> tuple[int, ...]:
+def _with_code(run: tuple[int, ...], segments: Sequence[HeaderSegment]) -> tuple[int, ...]:
     """The run, and after it the piece that is or begins with its postal code."""
     below = run[-1] + 1
-    if below >= len(rows) or rows[below].classes & {"amount", "date", "time"}:
+    if below >= len(segments) or segments[below].classes & {"amount", "date", "time"}:
         return run
-    if any(_LETTERED.search(rows[index].folded) or _TOWN.search(rows[index].folded) for index in run):
+    if any(_LETTERED.search(segments[index].folded) or _TOWN.search(segments[index].folded) for index in run):
         return run
-    is_code = _LETTERED.match(rows[below].folded) or ("region" in rows[run[-1]].classes and _FIVE.search(rows[below].folded))
-    has_code = bool(re.search(r"\d{5}", rows[run[-1]].folded))
-    is_greek = _GREEK_CODE.search(rows[below].folded) is not None
+    is_code = _LETTERED.match(segments[below].folded) or ("region" in segments[run[-1]].classes and _FIVE.search(segments[below].folded))
+    has_code = bool(re.search(r"\d{5}", segments[run[-1]].folded))
+    is_greek = _GREEK_CODE.search(segments[below].folded) is not None
     return (*run, below) if (is_code or is_greek) and not has_code else run

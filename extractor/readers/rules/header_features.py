@@ -36,26 +36,26 @@ _NEAR_STREET = re.compile(
 _MALAYSIAN = re.compile(r"\bsdn\b|\bbhd\b")
 
 
-def features(rows: Sequence[HeaderSegment]) -> np.ndarray:
+def segment_features(segments: Sequence[HeaderSegment]) -> np.ndarray:
     """The pieces' features, shape (pieces, `WIDTH`), in their order.
 
     A piece has its own numbers, its place in the receipt, and the own numbers of the piece above and the two below.
     """
-    if not rows:
+    if not segments:
         return np.zeros((0, WIDTH))
-    own = np.array([_own(row) for row in rows])
-    own = np.hstack([own, _shape(rows)])
+    own = np.array([_own(segment) for segment in segments])
+    own = np.hstack([own, _shape(segments)])
     empty = np.full((2, own.shape[1]), -1.0)
     padded = np.vstack([empty, own, empty])
-    count = len(rows)
+    count = len(segments)
     neighbours = [padded[2 + step : 2 + step + count] for step in (-1, 1, 2)]
-    return np.hstack([own, _place(rows), *neighbours])
+    return np.hstack([own, _place(segments), *neighbours])
 
 
-def _own(row: HeaderSegment) -> list[float]:
+def _own(segment: HeaderSegment) -> list[float]:
     """What its words and characters say, whether it is print, and how surely it was read."""
-    said = _said(row.text)
-    return [*said[:_PRINT], float(row.is_print), *said[_PRINT:_SURE], row.line.confidence, *said[_SURE:]]
+    said = _said(segment.text)
+    return [*said[:_PRINT], float(segment.is_print), *said[_PRINT:_SURE], segment.line.confidence, *said[_SURE:]]
 
 
 @lru_cache(maxsize=4096)
@@ -101,16 +101,16 @@ def _figures(printed: str, folded: str) -> tuple[float, ...]:
     )
 
 
-def _shape(rows: Sequence[HeaderSegment]) -> np.ndarray:
+def _shape(segments: Sequence[HeaderSegment]) -> np.ndarray:
     """Sizes and places of the boxes, relative to the page's print."""
-    boxes = np.array([row.box for row in rows])
+    boxes = np.array([segment.box for segment in segments])
     heights = boxes[:, 3] - boxes[:, 1]
-    printed = np.array([row.is_print for row in rows])
+    printed = np.array([segment.is_print for segment in segments])
     usual = float(np.median(heights[printed])) if printed.any() else float(np.median(heights))
     usual = max(usual, 1.0)
     left, right = float(boxes[:, 0].min()), float(boxes[:, 2].max())
     width = max(right - left, 1.0)
-    largest = max([float(heights[index]) for index, row in enumerate(rows) if row.is_print][:15], default=usual)
+    largest = max([float(heights[index]) for index, segment in enumerate(segments) if segment.is_print][:15], default=usual)
     return np.column_stack(
         [
             np.clip(heights / usual, 0, 5),
@@ -118,76 +118,79 @@ def _shape(rows: Sequence[HeaderSegment]) -> np.ndarray:
             (boxes[:, 2] - boxes[:, 0]) / width,
             np.abs((boxes[:, 0] + boxes[:, 2]) / 2 - (left + right) / 2) / width,
             (boxes[:, 0] - left) / width,
-            (boxes[:, 2] - boxes[:, 0]) / np.maximum(1, [len(row.text) for row in rows]) / usual,
+            (boxes[:, 2] - boxes[:, 0]) / np.maximum(1, [len(segment.text) for segment in segments]) / usual,
         ]
     )
 
 
-def _place(rows: Sequence[HeaderSegment]) -> np.ndarray:
+def _place(segments: Sequence[HeaderSegment]) -> np.ndarray:
     """Where each piece stands among the others, and what comes before and after."""
-    count = len(rows)
-    last_row = max(1, rows[-1].row)
-    is_address = [bool(row.classes & _ADDRESS) and not row.classes & {"amount", "date"} for row in rows]
-    is_name = [row.is_print and not row.classes & _NO_NAME and row.letters > row.digits for row in rows]
-    first_amount = next((index for index, row in enumerate(rows) if "amount" in row.classes), count)
-    words = Counter(word for row in rows for word in {*re.findall(r"[^\W\d_]{4,}", row.folded)})
-    hosts = {host.replace("-", "") for row in rows for host in hosts_of(row.folded)}
-    texts = Counter(row.squashed for row in rows)
-    has_legal = [float(any("legal" in row.classes for row in rows[:12])), float(any(_MALAYSIAN.search(row.folded) for row in rows))]
-    letters = max(1, sum(row.letters for row in rows))
-    unspaced = sum(character > "\u2e80" for row in rows for character in row.text) / letters
+    count = len(segments)
+    last_row = max(1, segments[-1].row_index)
+    is_address = [bool(segment.classes & _ADDRESS) and not segment.classes & {"amount", "date"} for segment in segments]
+    is_name = [segment.is_print and not segment.classes & _NO_NAME and segment.letters > segment.digits for segment in segments]
+    first_amount = next((index for index, segment in enumerate(segments) if "amount" in segment.classes), count)
+    words = Counter(word for segment in segments for word in {*re.findall(r"[^\W\d_]{4,}", segment.folded)})
+    hosts = {host.replace("-", "") for segment in segments for host in hosts_of(segment.folded)}
+    texts = Counter(segment.squashed for segment in segments)
+    has_legal = [
+        float(any("legal" in segment.classes for segment in segments[:12])),
+        float(any(_MALAYSIAN.search(segment.folded) for segment in segments)),
+    ]
+    letters = max(1, sum(segment.letters for segment in segments))
+    unspaced = sum(character > "\u2e80" for segment in segments for character in segment.text) / letters
     names = prints = 0
     found = []
-    for index, row in enumerate(rows):
-        own_words = set(re.findall(r"[^\W\d_]{4,}", row.folded))
+    for index, segment in enumerate(segments):
+        own_words = set(re.findall(r"[^\W\d_]{4,}", segment.folded))
         found.append(
             [
                 np.log1p(index),
                 np.log1p(prints),
                 np.log1p(names),
-                row.row / last_row,
+                segment.row_index / last_row,
                 np.log1p(count - index),
                 float(index < first_amount),
                 float(np.clip(first_amount - index, -_FAR, 3 * _FAR)),
-                _ahead(rows, index, lambda other: is_address[other.index - rows[0].index]),
-                _ahead(rows, index, lambda other: "phone" in other.classes),
-                _ahead(rows, index, lambda other: "registration" in other.classes),
-                _ahead(rows, index, lambda other: "legal" in other.classes),
-                _ahead(rows, index, lambda other: "title" in other.classes),
-                _behind(rows, index, lambda other: is_address[other.index - rows[0].index]),
-                _behind(rows, index, lambda other: "legal" in other.classes),
-                _behind(rows, index, lambda other: "title" in other.classes),
-                _behind(rows, index, lambda other: "phone" in other.classes or "registration" in other.classes),
+                _ahead(segments, index, lambda other: is_address[other.index - segments[0].index]),
+                _ahead(segments, index, lambda other: "phone" in other.classes),
+                _ahead(segments, index, lambda other: "registration" in other.classes),
+                _ahead(segments, index, lambda other: "legal" in other.classes),
+                _ahead(segments, index, lambda other: "title" in other.classes),
+                _behind(segments, index, lambda other: is_address[other.index - segments[0].index]),
+                _behind(segments, index, lambda other: "legal" in other.classes),
+                _behind(segments, index, lambda other: "title" in other.classes),
+                _behind(segments, index, lambda other: "phone" in other.classes or "registration" in other.classes),
                 sum(words[word] > 1 for word in own_words) / max(1, len(own_words)),
-                float(texts[row.squashed] > 1 and len(row.squashed) > 4),
-                float(any(_alike(host, row.squashed) for host in hosts)),
+                float(texts[segment.squashed] > 1 and len(segment.squashed) > 4),
+                float(any(_alike(host, segment.squashed) for host in hosts)),
                 *has_legal,
                 unspaced,
-                *_gaps(rows, index),
+                *_gaps(segments, index),
             ]
         )
-        prints += row.is_print
+        prints += segment.is_print
         names += is_name[index]
     return np.array(found)
 
 
-def _ahead(rows: Sequence[HeaderSegment], index: int, is_wanted: Callable[[HeaderSegment], bool]) -> float:
+def _ahead(segments: Sequence[HeaderSegment], index: int, is_wanted: Callable[[HeaderSegment], bool]) -> float:
     """How many pieces below the next wanted one stands; `_FAR` where it is not near."""
-    return float(next((step for step in range(1, _FAR) if index + step < len(rows) and is_wanted(rows[index + step])), _FAR))
+    return float(next((step for step in range(1, _FAR) if index + step < len(segments) and is_wanted(segments[index + step])), _FAR))
 
 
-def _behind(rows: Sequence[HeaderSegment], index: int, is_wanted: Callable[[HeaderSegment], bool]) -> float:
-    return float(next((step for step in range(1, _FAR) if index - step >= 0 and is_wanted(rows[index - step])), _FAR))
+def _behind(segments: Sequence[HeaderSegment], index: int, is_wanted: Callable[[HeaderSegment], bool]) -> float:
+    return float(next((step for step in range(1, _FAR) if index - step >= 0 and is_wanted(segments[index - step])), _FAR))
 
 
 def _alike(host: str, squashed: str) -> bool:
     return len(squashed) >= 4 and (host in squashed or squashed in host)
 
 
-def _gaps(rows: Sequence[HeaderSegment], index: int) -> tuple[float, float]:
+def _gaps(segments: Sequence[HeaderSegment], index: int) -> tuple[float, float]:
     """Space above and below, in heights of the piece, within 3."""
-    box = rows[index].box
+    box = segments[index].box
     height = max(1.0, box.height)
-    above = box.top - rows[index - 1].box.bottom if index else 3 * height
-    below = rows[index + 1].box.top - box.bottom if index + 1 < len(rows) else 3 * height
+    above = box.top - segments[index - 1].box.bottom if index else 3 * height
+    below = segments[index + 1].box.top - box.bottom if index + 1 < len(segments) else 3 * height
     return float(np.clip(above / height, -1, 3)), float(np.clip(below / height, -1, 3))

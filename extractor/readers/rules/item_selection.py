@@ -10,7 +10,7 @@ from extractor.ocr.transcript import Box
 from extractor.parsing.amounts import DecimalMark
 from extractor.parsing.keywords import Role
 from extractor.readers.rules.amount_rows import LabelledAmount
-from extractor.readers.rules.item_text import says_something
+from extractor.readers.rules.item_text import has_name
 
 
 @dataclass(frozen=True)
@@ -307,5 +307,5 @@ def _groups(slots: Sequence[Slot]) -> Iterator[list[int]]:
     yield from (places for places in named.values() if len(places) >= _REPEATED)
     negative = [place for place, slot in enumerate(slots) if slot.usual is not None and slot.usual.total.value < 0]
     doubtful = [place for place, slot in enumerate(slots) if slot.usual is not None and slot.is_doubtful]
-    nameless = [place for place, slot in enumerate(slots) if slot.usual is not None and not says_something(slot.usual.description)]
+    nameless = [place for place, slot in enumerate(slots) if slot.usual is not None and not has_name(slot.usual.description)]
     yield from (places for places in (negative, doubtful, nameless) if len(places) > 1)

@@ -80,52 +80,54 @@ _SHORTEST = 4
 class Merchant:
     """The pieces that name the merchant (one or two, in print order), the name, and the probability that it is right."""
 
-    rows: tuple[HeaderSegment, ...]
+    segments: tuple[HeaderSegment, ...]
     name: str
     confidence: float
 
 
-def find_merchant(rows: Sequence[HeaderSegment], matrix: np.ndarray) -> Merchant | None:
+def find_merchant(segments: Sequence[HeaderSegment], matrix: np.ndarray) -> Merchant | None:
     """The merchant's name; `None` where no piece can be one.
 
     Args:
         rows: All pieces of the receipt.
         matrix: Their features, from `merchant_features`.
     """
-    is_unspaced = _is_unspaced(rows)
+    is_unspaced = _is_unspaced(segments)
     kept = [
         index
-        for index, (row, below) in enumerate(zip(rows, (*rows[1:], None), strict=True))
-        if is_candidate(index, len(rows)) and _is_possible(row, below, is_unspaced=is_unspaced)
+        for index, (segment, below) in enumerate(zip(segments, (*segments[1:], None), strict=True))
+        if is_candidate(index, len(segments)) and _is_possible(segment, below, is_unspaced=is_unspaced)
     ]
     chances = dict(zip(kept, trees(WEIGHTS, "merchant").probabilities(matrix[kept]), strict=True)) if kept else {}
     best = max(kept, key=lambda index: chances[index], default=None)
-    brand = find_brand(rows[:_HEAD])
-    if brand is not None and (best is None or chances[best] < _BRAND or _is_beside(rows[best], brand) or _is_its_logo(rows[best], brand)):
+    brand = find_brand(segments[:_HEAD])
+    if brand is not None and (
+        best is None or chances[best] < _BRAND or _is_beside(segments[best], brand) or _is_its_logo(segments[best], brand)
+    ):
         return chain_of(brand)
-    known = find_brand(rows)
-    if best is not None and known is not None and _is_its_logo(rows[best], known):
+    known = find_brand(segments)
+    if best is not None and known is not None and _is_its_logo(segments[best], known):
         return chain_of(known)
     if best is None or chances[best] < _UNSURE:
-        fallback = by_marks(rows)
+        fallback = by_marks(segments)
         if fallback is None and (best is None or chances[best] < _HOPELESS):
-            fallback = by_host(rows)
-        if fallback is None and best is not None and chances[best] < _TWIN and rows[best].classes & {"street", "postal"}:
-            fallback = by_company(rows, kept)
-        if fallback is not None or best is None or _confidence((best,), rows, chances) < _LEAST:
+            fallback = by_host(segments)
+        if fallback is None and best is not None and chances[best] < _TWIN and segments[best].classes & {"street", "postal"}:
+            fallback = by_company(segments, kept)
+        if fallback is not None or best is None or _confidence((best,), segments, chances) < _LEAST:
             return fallback
-    best = _before_slogan(_company(best, rows, chances), rows, chances)
-    chosen = _with_owner(_joined(_printed_twin(best, rows, chances), rows, chances), rows, chances)
-    own = [rows[index] for index in chosen]
-    name = " ".join(filter(None, (clean_name(row.text) for row in own)))
-    name = completed(respelled(name, own, rows), own, rows)
-    sure = 1.0 if _is_printed_again(name, chosen, rows) else _ONCE
+    best = _before_slogan(_company(best, segments, chances), segments, chances)
+    chosen = _with_owner(_joined(_printed_twin(best, segments, chances), segments, chances), segments, chances)
+    own = [segments[index] for index in chosen]
+    name = " ".join(filter(None, (clean_name(segment.text) for segment in own)))
+    name = completed(respelled(name, own, segments), own, segments)
+    sure = 1.0 if _is_printed_again(name, chosen, segments) else _ONCE
     is_unlikely = max(chances.get(index, 0.0) for index in chosen) < _TWIN
-    below = rows[chosen[-1] + 1].text if chosen[-1] + 1 < len(rows) else ""
+    below = segments[chosen[-1] + 1].text if chosen[-1] + 1 < len(segments) else ""
     is_street = _HOUSE.search(name) and _TOWN.match(below)
     if is_unlikely or is_street or _is_trade_alone(name) or _SENTENCE.search(name):
         sure = _NOBODY
-    return Merchant(tuple(rows[index] for index in chosen), name, min(sure, _confidence(chosen, rows, chances)))
+    return Merchant(tuple(segments[index] for index in chosen), name, min(sure, _confidence(chosen, segments, chances)))
 
 
 def merchant_features(matrix: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -144,25 +146,30 @@ def merchant_features(matrix: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return np.column_stack([matrix, *near, best])
 
 
-def _is_possible(row: HeaderSegment, below: HeaderSegment | None, *, is_unspaced: bool) -> bool:
+def _is_possible(segment: HeaderSegment, below: HeaderSegment | None, *, is_unspaced: bool) -> bool:
     """Whether the piece can be a name at all: words of somebody, no amount, no street, in the receipt's script.
 
     A place alone is one only above its trade: `Milano`, `Restaurant`.
     """
-    name = clean_name(row.text)
-    if sum(character.isalpha() for character in name) < 2 or not could_name(row.folded) or not row.is_print or _is_form_alone(name):
+    name = clean_name(segment.text)
+    if sum(character.isalpha() for character in name) < 2 or not could_name(segment.folded) or not segment.is_print or _is_form_alone(name):
         return False
-    if row.classes & {"amount", "date", "time"} or ("web" in row.classes and "legal" not in row.classes):
+    if segment.classes & {"amount", "date", "time"} or ("web" in segment.classes and "legal" not in segment.classes):
         return False
-    if is_note(row.text.strip()) or _names_staff(row.folded) or _PRICE.search(row.text) or not could_name(_STORE.sub(" ", row.folded)):
+    if (
+        is_note(segment.text.strip())
+        or _names_staff(segment.folded)
+        or _PRICE.search(segment.text)
+        or not could_name(_STORE.sub(" ", segment.folded))
+    ):
         return False
     is_above_trade = below is not None and bool(_TRADE_ROW.search(below.folded))
-    if (is_place_alone(row.folded) and not is_above_trade) or is_branch(row.text):
+    if (is_place_alone(segment.folded) and not is_above_trade) or is_branch(segment.text):
         return False
-    if {"house", "street"} <= row.classes and row.text.lstrip()[:1].isdigit():
+    if {"house", "street"} <= segment.classes and segment.text.lstrip()[:1].isdigit():
         return False
-    unspaced = sum(character > "\u2e80" for character in row.text)
-    return unspaced * 3 < len(row.text) or is_unspaced
+    unspaced = sum(character > "\u2e80" for character in segment.text)
+    return unspaced * 3 < len(segment.text) or is_unspaced
 
 
 def _names_staff(folded: str) -> bool:
@@ -176,29 +183,33 @@ def _is_form_alone(name: str) -> bool:
     return len(squash(_LEGAL_WORDS.sub(" ", fold(name)))) < 2
 
 
-def _is_unspaced(rows: Sequence[HeaderSegment]) -> bool:
+def _is_unspaced(segments: Sequence[HeaderSegment]) -> bool:
     """Whether the receipt is in a script without spaces; elsewhere OCR makes such characters of rules, always the same few."""
-    found = [character for row in rows for character in row.text if character > "\u2e80"]
-    letters = sum(row.letters for row in rows)
+    found = [character for segment in segments for character in segment.text if character > "\u2e80"]
+    letters = sum(segment.letters for segment in segments)
     return len(found) > _UNSPACED * letters and len(set(found)) > _VARIED * len(found)
 
 
-def _is_beside(row: HeaderSegment, brand: BrandMark) -> bool:
+def _is_beside(segment: HeaderSegment, brand: BrandMark) -> bool:
     """Whether a piece is the chain's printed name, or a neighbour of it: its slogan, its branch."""
-    return row is brand.row or says_slogan(row.squashed, brand.name) or (brand.is_printed and abs(row.index - brand.row.index) == 1)
+    return (
+        segment is brand.row
+        or says_slogan(segment.squashed, brand.name)
+        or (brand.is_printed and abs(segment.index - brand.row.index) == 1)
+    )
 
 
-def _is_its_logo(row: HeaderSegment, brand: BrandMark) -> bool:
+def _is_its_logo(segment: HeaderSegment, brand: BrandMark) -> bool:
     """Whether a piece is what OCR made of the logo of a chain that is known by its slogan or host."""
     names = (squash(brand.name), squash(brand.name.split()[0]))
-    return not brand.is_printed and any(SequenceMatcher(None, row.squashed, name, autojunk=False).ratio() >= _LOGO for name in names)
+    return not brand.is_printed and any(SequenceMatcher(None, segment.squashed, name, autojunk=False).ratio() >= _LOGO for name in names)
 
 
-def _company(best: int, rows: Sequence[HeaderSegment], chances: dict[int, float]) -> int:
+def _company(best: int, segments: Sequence[HeaderSegment], chances: dict[int, float]) -> int:
     """The company's own row where the best piece is hardly one; else the best piece itself."""
-    if (chances[best] >= _DOUBTED and not _names_branch(rows[best].folded)) or "legal" in rows[best].classes:
+    if (chances[best] >= _DOUBTED and not _names_branch(segments[best].folded)) or "legal" in segments[best].classes:
         return best
-    legal = [index for index in chances if index < _HEAD and "legal" in rows[index].classes and chances[index] >= _TWIN]
+    legal = [index for index in chances if index < _HEAD and "legal" in segments[index].classes and chances[index] >= _TWIN]
     return max(legal, key=lambda index: chances[index], default=best)
 
 
@@ -208,23 +219,23 @@ def _names_branch(folded: str) -> bool:
     return bool(first) and first[0].strip(".:") in words("names", "branches")
 
 
-def _before_slogan(best: int, rows: Sequence[HeaderSegment], chances: dict[int, float]) -> int:
+def _before_slogan(best: int, segments: Sequence[HeaderSegment], chances: dict[int, float]) -> int:
     """The likely piece beside the best one where that is a sentence: of `VIELFALT.` and `HIT 100 Leipzig` the second."""
-    if not _SENTENCE.search(rows[best].text.strip()):
+    if not _SENTENCE.search(segments[best].text.strip()):
         return best
     near = [index for index in range(best - _BESIDE, best + _BESIDE + 1) if chances.get(index, 0.0) >= _UNSURE]
-    named = [index for index in near if not _SENTENCE.search(rows[index].text.strip()) and not _is_trade_alone(rows[index].text)]
+    named = [index for index in near if not _SENTENCE.search(segments[index].text.strip()) and not _is_trade_alone(segments[index].text)]
     return max(named, key=lambda index: chances[index], default=best)
 
 
-def _printed_twin(best: int, rows: Sequence[HeaderSegment], chances: dict[int, float]) -> int:
+def _printed_twin(best: int, segments: Sequence[HeaderSegment], chances: dict[int, float]) -> int:
     """The piece below a logo that prints the same name in ordinary type, which OCR reads better; else the best piece itself."""
-    if "legal" in rows[best].classes:
+    if "legal" in segments[best].classes:
         return best
     for other in range(best + 1, best + 1 + _NEAR):
-        if chances.get(other, 0.0) >= _TWIN and _are_twins(rows[best].squashed, rows[other].squashed):
+        if chances.get(other, 0.0) >= _TWIN and _are_twins(segments[best].squashed, segments[other].squashed):
             return other
-        if chances.get(other, 0.0) >= _JOINED and _is_longer(rows[best], rows[other]):
+        if chances.get(other, 0.0) >= _JOINED and _is_longer(segments[best], segments[other]):
             return other
     return best
 
@@ -239,21 +250,21 @@ def _is_longer(logo: HeaderSegment, printed: HeaderSegment) -> bool:
     return len(logo.squashed) >= _NAMED and printed.squashed.startswith(logo.squashed) and "legal" not in printed.classes
 
 
-def _joined(best: int, rows: Sequence[HeaderSegment], chances: dict[int, float]) -> tuple[int, ...]:
+def _joined(best: int, segments: Sequence[HeaderSegment], chances: dict[int, float]) -> tuple[int, ...]:
     """The best piece with the neighbour that continues its name, if there is one."""
     for first, second in ((best, best + 1), (best - 1, best)):
         other = second if first == best else first
-        if not 0 <= other < len(rows) or not _touch(rows[first], rows[second]):
+        if not 0 <= other < len(segments) or not _touch(segments[first], segments[second]):
             continue
-        is_trade = other == second and bool(_TRADE_ROW.search(rows[other].folded)) and not _TRADE_WORD.search(rows[best].folded)
-        if is_trade or (chances.get(other, 0.0) >= _JOINED and _continues(rows[first], rows[second])):
+        is_trade = other == second and bool(_TRADE_ROW.search(segments[other].folded)) and not _TRADE_WORD.search(segments[best].folded)
+        if is_trade or (chances.get(other, 0.0) >= _JOINED and _continues(segments[first], segments[second])):
             return (first, second)
     return (best,)
 
 
 def _touch(above: HeaderSegment, below: HeaderSegment) -> bool:
     """Whether two pieces follow each other closely in print of about the same size."""
-    if above.page != below.page or below.row - above.row > 1:
+    if above.page != below.page or below.row_index - above.row_index > 1:
         return False
     heights = sorted((above.box.height, below.box.height))
     return below.box.top - above.box.bottom < heights[0] and heights[1] < 1.6 * heights[0]
@@ -267,12 +278,12 @@ def _continues(above: HeaderSegment, below: HeaderSegment) -> bool:
     return not own or "legal" in above.classes
 
 
-def _with_owner(chosen: tuple[int, ...], rows: Sequence[HeaderSegment], chances: dict[int, float]) -> tuple[int, ...]:
+def _with_owner(chosen: tuple[int, ...], segments: Sequence[HeaderSegment], chances: dict[int, float]) -> tuple[int, ...]:
     """The chosen pieces with the likeliest one beside them where they name nothing but a trade: `PIZZA E PASTA`, `L'OSTERIA`."""
-    if not all(_is_trade_alone(rows[index].text) for index in chosen):
+    if not all(_is_trade_alone(segments[index].text) for index in chosen):
         return chosen
     near = range(max(0, chosen[0] - _BESIDE), chosen[-1] + _BESIDE + 1)
-    owners = [index for index in near if chances.get(index, 0.0) >= _OWNER and not _is_trade_alone(rows[index].text)]
+    owners = [index for index in near if chances.get(index, 0.0) >= _OWNER and not _is_trade_alone(segments[index].text)]
     if not owners:
         return chosen
     owner = max(owners, key=lambda index: chances[index])
@@ -285,15 +296,15 @@ def _is_trade_alone(text: str) -> bool:
     return bool(found) and all(word in words("names", "trades") for word in found)
 
 
-def _confidence(chosen: Sequence[int], rows: Sequence[HeaderSegment], chances: dict[int, float]) -> float:
+def _confidence(chosen: Sequence[int], segments: Sequence[HeaderSegment], chances: dict[int, float]) -> float:
     """How likely the chosen pieces are the merchant's name, one piece being it, or none: what no other piece looks like is it more likely.
 
     Pieces that print the same name again are no rivals.
     """
     odds = {index: float(chance) / max(1 - float(chance), 1e-6) for index, chance in chances.items()}
     own = max(odds.get(index, 0.0) for index in chosen)
-    names = [rows[index].squashed for index in chosen]
-    others = (odds[index] for index in odds if index not in chosen and not any(_is_same(rows[index].squashed, name) for name in names))
+    names = [segments[index].squashed for index in chosen]
+    others = (odds[index] for index in odds if index not in chosen and not any(_is_same(segments[index].squashed, name) for name in names))
     return own / (own + sum(others) + _NONE)
 
 
@@ -301,27 +312,27 @@ def _is_same(one: str, other: str) -> bool:
     return one in other or other in one or _are_twins(one, other)
 
 
-def _is_printed_again(name: str, chosen: Sequence[int], rows: Sequence[HeaderSegment]) -> bool:
+def _is_printed_again(name: str, chosen: Sequence[int], segments: Sequence[HeaderSegment]) -> bool:
     """Whether the receipt confirms how the name is written: in another piece, or in a web address."""
     squashed = squash(name)
-    others = [row for row in rows if row.index not in chosen]
-    hosts = (host.replace("-", "") for row in others for host in hosts_of(row.folded))
+    others = [segment for segment in segments if segment.index not in chosen]
+    hosts = (host.replace("-", "") for segment in others for host in hosts_of(segment.folded))
     return len(squashed) >= _NAMED and (
-        any(squashed in row.squashed for row in others) or any(host in squashed for host in hosts if len(host) >= _NAMED)
+        any(squashed in segment.squashed for segment in others) or any(host in squashed for host in hosts if len(host) >= _NAMED)
     )
 
 
-def by_marks(rows: Sequence[HeaderSegment]) -> Merchant | None:
+def by_marks(segments: Sequence[HeaderSegment]) -> Merchant | None:
     """The name where no heading is legible: a chain's marks anywhere, or whom the foot thanks for."""
-    brand = find_brand(rows)
+    brand = find_brand(segments)
     if brand is not None:
         return chain_of(brand)
-    for above, below in pairwise(rows):
+    for above, below in pairwise(segments):
         if match := _THANKS.search(above.folded):
-            row, start = (above, match.end()) if above.folded[match.end() :].strip() else (below, 0)
-            name = clean_name(row.text[start:])
+            segment, start = (above, match.end()) if above.folded[match.end() :].strip() else (below, 0)
+            name = clean_name(segment.text[start:])
             if could_name(fold(name)) and len(name) < _SHORT:
-                return Merchant((row,), name, 0.5)
+                return Merchant((segment,), name, 0.5)
     return None
 
 
@@ -333,27 +344,27 @@ def chain_of(brand: BrandMark) -> Merchant:
     return Merchant((brand.row,), name, 0.8)
 
 
-def by_host(rows: Sequence[HeaderSegment]) -> Merchant | None:
+def by_host(segments: Sequence[HeaderSegment]) -> Merchant | None:
     """The name in the merchant's web address."""
-    host = find_host(rows)
+    host = find_host(segments)
     return Merchant((host[0],), host[1], 0.4) if host is not None else None
 
 
-def find_host(rows: Sequence[HeaderSegment]) -> tuple[HeaderSegment, str] | None:
+def find_host(segments: Sequence[HeaderSegment]) -> tuple[HeaderSegment, str] | None:
     """The piece with a web or mail address of the merchant's own, and the name in it; the name that most rows print counts."""
     found: dict[str, list[HeaderSegment]] = {}
-    for row in rows:
-        if _WEB.search(row.folded):
-            for host in hosts_of(row.folded):
+    for segment in segments:
+        if _WEB.search(segment.folded):
+            for host in hosts_of(segment.folded):
                 if len(host) >= _SHORTEST and not host.isdigit() and not _OTHERS.search(host):
-                    found.setdefault(host, []).append(row)
+                    found.setdefault(host, []).append(segment)
     if not found:
         return None
     host = max(found, key=lambda name: len(found[name]))
     return found[host][0], " ".join(_TAIL.sub("", _LEAD.sub("", host)).split("-")).title()
 
 
-def by_company(rows: Sequence[HeaderSegment], kept: Sequence[int]) -> Merchant | None:
+def by_company(segments: Sequence[HeaderSegment], kept: Sequence[int]) -> Merchant | None:
     """The company at the top that is printed with its legal form, where only streets look like names."""
-    found = next((rows[index] for index in kept if index < _TOP and "legal" in rows[index].classes), None)
+    found = next((segments[index] for index in kept if index < _TOP and "legal" in segments[index].classes), None)
     return Merchant((found,), clean_name(found.text), 0.3) if found is not None else None

@@ -97,15 +97,15 @@ _SAME = 0.75
 _FORM = re.compile(r"\b(?:sdn|bhd|berhad|co|company|ltd|limited|llc|inc|corp|plc|pte|pvt|pty|gmbh|kg|ag|srl|sa|sas)\b")
 
 
-def respelled(name: str, own: Sequence[HeaderSegment], rows: Sequence[HeaderSegment]) -> str:
+def respelled(name: str, own: Sequence[HeaderSegment], segments: Sequence[HeaderSegment]) -> str:
     """The name with single letters put right: `Marsh & Cone` above `Marsh Cope Ltd` is `Marsh & Cope`, if the lower row is the surer one.
 
     Args:
         own: The pieces that the name was read from.
         rows: All pieces.
     """
-    sure = min(row.confidence for row in own)
-    twins = [row for row in rows if row not in own and row.confidence > sure and _is_same_name(name, row.text)]
+    sure = min(segment.confidence for segment in own)
+    twins = [segment for segment in segments if segment not in own and segment.confidence > sure and _is_same_name(name, segment.text)]
     return _WORD.sub(lambda match: _word(match.group(), twins), name) if twins else name
 
 
@@ -116,7 +116,7 @@ def _is_same_name(one: str, other: str) -> bool:
 
 def _word(word: str, twins: Sequence[HeaderSegment]) -> str:
     """The word, or with one other letter the one word that the twins print in its place."""
-    printed = {found for row in twins for found in _WORD.findall(row.text)}
+    printed = {found for segment in twins for found in _WORD.findall(segment.text)}
     if fold(word) in map(fold, printed):
         return word
     near = {fold(found): found for found in printed if len(found) == len(word) and _differences(fold(word), fold(found)) == 1}
@@ -134,7 +134,7 @@ def _in_case(letter: str, like: str) -> str:
     return letter.upper() if like.isupper() else letter.lower()
 
 
-def completed(name: str, own: Sequence[HeaderSegment], rows: Sequence[HeaderSegment]) -> str:
+def completed(name: str, own: Sequence[HeaderSegment], segments: Sequence[HeaderSegment]) -> str:
     """The name with its first letters where a logo hid them: `ineStar` above `Leipzig CineStar` is `CineStar`; one word only.
 
     Args:
@@ -144,7 +144,7 @@ def completed(name: str, own: Sequence[HeaderSegment], rows: Sequence[HeaderSegm
     squashed = squash(name)
     if len(squashed) < _LONG or " " in name:
         return name
-    printed = (word for row in rows if row not in own and "web" not in row.classes for word in _TOKEN.findall(row.text))
+    printed = (word for segment in segments if segment not in own and "web" not in segment.classes for word in _TOKEN.findall(segment.text))
     whole = (word for word in printed if 0 < len(squash(word)) - len(squashed) <= _HIDDEN and squash(word).endswith(squashed))
     return next((word for word in whole if word[0].isupper()), name)  # a stain in front of the same name is no capital
 

@@ -47,7 +47,7 @@ class HeaderSegment:
         start: Where the piece begins in `line.text`.
         end: Where it ends, excluding.
         index: Its place among all pieces, in reading order over all pages.
-        row: Place of its row among all rows.
+        row_index: Place of its row among all rows.
     """
 
     line: Line
@@ -55,7 +55,7 @@ class HeaderSegment:
     end: int
     page: int
     index: int
-    row: int
+    row_index: int
     box: Box
 
     @property
@@ -95,7 +95,7 @@ class HeaderSegment:
         return self.letters >= 3 and self.confidence >= 0.5 and self.letters + self.digits >= 0.6 * len(self.text.replace(" ", ""))
 
 
-def header_rows(transcripts: Sequence[Transcript]) -> tuple[HeaderSegment, ...]:
+def find_segments(transcripts: Sequence[Transcript]) -> tuple[HeaderSegment, ...]:
     """All pieces of all rows, in reading order over all pages."""
     found: list[HeaderSegment] = []
     row = 0

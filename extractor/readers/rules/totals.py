@@ -22,20 +22,20 @@ WEIGHTS: Final = "total.json"
 
 @dataclass(frozen=True)
 class Candidate:
-    """One value that may be the total, with all places where it is printed."""
+    """One value that may be the total, with all positions where it is printed."""
 
     value: Decimal
     entries: tuple[LabelledAmount, ...]
 
     @cached_property
     def best(self) -> LabelledAmount:
-        """The place that names it best: a grand total before a total, else the lowest labelled one."""
-        return max(self.entries, key=lambda entry: (_strength(entry), -entry.index))
+        """The position with the strongest label: a grand total before a total, else the lowest labelled one."""
+        return max(self.entries, key=lambda entry: (_label_strength(entry), -entry.index))
 
 
 @dataclass(frozen=True)
 class TotalChoice:
-    """A candidate, its probability of being the total, and how often a choice of that probability is right."""
+    """A candidate, its probability of being the total, and its confidence: the share of choices of that probability that are right."""
 
     candidate: Candidate
     probability: float
@@ -43,7 +43,7 @@ class TotalChoice:
 
 
 def choose_total(rows: AmountRows, sums: Sums) -> tuple[TotalChoice, ...]:
-    """The candidates with their probabilities, likeliest first; empty where no amount is printed."""
+    """Return the candidates with their probabilities, likeliest first; empty where no amount is printed."""
     candidates = find_candidates(rows)
     if not candidates:
         return ()
@@ -54,14 +54,14 @@ def choose_total(rows: AmountRows, sums: Sums) -> tuple[TotalChoice, ...]:
 
 
 def find_candidates(rows: AmountRows) -> tuple[Candidate, ...]:
-    """Every printed value once, with its places; in order of first appearance."""
+    """Return every printed value once, with its positions, in order of first appearance."""
     places: dict[Decimal, list[LabelledAmount]] = defaultdict(list)
     for entry in rows.entries:
         places[entry.value].append(entry)
     return tuple(Candidate(value, tuple(entries)) for value, entries in places.items())
 
 
-def _strength(entry: LabelledAmount) -> int:
+def _label_strength(entry: LabelledAmount) -> int:
     roles = entry.roles
     if Role.GRAND in roles:
         return 4
@@ -71,23 +71,24 @@ def _strength(entry: LabelledAmount) -> int:
 
 
 ROLES: Final = tuple(Role)
+# Roles beside which a total is still labelled as nothing else.
 _CLEAN: Final = frozenset({Role.GRAND, Role.TOTAL, Role.GROSS, Role.HEADING, Role.CARD, Role.UNIT, Role.PAYMENT})
 
 
 def features(rows: AmountRows, sums: Sums, candidates: Sequence[Candidate]) -> np.ndarray:
-    """One row of features a candidate, columns as `feature_names()`; numbers between -1 and about 3."""
-    whole = _whole(rows, candidates)
-    return np.array([list(_features(rows, sums, candidate, whole).values()) for candidate in candidates], dtype=np.float64)
+    """Return one row of features per candidate, columns as `feature_names`; numbers between -1 and about 3."""
+    context = _context(rows, candidates)
+    return np.array([list(_features(rows, sums, candidate, context).values()) for candidate in candidates], dtype=np.float64)
 
 
 def feature_names(rows: AmountRows, sums: Sums, candidates: Sequence[Candidate]) -> tuple[str, ...]:
-    """What each column of `features` is."""
-    return tuple(_features(rows, sums, candidates[0], _whole(rows, candidates)))
+    """Return the name of each column of `features`."""
+    return tuple(_features(rows, sums, candidates[0], _context(rows, candidates)))
 
 
 @dataclass(frozen=True)
-class _Whole:
-    """What every candidate is compared with, computed once a receipt: one that prints a thousand amounts has as many candidates.
+class _Context:
+    """Properties of the whole receipt that every candidate is compared with, computed once.
 
     Attributes:
         sizes: The largest and the second largest amount without sign; the same twice where all are one.
@@ -105,11 +106,11 @@ class _Whole:
     ascending: tuple[Decimal, ...]
 
 
-def _whole(rows: AmountRows, candidates: Sequence[Candidate]) -> _Whole:
+def _context(rows: AmountRows, candidates: Sequence[Candidate]) -> _Context:
     sizes = sorted({abs(candidate.value) for candidate in candidates})
     totals = [e.value for e in rows.entries if e.roles & {Role.TOTAL, Role.GRAND} and not e.roles & {Role.TAX, Role.CHANGE, Role.COUNT}]
     paid = [e.value for e in rows.entries if e.roles & {Role.CARD, Role.PAYMENT, Role.CASH} and not e.roles & {Role.TOTAL, Role.GRAND}]
-    return _Whole(
+    return _Context(
         count=len(candidates),
         sizes=(sizes[-1], sizes[-2:][0]),
         totals=tuple(totals),
@@ -119,14 +120,14 @@ def _whole(rows: AmountRows, candidates: Sequence[Candidate]) -> _Whole:
     )
 
 
-def _features(rows: AmountRows, sums: Sums, candidate: Candidate, whole: _Whole) -> dict[str, float]:
+def _features(rows: AmountRows, sums: Sums, candidate: Candidate, context: _Context) -> dict[str, float]:
     value, entries = candidate.value, candidate.entries
     roles = [entry.roles for entry in entries]
     last_row = max(1, len(rows.rows) - 1)
-    top, bottom = whole.span
+    top, bottom = context.span
     best = candidate.best
-    largest, second = whole.sizes
-    totals = whole.totals
+    largest, second = context.sizes
+    totals = context.totals
     found: dict[str, float] = {f"role_{role}": float(any(role in r for r in roles)) for role in ROLES}
     found |= {
         "clean_total": float(any(Role.TOTAL in r and r <= _CLEAN for r in roles)),
@@ -139,7 +140,7 @@ def _features(rows: AmountRows, sums: Sums, candidate: Candidate, whole: _Whole)
         "count_2": float(len(entries) == 2),
         "count_3": float(len(entries) > 2),
         "is_largest": float(abs(value) == largest),
-        "is_second": float(whole.count > 1 and abs(value) == second),
+        "is_second": float(context.count > 1 and abs(value) == second),
         "share_of_largest": float(abs(value) / largest) if largest else 0.0,
         "is_largest_total": float(bool(totals) and value == max(totals)),
         "is_last_total": float(bool(totals) and value == totals[-1]),
@@ -157,10 +158,10 @@ def _features(rows: AmountRows, sums: Sums, candidate: Candidate, whole: _Whole)
         "alone": float(len(rows.rows[best.row].entries) == 1),
         "confidence": best.confidence,
     }
-    return found | _arithmetic(rows, sums, candidate, whole)
+    return found | _arithmetic(rows, sums, candidate, context)
 
 
-def _arithmetic(rows: AmountRows, sums: Sums, candidate: Candidate, whole: _Whole) -> dict[str, float]:
+def _arithmetic(rows: AmountRows, sums: Sums, candidate: Candidate, context: _Context) -> dict[str, float]:
     value, best = candidate.value, candidate.best
     below = rows.rows[best.row + 1 : best.row + 4]
     return {
@@ -175,50 +176,51 @@ def _arithmetic(rows: AmountRows, sums: Sums, candidate: Candidate, whole: _Whol
         "table": float(sums.table_total is not None and is_near(value, [sums.table_total], CENT * 2)),
         "items": float(sums.last_items is not None and is_near(value, [sums.last_items], CENT)),
         "some_items": float(is_near(value, sums.items, CENT)),
-        "is_payment": float(value in whole.payments),
+        "is_payment": float(value in context.payments),
         "above_payment": float(any(row.roles & {Role.CASH, Role.CARD, Role.PAYMENT} for row in below)),
         "above_change": float(any(row.roles & {Role.CHANGE} for row in below)),
-        "has_rounded_twin": float(_has_rounded_twin(value, whole.ascending)),
+        "has_rounded_twin": float(_has_rounded_twin(value, context.ascending)),
     }
 
 
 def _has_rounded_twin(value: Decimal, ascending: Sequence[Decimal]) -> bool:
-    """Whether another value lies within what rounding to coins changes."""
+    """Return whether another value differs by no more than rounding to coins."""
     place = bisect_left(ascending, value)
     beside = (*ascending[max(0, place - 1) : place], *ascending[place + 1 : place + 2])
     return any(0 < abs(value - other) < CASH_STEP for other in beside)
 
 
-# Pairs of digits that small OCR models mix up in faint or low print.
+# Pairs of digits that small OCR models confuse in faint or low print.
 CONFUSED: Final = frozenset("08 06 09 68 89 38 56 58 35 17 14 49 27 39 59".split())
-_RIVAL: Final = 0.1
-_OTHER: Final = frozenset({Role.TAX, Role.COUNT, Role.CHANGE, Role.SUBTOTAL})
+# Probability from which another candidate contests the likeliest one.
+_RIVAL_PROBABILITY: Final = 0.1
+_NO_TOTALS: Final = frozenset({Role.TAX, Role.COUNT, Role.CHANGE, Role.SUBTOTAL})
 
 
 def is_contested(choices: Sequence[TotalChoice], mark: DecimalMark | None) -> bool:
-    """True where an amount that is labelled as a total and is likely one too differs from the likeliest by one digit that looks alike.
+    """Return whether another amount labelled as a total differs from the likeliest one by a single confusable digit.
 
-    One of the two is misread then. What is printed twice in two ways by rounding to coins differs by less.
+    One of the two is misread then. Totals that are printed before and after rounding to coins differ by less.
     """
     best, *rivals = choices
     value = best.candidate.value
     return any(
-        rival.probability >= _RIVAL
+        rival.probability >= _RIVAL_PROBABILITY
         and abs(rival.candidate.value - value) > CASH_STEP
         and with_value(rival.candidate.best, value, mark) is not None
-        and any(entry.roles & {Role.GRAND, Role.TOTAL} and not entry.roles & _OTHER for entry in rival.candidate.entries)
+        and any(entry.roles & {Role.GRAND, Role.TOTAL} and not entry.roles & _NO_TOTALS for entry in rival.candidate.entries)
         for rival in rivals
     )
 
 
 def is_unread(best: TotalChoice, rows: AmountRows) -> bool:
-    """True where the likeliest total is not labelled as one, and a row below it is, with digits that give no amount: `TOTAL 40 1`."""
+    """Return whether a row below the likeliest total is labelled as one, and it is not, but parses to no amount: `TOTAL 40 1`."""
     if any(entry.roles & {Role.GRAND, Role.TOTAL} for entry in best.candidate.entries):
         return False
     return any(
         row.index > best.candidate.best.row
         and row.roles & {Role.GRAND, Role.TOTAL}
-        and not row.roles & _OTHER
+        and not row.roles & _NO_TOTALS
         and not row.entries
         and any(character.isdigit() for character in row.text)
         for row in rows
@@ -228,10 +230,10 @@ def is_unread(best: TotalChoice, rows: AmountRows) -> bool:
 def repair_subtotal(
     subtotal: LabelledAmount, items: Sequence[FoundItem], leads: Callable[[Decimal], bool], mark: DecimalMark | None
 ) -> LabelledAmount:
-    """The subtotal, put right where the items add up to a look-alike of it that leads to the total while it does not itself.
+    """Return the subtotal, repaired where the items add up to a value that differs by one confusable digit and leads to the total.
 
     Args:
-        leads: Whether taxes and charges lead from a subtotal to the total.
+        leads: Returns whether taxes and charges lead from a subtotal to the total.
     """
     if leads(subtotal.value) or not items:
         return subtotal
@@ -242,9 +244,9 @@ def repair_subtotal(
 
 
 def repair_items(items: Sequence[FoundItem], proven: Sequence[Decimal], mark: DecimalMark | None) -> tuple[FoundItem, ...]:
-    """The items, with what keeps them from adding up to a proven sum put right: the minus of discounts, or one digit.
+    """Return the items, repaired where one change makes them add up to a proven sum: the minus sign of discounts, or one digit.
 
-    Nothing is changed where they add up already, or where two prices could be it.
+    Nothing is changed where they add up already, or where two prices could be at fault.
 
     Args:
         proven: Subtotal or total, where other sums prove them.
@@ -252,7 +254,7 @@ def repair_items(items: Sequence[FoundItem], proven: Sequence[Decimal], mark: De
     listed = tuple(items)
     if len(listed) < 2 or _sum(listed) in proven:
         return listed
-    signed = tuple(_given_back(item) if Role.DISCOUNT in item.total.roles and item.total.value > 0 else item for item in listed)
+    signed = tuple(_negated(item) if Role.DISCOUNT in item.total.roles and item.total.value > 0 else item for item in listed)
     if signed != listed and _sum(signed) in proven:
         return signed
     possible = [
@@ -265,9 +267,9 @@ def repair_items(items: Sequence[FoundItem], proven: Sequence[Decimal], mark: De
 
 
 def with_value(entry: LabelledAmount, value: Decimal, mark: DecimalMark | None) -> LabelledAmount | None:
-    """The amount with one digit read as its look-alike, so that it means `value`; `None` where that is not possible.
+    """Return the amount with one digit replaced by a confusable one, so that it has the given value; `None` where that is not possible.
 
-    The text that OCR saw is kept in `LabelledAmount.seen`.
+    The text that OCR returned is kept in `LabelledAmount.seen`.
     """
     text = entry.printed.text
     for place, digit in enumerate(text):
@@ -284,7 +286,7 @@ def _sum(items: Sequence[FoundItem]) -> Decimal:
     return sum((item.total.value for item in items), Decimal(0))
 
 
-def _given_back(item: FoundItem) -> FoundItem:
+def _negated(item: FoundItem) -> FoundItem:
     printed = item.total.printed
     total = replace(item.total, printed=replace(printed, text=f"-{printed.text}"), value=-item.total.value, seen=printed.text)
     return replace(item, total=total)

@@ -3,7 +3,7 @@
 import pytest
 
 from extractor.readers.rules.amount_rows import read_rows
-from extractor.readers.rules.money_fields import IN_DOUBT, read_amounts
+from extractor.readers.rules.money_fields import CONTESTED_CONFIDENCE, read_amounts
 from extractor.readers.rules.totals import TotalChoice, find_candidates, is_contested
 from extractor.validation.decision import TRUST
 from tests.transcripts import transcript
@@ -105,7 +105,7 @@ def test_a_total_that_is_printed_in_two_look_alike_ways_is_contested(label: str,
     by_value = {str(candidate.value): candidate for candidate in find_candidates(rows)}
     choices = (TotalChoice(by_value["105.00"], 0.55, 0.75), TotalChoice(by_value[printed], probability, 0.5))
     assert is_contested(choices, rows.mark) is contested
-    assert TRUST["total"].proven > IN_DOUBT
+    assert TRUST["total"].proven > CONTESTED_CONFIDENCE
 
 
 @pytest.mark.parametrize(("last", "believed"), [("40 1", False), ("40.41", True), ("", True)])
@@ -114,5 +114,5 @@ def test_a_total_whose_own_row_cannot_be_read_is_doubted(last: str, believed: bo
     rows = [priced("BREAKFAST BUFFET", "38.00"), priced("FOOD", "38.00"), priced("TAX", "2.41")]
     rows += [priced("7:53AM TOTAL", last)] if last else []
     part = read_amounts([transcript(*rows)])
-    doubted = part.values.get("total") == "38.00" and (part.evidence["total"].confidence or 0) <= IN_DOUBT
+    doubted = part.values.get("total") == "38.00" and (part.evidence["total"].confidence or 0) <= CONTESTED_CONFIDENCE
     assert doubted is not believed

@@ -7,7 +7,7 @@ import pytest
 from extractor.ocr.transcript import Line, Transcript
 from extractor.readers.rules.header import read_header
 from extractor.readers.rules.merchant import find_host
-from extractor.readers.rules.segments import header_rows
+from extractor.readers.rules.segments import find_segments
 from extractor.validation.decision import TRUST
 from tests.transcripts import transcript
 
@@ -174,7 +174,7 @@ def test_an_address_begins_with_its_street() -> None:
 
 def test_a_web_address_names_the_merchant_where_nothing_else_does() -> None:
     """Where no row can be a name, the host of the merchant's own web address is one; those of mail and networks are not."""
-    rows = header_rows([transcript("www.facebook.com/x", "info@gmail.com", "www.block-house.de")])
+    rows = find_segments([transcript("www.facebook.com/x", "info@gmail.com", "www.block-house.de")])
     found = find_host(rows)
     assert found is not None
     assert found[1] == "Block House"

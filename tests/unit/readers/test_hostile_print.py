@@ -3,7 +3,7 @@
 import pytest
 
 from extractor.ocr.transcript import Transcript
-from extractor.readers.rules.money_fields import MOST, read_amounts
+from extractor.readers.rules.money_fields import MAX_AMOUNTS, read_amounts
 from extractor.readers.rules.ocr_reader import read_fields
 from extractor.readers.rules.sums import MAX_COLUMNS
 from tests.hostile import no_endless_loop
@@ -63,7 +63,7 @@ def test_a_wholesalers_receipt_is_read() -> None:
 def test_more_amounts_than_any_receipt_has_are_left_to_a_person() -> None:
     """A bank statement of twenty pages would keep the sums busy for hours; its amounts are not read, so its record goes to review."""
     with no_endless_loop():
-        part = read_amounts([long_receipt(MOST // 20 + 1)] * 20)
+        part = read_amounts([long_receipt(MAX_AMOUNTS // 20 + 1)] * 20)
     assert dict(part.values) == {}
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from extractor.readers.rules.header import find_phone, find_receipt_number, find_tax_id
-from extractor.readers.rules.segments import header_rows
+from extractor.readers.rules.segments import find_segments
 from tests.transcripts import transcript
 
 
@@ -20,7 +20,7 @@ from tests.transcripts import transcript
 )
 def test_phones_are_found(row: str, wanted: str) -> None:
     """Labelled and plain telephone numbers are copied as printed; a fax number is not one."""
-    found = find_phone(header_rows([transcript("SHOP", row, "Total 2.00")]))
+    found = find_phone(find_segments([transcript("SHOP", row, "Total 2.00")]))
     assert found is not None
     assert found.text == wanted
 
@@ -28,7 +28,7 @@ def test_phones_are_found(row: str, wanted: str) -> None:
 @pytest.mark.parametrize("row", ["05/03/2018 14:05", "1234 5678 9012 3456", "FAX: 03-42601065", "Total 1,234.50"])
 def test_other_numbers_are_no_phones(row: str) -> None:
     """Dates, card numbers, fax numbers and amounts are not telephone numbers."""
-    assert find_phone(header_rows([transcript("SHOP", row)])) is None
+    assert find_phone(find_segments([transcript("SHOP", row)])) is None
 
 
 @pytest.mark.parametrize(
@@ -45,14 +45,14 @@ def test_other_numbers_are_no_phones(row: str) -> None:
 )
 def test_tax_numbers_are_found(row: str, wanted: str) -> None:
     """Numbers with the label of a tax register are copied as printed."""
-    found = find_tax_id(header_rows([transcript("SHOP", row, "Total 2.00")]))
+    found = find_tax_id(find_segments([transcript("SHOP", row, "Total 2.00")]))
     assert found is not None
     assert found.text == wanted
 
 
 def test_a_tax_amount_is_no_tax_number() -> None:
     """A rate or an amount of tax is not the number of a register."""
-    assert find_tax_id(header_rows([transcript("SHOP", "GST 6% 1.20", "VAT 20% 3.00")])) is None
+    assert find_tax_id(find_segments([transcript("SHOP", "GST 6% 1.20", "VAT 20% 3.00")])) is None
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,13 @@ def test_a_tax_amount_is_no_tax_number() -> None:
 )
 def test_receipt_numbers_are_found(row: str, wanted: str) -> None:
     """The number behind a label of the receipt is copied as printed."""
-    found = find_receipt_number(header_rows([transcript("SHOP", row, "Total 2.00")]))
+    found = find_receipt_number(find_segments([transcript("SHOP", row, "Total 2.00")]))
     assert found is not None
     assert found.text == wanted
 
 
 def test_an_invoice_number_comes_before_an_order_number() -> None:
     """Where several numbers are printed, the receipt's own wins."""
-    found = find_receipt_number(header_rows([transcript("SHOP", "Order #: 868604", "Invoice No: 77001")]))
+    found = find_receipt_number(find_segments([transcript("SHOP", "Order #: 868604", "Invoice No: 77001")]))
     assert found is not None
     assert found.text == "77001"

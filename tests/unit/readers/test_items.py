@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from extractor.readers.rules.amount_rows import read_rows
-from extractor.readers.rules.item_text import Description, describe, says_something
+from extractor.readers.rules.item_text import Description, describe, has_name
 from extractor.readers.rules.items import find_items
 from extractor.readers.rules.money_fields import read_amounts
 from tests.transcripts import transcript
@@ -353,7 +353,7 @@ def test_a_price_that_lost_its_mark_before_a_cyrillic_tax_letter() -> None:
 @pytest.mark.parametrize("text", ["2 бр. x", "0,512 кг x", "25.125 ลิตร x", "3 τεμ. x"])
 def test_units_of_other_scripts_are_no_names(text: str) -> None:
     """A factor with its unit says nothing of what is sold."""
-    assert not says_something(text)
+    assert not has_name(text)
 
 
 def test_no_items() -> None:

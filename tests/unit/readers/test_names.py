@@ -2,10 +2,10 @@
 
 import pytest
 
-from extractor.readers.rules.address import clean_piece
+from extractor.readers.rules.address import clean_segment
 from extractor.readers.rules.chains import find_brand
 from extractor.readers.rules.merchant_names import clean_name, could_name
-from extractor.readers.rules.segments import header_rows, mend_words
+from extractor.readers.rules.segments import find_segments, mend_words
 from tests.transcripts import transcript
 
 
@@ -65,18 +65,18 @@ def test_words_of_every_receipt_name_nobody(text: str) -> None:
 )
 def test_addresses_stand_alone(text: str, piece: str) -> None:
     """Labels, telephone and fax are cut off an address; words that only begin like them are not."""
-    assert clean_piece(text) == piece
+    assert clean_segment(text) == piece
 
 
 def test_a_slogan_over_two_rows_gives_the_chain_away() -> None:
     """A slogan counts where it is broken over two rows, or a few letters are misread."""
     for rows in (("How doers", "get more done"), ("DRESS F0R LES5", "SAN DIEGO, CA")):
-        assert find_brand(header_rows([transcript(*rows)])) is not None
+        assert find_brand(find_segments([transcript(*rows)])) is not None
 
 
 def test_two_chains_give_nothing_away() -> None:
     """A receipt that speaks of two chains names neither."""
-    assert find_brand(header_rows([transcript("www.costco.com", "www.kohls.com")])) is None
+    assert find_brand(find_segments([transcript("www.costco.com", "www.kohls.com")])) is None
 
 
 def test_thai_names_keep_the_marks_above_their_last_letter() -> None:
