@@ -12,7 +12,6 @@ import argparse
 import json
 import pickle
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -29,6 +28,7 @@ from extractor.documents import PageLimits, load_pages
 from extractor.ocr.page_reader import PageReader
 from extractor.ocr.selection import build_page_reader
 from extractor.ocr.transcript import Transcript
+from extractor.parsing.text import squash
 from extractor.readers.rules.address import address_features, clean_segment, next_segment, step_features, usable_segments
 from extractor.readers.rules.header_features import segment_features
 from extractor.readers.rules.merchant import merchant_features
@@ -36,6 +36,7 @@ from extractor.readers.rules.merchant_names import clean_name
 from extractor.readers.rules.models import Trees
 from extractor.readers.rules.segments import HeaderSegment, find_segments, is_candidate
 from training.headings import disturbed, with_heading
+from training.manifest import record_training
 from training.render import OcrNoise, render
 
 LEGIBLE = 0.8
@@ -65,16 +66,12 @@ class Example:
     @property
     def half(self) -> int:
         """In which half of all receipts it is, with all others of its merchant: what one model tells another comes from the other half."""
-        return crc32(squash(self.truth.get("merchant"))[:5].encode()) % 2
-
-
-def squash(text: str | None) -> str:
-    return "".join(character for character in unicodedata.normalize("NFKC", text or "").casefold() if character.isalnum())
+        return crc32(squash(self.truth.get("merchant") or "")[:5].encode()) % 2
 
 
 def names_merchant(text: str, name: str | None) -> bool:
     """Whether a piece is the merchant's name or a good part of it."""
-    one, other = squash(clean_name(text)), squash(name)
+    one, other = squash(clean_name(text)), squash(name or "")
     if not one or not other:
         return False
     if min(len(one), len(other)) >= 4 and (one in other or other in one):
@@ -84,7 +81,7 @@ def names_merchant(text: str, name: str | None) -> bool:
 
 def is_in_address(text: str, address: str | None) -> bool:
     """Whether a piece is a stretch of the address, OCR slips allowed."""
-    one, other = squash(clean_segment(text)), squash(address)
+    one, other = squash(clean_segment(text)), squash(address or "")
     if not one or not other:
         return False
     if one in other:
@@ -104,7 +101,7 @@ def example(transcripts: Sequence[Transcript], truth: dict[str, Any]) -> Example
     merchant = np.array([names_merchant(rows[index].text, truth.get("merchant")) for index in kept], dtype=bool)
     address = np.array([is_in_address(rows[index].text, truth.get("address")) for index in kept], dtype=bool)
     run = address_run(rows, [index for index, is_part in zip(kept, address, strict=True) if is_part], truth.get("address"))
-    return Example(rows, kept, merchant, address, run, bool(run) or not squash(truth.get("address")), truth)
+    return Example(rows, kept, merchant, address, run, bool(run) or not squash(truth.get("address") or ""), truth)
 
 
 def address_run(rows: Sequence[HeaderSegment], parts: Sequence[int], address: str | None) -> tuple[int, ...]:
@@ -123,7 +120,7 @@ def address_run(rows: Sequence[HeaderSegment], parts: Sequence[int], address: st
 
 
 def alike(one: str, other: str | None) -> float:
-    return SequenceMatcher(None, squash(one), squash(other), autojunk=False).ratio()
+    return SequenceMatcher(None, squash(one), squash(other or ""), autojunk=False).ratio()
 
 
 def scans(folder: Path, cached: Path | None) -> Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]:
@@ -201,6 +198,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     real = examples_of(iter(labelled if options.half is None else labelled[options.half :: 2]), headings=0)
     made = examples_of(rendered(options.rendered), headings=2)
     WEIGHTS.write_text(json.dumps(models_of([*real, *made]), separators=(",", ":")), encoding="utf-8")
+    command = "python -m training.header FOLDER --transcripts FOLDER --rendered"
+    record_training("header.json", module="header", command=f"{command} {options.rendered}", seed=0)
     print(f"{len(real)} from scans, {len(made)} rendered; {WEIGHTS} has {WEIGHTS.stat().st_size / 1024:.0f} KiB")
 
 

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from extractor.errors import InputError
+from extractor.parsing.text import squash
 from extractor.schemas.record import Record, RecordStatus
 from extractor.schemas.values import Amount
 
@@ -194,11 +194,6 @@ def load_truth(path: Path) -> list[Truth]:
         except (ValueError, ValidationError) as error:
             raise InputError(f"{path}, line {number} is no labelled receipt: {error}") from error
     return truths
-
-
-def squash(text: str) -> str:
-    """Letters and digits alone, without case and width: what print and label must share."""
-    return "".join(character for character in unicodedata.normalize("NFKC", text).casefold() if character.isalnum())
 
 
 def similarity(one: str, other: str) -> float:

@@ -12,7 +12,7 @@ from extractor.parsing.amounts import DecimalMark
 from extractor.parsing.digits import clean_digits
 from extractor.parsing.keywords import Role
 from extractor.readers.rules.amount_rows import AmountRow, AmountRows, LabelledAmount, loose_price
-from extractor.readers.rules.item_selection import FoundItem, ItemSelection, PriceOption, Slot, choose_items, make_slot, unsigned
+from extractor.readers.rules.item_selection import FoundItem, ItemSelection, PriceFormat, Slot, choose_items, make_slot, unsigned
 from extractor.readers.rules.item_text import (
     QUANTITY,
     WEIGHT,
@@ -137,7 +137,7 @@ def _collect(region: Sequence[AmountRow], mark: DecimalMark | None, targets: Ite
     edge = _price_column(prices)
     region = [without_sizes(row, edge) for row in region] if mark is not None else region
     names_below = names_stand_below(region, edge)
-    money = PriceOption.of(prices, mark, max(targets, default=Decimal(0)))
+    money = PriceFormat.of(prices, mark, max(targets, default=Decimal(0)))
     right = median(price.box.right for price in prices if price.box.right >= edge)
     slots: list[Slot] = []
     pending = _Pending()

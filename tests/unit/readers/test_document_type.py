@@ -2,7 +2,7 @@
 
 import pytest
 
-from extractor.readers.rules.header import kind_of, read_header
+from extractor.readers.rules.header import document_type_of, read_header
 from extractor.readers.rules.segments import find_segments
 from extractor.schemas.answer import DocumentType
 from tests.transcripts import transcript
@@ -55,13 +55,13 @@ def test_other_pictures_are_no_receipts(rows: tuple[str, ...]) -> None:
 def test_kinds_are_told_apart(kind: DocumentType, rows: tuple[str, ...]) -> None:
     """The words of a document tell its kind."""
     page = [transcript(*rows)]
-    assert kind_of(page, find_segments(page))[0] is kind
+    assert document_type_of(page, find_segments(page))[0] is kind
 
 
 def test_a_faint_receipt_is_still_one() -> None:
     """A total and a date are enough."""
     page = [transcript("05/03/2018", "Total 2.00")]
-    assert kind_of(page, find_segments(page))[0] is DocumentType.RECEIPT
+    assert document_type_of(page, find_segments(page))[0] is DocumentType.RECEIPT
 
 
 def test_a_refund_policy_is_no_refund() -> None:
@@ -71,4 +71,4 @@ def test_a_refund_policy_is_no_refund() -> None:
             "CORNER SHOP", "05/03/2018", "Tea 2.00", "Total 2.00", "Refund amount is based on price", "after all coupons and discounts"
         )
     ]
-    assert kind_of(page, find_segments(page))[0] is DocumentType.RECEIPT
+    assert document_type_of(page, find_segments(page))[0] is DocumentType.RECEIPT
