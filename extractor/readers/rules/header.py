@@ -15,7 +15,7 @@ from extractor.readers.rules.address import address_features, find_address, part
 from extractor.readers.rules.field_values import FieldValues, confidence_of, evidence_of
 from extractor.readers.rules.header_features import segment_features
 from extractor.readers.rules.merchant import find_merchant, merchant_features
-from extractor.readers.rules.segments import HeaderSegment, alternatives, find_segments, patterns
+from extractor.readers.rules.segments import HeaderSegment, alternatives, find_segments, patterns, words
 from extractor.schemas.answer import DocumentType
 
 
@@ -66,6 +66,8 @@ _TAX_ID = re.compile(
     rf"(?:{alternatives('labels', 'tax_id')})[\s.:#()n°o-]{{0,8}}(?P<value>(?=[a-z ]{{0,4}}[\d])[a-z]{{0,4}} ?\d[\d ./a-z-]{{5,20}})"
 )
 # A label with its telephone number.
+# Words that belong to a tax number: Norway prints `123 456 789 MVA`, Switzerland `CHE-123.456.789 MWST`.
+_TAX_ID_SUFFIXES = frozenset({"mva", "mwst", "tva", "iva"})
 _PHONE = re.compile(rf"(?:{'|'.join(telephone('labels'))})[\s.:#no()]{{0,6}}(?P<value>\+?\(?\d[\d ()./-]{{5,18}}\d)")
 # A telephone number without a label.
 _BARE_PHONE = re.compile(rf"(?<![\d#-])(?P<value>{'|'.join(telephone('bare'))})(?![\d-])")
@@ -108,8 +110,19 @@ def find_tax_id(segments: Sequence[HeaderSegment]) -> Identifier | None:
     for segment in segments:
         for match in _TAX_ID.finditer(segment.folded):
             if _count_digits(match["value"]) in range(7, 17) and not find_dates(match["value"]):
-                return _identifier(segment, match, 0.85)
+                return _identifier(segment, match, 0.85, length=_tax_id_length(match["value"]))
     return None
+
+
+def _tax_id_length(value: str) -> int:
+    """Return the length of the number at the start of a text: behind the first digit, a word without digits belongs to something else."""
+    length, has_digits = 0, False
+    for word in re.finditer(r"\S+", value):
+        is_number = any(character.isdigit() for character in word.group())
+        if has_digits and not is_number and word.group() not in _TAX_ID_SUFFIXES:
+            break
+        has_digits, length = has_digits or is_number, word.end()
+    return length
 
 
 def find_receipt_number(segments: Sequence[HeaderSegment]) -> Identifier | None:
@@ -122,7 +135,9 @@ def _receipt_numbers(segments: Sequence[HeaderSegment]) -> Iterator[tuple[float,
     for segment in segments:
         for match in _RECEIPT.finditer(segment.folded):
             label = match.group()[: match.start("value") - match.start()]
-            if find_dates(match["value"]) or _count_digits(match["value"]) < 2:
+            # `Bill No: Table 20` leaves the number blank, and another label follows.
+            lead = re.match(r"[a-z]+(?= )", match["value"])
+            if find_dates(match["value"]) or _count_digits(match["value"]) < 2 or (lead and lead.group() in words("names", "nobody")):
                 continue
             sure = 2.0 if _SURE_LABEL.match(label) else 1.0
             yield sure - 0.01 * segment.index, _identifier(segment, match, 0.8 if sure > 1 else 0.6)
@@ -132,8 +147,8 @@ def _count_digits(text: str) -> int:
     return sum(character.isdigit() for character in text)
 
 
-def _identifier(segment: HeaderSegment, match: re.Match[str], confidence: float) -> Identifier:
-    value = match["value"].rstrip(" -./(")
+def _identifier(segment: HeaderSegment, match: re.Match[str], confidence: float, *, length: int | None = None) -> Identifier:
+    value = match["value"][:length].rstrip(" -./(")
     start = segment.start + match.start("value")
     lead = len(value) - len(value.lstrip(" "))
     return Identifier(segment, start + lead, start + len(value), confidence)
@@ -148,14 +163,14 @@ def document_type_of(transcripts: Sequence[Transcript], segments: Sequence[Heade
     text = fold("\n".join(transcript.text for transcript in transcripts))
     if not _is_receipt(transcripts, segments, text):
         return DocumentType.NOT_A_RECEIPT, 0.8
-    words = {name: len(set(pattern.findall(text))) for name, pattern in patterns("kinds").items()}
+    counts = {name: len(set(pattern.findall(text))) for name, pattern in patterns("kinds").items()}
     kinds = (
-        (DocumentType.REFUND, words["refund"] > 0 and bool(_NEGATIVE_TOTAL.search(text))),
-        (DocumentType.HOTEL, words["hotel"] >= 3),
-        (DocumentType.FUEL, words["fuel"] >= 2),
-        (DocumentType.PARKING, words["parking"] > 0 and len(segments) < 40),
-        (DocumentType.INVOICE, words["invoice"] >= 2),
-        (DocumentType.CARD_SLIP, words["slip"] >= 3 and _prices(transcripts) <= 3),
+        (DocumentType.REFUND, counts["refund"] > 0 and bool(_NEGATIVE_TOTAL.search(text))),
+        (DocumentType.HOTEL, counts["hotel"] >= 3),
+        (DocumentType.FUEL, counts["fuel"] >= 2 and not counts["rental"]),
+        (DocumentType.PARKING, counts["parking"] > 0 and len(segments) < 40),
+        (DocumentType.INVOICE, counts["invoice"] >= 2),
+        (DocumentType.CARD_SLIP, counts["slip"] >= 3 and _prices(transcripts) <= 3),
     )
     return next(((kind, 0.8) for kind, applies in kinds if applies), (DocumentType.RECEIPT, 0.9))
 
@@ -169,9 +184,9 @@ def _is_receipt(transcripts: Sequence[Transcript], segments: Sequence[HeaderSegm
     amounts = sum(
         any(amount.is_money_like for amount in find_amounts(line.text)) for transcript in transcripts for line in transcript.lines
     )
-    words = len(set(patterns("kinds")["sale"].findall(text)))
+    till_words = len(set(patterns("kinds")["sale"].findall(text)))
     has_date = any(find_dates(segment.text) for segment in segments)
-    score = min(amounts, 4) + 2 * min(words, 3) + 2 * has_date
+    score = min(amounts, 4) + 2 * min(till_words, 3) + 2 * has_date
     long_rows = sum(segment.letters > 45 for segment in segments)
     needed = 4 if len(segments) < 10 else 3  # a long list with a price and a word of tills is a receipt without its foot
-    return score >= needed and (amounts > 0 or words >= 3) and not (long_rows > len(segments) / 2 and words <= 2)
+    return score >= needed and (amounts > 0 or till_words >= 3) and not (long_rows > len(segments) / 2 and till_words <= 2)

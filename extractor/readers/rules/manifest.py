@@ -98,6 +98,7 @@ def _header_lists() -> dict[str, str]:
     known = countries().values()
     contents = {f"rows.{name}": patterns for name, patterns in lists("rows").items()} | {
         "names.nobody": words("names", "nobody"),
+        "names.after_article": words("names", "after_article"),
         "places": [word for country in known if "places" in country.clues for word, _ in country.clues["places"].literals],
         "regions": [region for country in known for region in country.regions],
         "top_level_domains": top_level_domains(),

@@ -74,6 +74,8 @@ def could_name(text: str) -> bool:
     """Return whether a folded text has a word that could name somebody: not only greetings, titles and words of tills, misread or not."""
     found = [word for word in re.findall(r"[^\W_]+", text) if any(character.isalpha() for character in word)]
     found = [word.translate(_AS_LETTER) for word in found]
+    if len(found) == 2 and found[0] == "the" and found[1] in words("names", "after_article"):
+        return True
     found = [word for word in found if sum(character.isalpha() for character in word) >= 2]
     return any(word not in words("names", "nobody") and not _is_misread_nobody(word) for word in found)
 

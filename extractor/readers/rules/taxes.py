@@ -162,7 +162,8 @@ def _without_sums(figures: Sequence[TaxFigure]) -> list[TaxFigure]:
     """Return the table's rows without the one that sums up the others."""
     for figure in figures:
         others = [other for other in figures if other is not figure]
-        if others and Role.TOTAL in figure.row.roles and figure.amount.value == sum(other.amount.value for other in others):
+        is_sum = figure.row.roles & {Role.TOTAL, Role.GRAND, Role.SUBTOTAL} and figure.rate is None
+        if others and is_sum and figure.amount.value == sum(other.amount.value for other in others):
             return others
     return list(figures)
 
@@ -179,7 +180,7 @@ def _options(rows: AmountRows, figures: Sequence[TaxFigure]) -> list[Taxes]:
     """Return each printed tax alone, and the sums over several."""
     tables = _distinct(figure for figure in figures if figure.is_table)
     singles = _distinct(figure for figure in figures if not figure.is_table)
-    printed = {entry.value: entry for entry in rows.entries if Role.TAX in entry.roles or Role.TOTAL in entry.roles}
+    printed = {entry.value: entry for entry in rows.entries if entry.roles & {Role.TAX, Role.TOTAL, Role.GRAND}}
     options = [Taxes((figure,), figure.amount.value, figure.amount) for figure in figures]
     for group in (tables, singles):
         sizes = range(2, len(group) + 1) if len(group) <= _MAX_COMBINED else [len(group)]

@@ -110,6 +110,31 @@ def test_german_tax_table() -> None:
     assert "tax_total" not in found
 
 
+@pytest.mark.parametrize("label", ["USt. 19 %", "USt.19 %", "MwSt.19,0%", "incl.19,00% MwSt", "Nr.4. 19% MwSt"])
+def test_a_rate_is_read_beside_its_word(label: str) -> None:
+    """The rate of a tax counts whether or not a space separates it from the tax's name."""
+    found = values(priced("KAFFEE", "11,90"), priced("SUMME", "11,90"), priced(label, "1,90"))
+    assert [(line["rate"], line["amount"]) for line in found["tax_lines"]] == [("19%", "1,90")]
+
+
+def test_the_sum_of_a_tax_table_does_not_replace_its_rates() -> None:
+    """A table of several rates gives its rates, and its row of sums the tax over all."""
+    found = values(
+        priced("SEIFE", "2,59 A"),
+        priced("BROT", "2,08 B"),
+        priced("SUMME EUR", "4,67"),
+        [(20, "Steuer"), (150, "Netto"), (300, "Steuer"), (450, "Brutto")],
+        priced("A= 19,0%", "2,18", "0,41", "2,59"),
+        priced("B= 7,0%", "1,94", "0,14", "2,08"),
+        priced("Gesamtbetrag", "4,12", "0,55", "4,67"),
+    )
+    assert found["tax_total"] == "0,55"
+    assert [(line["code"], line["rate"], line["net_amount"], line["amount"]) for line in found["tax_lines"]] == [
+        ("A", "19%", "2,18", "0,41"),
+        ("B", "7%", "1,94", "0,14"),
+    ]
+
+
 def test_gst_summary() -> None:
     """The tax is printed as a line and again in a summary: it is one tax."""
     found = values(

@@ -58,6 +58,20 @@ def test_kinds_are_told_apart(kind: DocumentType, rows: tuple[str, ...]) -> None
     assert document_type_of(page, find_segments(page))[0] is kind
 
 
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        (DocumentType.INVOICE, ("Linde Design", "Rechnung Nr. 2024-17", "Leistungszeitraum: Mai 2024", "Zahlungsziel 14 Tage")),
+        (DocumentType.INVOICE, ("Brightway Studio", "INVOICE 2024-017", "Payable within 30 days", "Sort code 00-00-00")),
+        (DocumentType.RECEIPT, ("Alpine Cars", "RENTAL AGREEMENT 55123", "Fuel: full, Diesel", "Refuelling 2.10 per litre")),
+    ],
+)
+def test_transfers_make_an_invoice_and_rented_cars_no_fuel(kind: DocumentType, rows: tuple[str, ...]) -> None:
+    """A document that is paid by transfer is an invoice; one of a rented car that mentions fuel is no fuel receipt."""
+    page = [transcript(*rows, "Total 535.50", "02/03/2024")]
+    assert document_type_of(page, find_segments(page))[0] is kind
+
+
 def test_a_faint_receipt_is_still_one() -> None:
     """A total and a date are enough."""
     page = [transcript("05/03/2018", "Total 2.00")]

@@ -121,6 +121,12 @@ def test_a_sentence_about_a_chain_is_not_its_name() -> None:
     assert read("THANK YOU", "FOR CHOOSINGARCO", "05/03/2018 14:05")[0] == "ARCO"
 
 
+@pytest.mark.parametrize("name", ["The Counter", "THE EXCHANGE", "The Bakery"])
+def test_an_article_makes_a_name_of_a_word_of_tills(name: str) -> None:
+    """A word that names nobody alone is a merchant's name behind an article."""
+    assert read(name, "14 Linden Road", "Leeds LS1 4AB", "Flat white 3.80", "TOTAL 3.80", "02/03/2024 10:15")[0] == name
+
+
 def test_labels_of_a_form_name_nobody() -> None:
     """A row that only says what should stand there is not taken for the name."""
     assert read("NAZIV LOKALA", "Adresa lokala", "Konoba Galeb", "Datum: 31.8.2021", "Vrijeme: 20:23")[0] == "Konoba Galeb"

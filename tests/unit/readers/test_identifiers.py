@@ -58,6 +58,27 @@ def test_a_tax_amount_is_no_tax_number() -> None:
 @pytest.mark.parametrize(
     ("row", "wanted"),
     [
+        ("VAT No GB12157897 VAT Rates A", "GB12157897"),
+        ("VAT Reg No GB 121 5789 70 Table 4", "GB 121 5789 70"),
+        ("UID ATU12345678", "ATU12345678"),
+        ("Org.nr 987 654 321 MVA", "987 654 321 MVA"),
+        ("USt-IdNr. DE123456789 Tel 0221 4710", "DE123456789"),
+    ],
+)
+def test_a_tax_number_ends_before_the_next_word(row: str, wanted: str | None) -> None:
+    """What is printed behind a tax number on its row is no part of it."""
+    found = find_tax_id(find_segments([transcript("SHOP", row)]))
+    assert (found.text if found else None) == wanted
+
+
+def test_a_label_without_its_number_does_not_take_the_next_label() -> None:
+    """`Bill No: Table 20` leaves the number of the bill blank."""
+    assert find_receipt_number(find_segments([transcript("SHOP", "Bill No: Table 20", "Total 2.00")])) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"),
+    [
         ("Invoice No.: CS0013132", "CS0013132"),
         ("Receipt #: 113355", "113355"),
         ("Rechnung Nr. 284", "284"),
