@@ -41,7 +41,7 @@ _TAIL_CODE: Final = re.compile(r"[\s\t]+(?P<code>\d{8,14})\s*\D{0,2}$")
 _TAX_LETTER: Final = re.compile(r"\t[\s*#]*(?:[A-Z]{1,2}\d?|[А-ЯЂЈЉЊЋЏΑ-Ω]|[*#]+\w?|\d)\s*$")
 # The tax rate in a column of its own between name and price.
 _RATE_COLUMN: Final = re.compile(r"\t[\s\t]*\d{1,2}(?:[.,]\d{1,2})?\s?%\s*$")
-# A word that touches a code, as in `100100000060-4Vege`.
+# A word that touches a code, as in `200200000031-4Vege`.
 _ENDS_IN_WORD: Final = re.compile(r"[\d\W]\d?[^\W\d][a-zß-ÿ]{2,}$")
 # Words that name no item: units, currencies, tax codes.
 _UNIT_WORDS: Final = re.compile(

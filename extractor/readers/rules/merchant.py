@@ -276,7 +276,7 @@ def _names_branch(folded: str) -> bool:
 
 
 def _before_slogan(best: int, segments: Sequence[HeaderSegment], chances: Mapping[int, float]) -> int:
-    """Return the likely segment beside the best one where that is a sentence (`VIELFALT.` beside `HIT 100 Leipzig`)."""
+    """Return the likely segment beside the best one where that is a sentence (`FRESH EVERY DAY.` beside `Linde 12 Leeds`)."""
     if not _SENTENCE.search(segments[best].text.strip()):
         return best
     near = [index for index in range(best - _OWNER_REACH, best + _OWNER_REACH + 1) if chances.get(index, 0.0) >= _UNSURE]
@@ -335,7 +335,7 @@ def _continues(above: HeaderSegment, below: HeaderSegment) -> bool:
 
 
 def _with_owner(chosen: tuple[int, ...], segments: Sequence[HeaderSegment], chances: Mapping[int, float]) -> tuple[int, ...]:
-    """Return the chosen segments with the likeliest one beside them where they only name a trade: `PIZZA E PASTA`, `L'OSTERIA`."""
+    """Return the chosen segments with the likeliest one beside them where they only name a trade: `PIZZA E PASTA`, `DA LINDA`."""
     if not all(_is_trade_alone(segments[index].text) for index in chosen):
         return chosen
     near = range(max(0, chosen[0] - _OWNER_REACH), chosen[-1] + _OWNER_REACH + 1)

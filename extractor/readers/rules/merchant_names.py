@@ -65,7 +65,7 @@ def _first_part(text: str) -> str:
 
 
 def is_registration(text: str) -> bool:
-    """Return whether a text is a registration and nothing else: `(Company No. 113825-W)`."""
+    """Return whether a text is a registration and nothing else: `(Company No. 224917-W)`."""
     return not _REGISTRATION.sub("", text).strip()
 
 

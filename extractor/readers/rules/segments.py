@@ -209,7 +209,7 @@ def is_place_alone(folded: str) -> bool:
 
 
 def is_branch(text: str) -> bool:
-    """Return whether a text is a town with its state and the number of a branch: `OMAHA, NE #1012`."""
+    """Return whether a text is a town with its state and the number of a branch: `LINCOLN, NE #2043`."""
     town, count = _BRANCH.subn("", text)
     return count > 0 and _region().fullmatch(town.strip()) is not None
 
@@ -221,7 +221,7 @@ def squash(text: str) -> str:
 
 # A word of at least three letters with a digit in it.
 _SLIPPED_WORD = re.compile(r"(?<![\w])(?=\w*[^\W\d_]\w*[^\W\d_]\w*[^\W\d_])(?=\w*[0158])[^\W_]{4,}(?![\w])")
-# `Sne11vi11e`.
+# `Gre11vi11e`.
 _DOUBLE_L = re.compile(r"(?<=[^\W\d_])11(?=[a-zäöü])")
 # `0'Briens`, `0ld`.
 _LEADING_NOUGHT = re.compile(r"\b0(?=['’][A-Z]|[a-z]{2,}\b)")
@@ -232,7 +232,7 @@ _UPPER, _LOWER = str.maketrans("0158", "OISB"), str.maketrans("0158", "olsb")
 
 
 def mend_words(text: str) -> str:
-    """Return the text with digits replaced by the letters that OCR misread as digits: `Gril1`, `0xnard`, `R1JEKA`.
+    """Return the text with digits replaced by the letters that OCR misread as digits: `Gril1`, `0rlando`, `R1JEKA`.
 
     Only in words of at least three letters with one or two such digits that do not stand as a number at the end.
     """

@@ -214,8 +214,8 @@ def test_service_and_tip() -> None:
 
 def test_card_payment() -> None:
     """A card payment carries the last four digits of the card where they are printed."""
-    found = values(priced("SHOES", "59.00"), priced("TOTAL", "59.00"), priced("VISA DEBIT", "59.00"), "XXXXXXXXXXXX2659")
-    assert found["payments"] == [{"method": "VISA DEBIT", "amount": "59.00", "card_last4": "2659"}]
+    found = values(priced("SHOES", "59.00"), priced("TOTAL", "59.00"), priced("VISA DEBIT", "59.00"), "XXXXXXXXXXXX4071")
+    assert found["payments"] == [{"method": "VISA DEBIT", "amount": "59.00", "card_last4": "4071"}]
 
 
 def test_whole_number_total() -> None:
@@ -264,8 +264,8 @@ def test_nothing_is_invented() -> None:
 def test_a_code_in_an_address_is_no_currency() -> None:
     """`OMR` behind a town is a road; alone on a row, beside an amount or in a label it is money."""
     rows = (priced("TEA", "100.00"), priced("TOTAL", "100.00"))
-    assert "currency" not in read_amounts([transcript("PERUNGUDI ,OMR", *rows)]).values
-    assert read_amounts([transcript("PERUNGUDI ,OMR", "INR", *rows)]).values["currency"] == "INR"
+    assert "currency" not in read_amounts([transcript("KANDANUR ,OMR", *rows)]).values
+    assert read_amounts([transcript("KANDANUR ,OMR", "INR", *rows)]).values["currency"] == "INR"
     assert read_amounts([transcript("Total in INR", *rows)]).values["currency"] == "INR"
 
 

@@ -77,16 +77,16 @@ def test_fuel() -> None:
         [
             transcript(
                 "PUMP# 16",
-                "SUPER 20.032G",
+                "SUPER 18.514G",
                 priced("PRICE/GAL", "$3.599"),
-                priced("FUEL TOTAL", "$ 72.10"),
-                priced("Total", "$ 72.10"),
-                priced("CREDIT", "$72.10"),
+                priced("FUEL TOTAL", "$ 66.63"),
+                priced("Total", "$ 66.63"),
+                priced("CREDIT", "$66.63"),
             )
         ]
     )
     (item,) = part.values["items"]
-    assert (item["description"], item["quantity"], item["total_price"]) == ("SUPER", "20.032", "72.10")
+    assert (item["description"], item["quantity"], item["total_price"]) == ("SUPER", "18.514", "66.63")
 
 
 @pytest.mark.parametrize(
