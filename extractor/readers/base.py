@@ -112,7 +112,7 @@ class Answer:
 
     Attributes:
         text: JSON of a (partial) `ReceiptAnswer`, not yet validated.
-        evidence: By field path, where the reader knows it.
+        evidence: By field path, where the reader provides it.
         seconds: Wall-clock time spent on this answer.
         tokens: Tokens generated, for models.
         is_cut_off: True where the reader hit its length limit before the end.

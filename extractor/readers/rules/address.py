@@ -10,6 +10,7 @@ import numpy as np
 
 from extractor.ocr.transcript import Box, Fragment, Line
 from extractor.parsing.dates.months import fold
+from extractor.parsing.vocabulary import telephone, trades
 from extractor.readers.rules.chains import find_brand
 from extractor.readers.rules.header_features import feature_names
 from extractor.readers.rules.models import trees
@@ -42,6 +43,7 @@ _SERVER = re.compile(r"^\W*\d{1,8} [^\W\d_]{2,}\W*$")
 _TABLE = re.compile(r"^\W*(?:tb[l1]|tab[l1]e|chk|check)\b|\bgst \d{1,2}$|^\d{1,4}/\d{1,2}$")
 # Segments below a server's name within which the table or the check is printed.
 _TABLE_REACH = 2
+# Classes of words that addresses consist of.
 _ADDRESS_CLASSES = frozenset({"street", "postal", "place", "region", "house"})
 # Labels and numbers that no address contains.
 _NO_ADDRESS = re.compile(
@@ -66,7 +68,7 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 # A telephone number without a label behind an address.
-_PHONE = re.compile(r"[\s,;.|/]*(?:\(\d{3}\)\s?\d{3}\s?[-. ]?\s?\d{4}|(?<!\d)\d{3}[-.]\d{3}[-.]\d{4}|(?<!\d)0\d{1,2}-\d{7,8})\W*$")
+_PHONE = re.compile(rf"[\s,;.|/]*(?:{'|'.join(telephone('behind_address'))})\W*$")
 # A date behind an address.
 _DAY = re.compile(
     r"[\s,]+(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d{1,2},? \d{4}|\d{1,2}[/.]\d{1,2}[/.](?:\d{2}|\d{4}))\b.*$",
@@ -76,6 +78,7 @@ _DAY = re.compile(
 _HEAD = re.compile(
     r"^\W*(?:add(?:ress)?|adresse|alamat|adresa|адреса?|διευθυνση|διεύθυνση|ที่อยู่|地址|店铺地址|hq add|h\.q\.?)\s?[:：.]\s*", re.IGNORECASE
 )
+# Marks around an address that do not belong to it.
 _EDGE = re.compile(r"^[\s,;:.*_=~|-]+|[\s,;:*_=~|-]+$")
 # Misreadings of words and codes in small print and dot matrices: U for V, letters for bars, and 0 for the O of a town behind its code.
 _SLIPS = (
@@ -92,6 +95,7 @@ _MAX_NAMES, _STREET_LETTERS, _MAX_PHONES = 2, 3, 2
 _LONG_NAME, _SAME = 8, 0.8
 # A postal code with its town. Five digits in a row that begins with LOT or NO are a plot.
 _TOWN = re.compile(r"\b(?:\d{5},? [^\W\d_]{3}|\d{2}-\d{3} [^\W\d_]|\d{4} [a-z]{2} [a-z]{3}|\d{3} \d{2} [^\W\d_]{3})")
+# The number of a plot or unit rather than a postal code.
 _PLOT = re.compile(r"^\W*(?:lot|no|unit|blk|pt|p\.t|ptd)\b")
 # Codes of Canada and Britain, and those of the United States beside their state.
 _LETTERED = re.compile(r"\b(?:[a-z]\d[a-z] ?\d[a-z]\d|[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}|[a-z]{2} \d{5}(?:-\d{4})?\W*$)(?!\w)")
@@ -99,13 +103,17 @@ _LETTERED = re.compile(r"\b(?:[a-z]\d[a-z] ?\d[a-z]\d|[a-z]{1,2}\d[a-z\d]? ?\d[a
 _COARSE_CODE = re.compile(r"\b[\doil]{5}\W*$")
 # A code of five digits alone.
 _FIVE_DIGITS = re.compile(r"^\W*\d{5}(?:-\d{4})?\W*$")
+# A Greek postal code with its label.
 _GREEK_CODE = re.compile(r"^\W*τ\W{0,2}κ\W{0,3}\d{3} ?\d{2}\W*$")
+# A word that identifies a merchant's name.
 _WORD = re.compile(r"[^\W\d_]{4,}")
 # The beginning of a street with its number.
 _STREET_NEXT = re.compile(r"\s*(?:[^\W\d_][^\d,]{2,} \d{1,4}\b|\d{1,4} [^\W\d_]{3})")
+# A house number at the beginning.
 _HOUSE = re.compile(r"\d{1,4}\b")
 _NUMBERED = re.compile(r"#\s?\d{3,}\W*$")
-_TRADE = re.compile(r"\b(?:restaurant|cafe|bistro|grill|gas|gasoline|pizzeria|bakery|pharmacy|kitchen)\b")
+# A trade in the name of a shop above its street.
+_TRADE = re.compile(rf"\b(?:{'|'.join(trades('suffixes'))}|gas|gasoline)\b")
 
 
 @dataclass(frozen=True)
@@ -328,11 +336,10 @@ def _names_server(segments: Sequence[HeaderSegment], index: int) -> bool:
 
 def clean_segment(text: str) -> str:
     """Return the text of a segment of an address without its label, and without phone and tax numbers behind it."""
-    piece = _HEAD.sub("", text)
-    piece = _DAY.sub("", _PHONE.sub("", _TAIL.sub("", piece)))
+    cleaned = _DAY.sub("", _PHONE.sub("", _TAIL.sub("", _HEAD.sub("", text))))
     for pattern, meant in _SLIPS:
-        piece = pattern.sub(meant, piece)
-    return mend_words(" ".join(_EDGE.sub("", piece).split()))
+        cleaned = pattern.sub(meant, cleaned)
+    return mend_words(" ".join(_EDGE.sub("", cleaned).split()))
 
 
 def _completed(run: tuple[int, ...], usable: Sequence[int], segments: Sequence[HeaderSegment], named: Set[int]) -> tuple[int, ...]:

@@ -113,7 +113,6 @@ def read_rows(transcripts: Sequence[Transcript], mark: DecimalMark | None = None
         entries = []
         for place, printed in enumerate(found[index]):
             label, is_adjacent = _label_of(index, place, texts, found, labels, lines)
-            box, confidence = _box(line, printed)
             entries.append(
                 LabelledAmount(
                     index=count,
@@ -121,12 +120,12 @@ def read_rows(transcripts: Sequence[Transcript], mark: DecimalMark | None = None
                     page=page,
                     printed=printed,
                     value=printed.value(mark),
-                    box=box,
+                    box=box_of(line, printed.start, printed.end),
                     label=label,
                     roles=roles_of(label),
                     is_adjacent=is_adjacent,
                     is_last=place == len(found[index]) - 1,
-                    confidence=confidence,
+                    confidence=confidence_of(line, printed.start, printed.end),
                 )
             )
             count += 1
@@ -238,20 +237,6 @@ def _are_close(one: tuple[int, Line], other: tuple[int, Line]) -> bool:
     return one[0] == other[0] and abs(a.middle - b.middle) <= 1.8 * max(a.height, b.height)
 
 
-def _box(line: Line, printed: PrintedAmount) -> tuple[Box, float]:
-    """Return the box of an amount, cut from its fragments in proportion to the characters, and the lowest OCR confidence there."""
-    boxes, confidences, position = [], [], 0
-    for fragment in line.fragments:
-        start, end = max(printed.start - position, 0), min(printed.end - position, len(fragment.text))
-        if start < end:
-            width = fragment.box.width / max(1, len(fragment.text))
-            left, right = fragment.box.left + start * width, fragment.box.left + end * width
-            boxes.append(Box(left, fragment.box.top, right, fragment.box.bottom))
-            confidences.append(fragment.confidence)
-        position += len(fragment.text) + 1
-    return (Box.around(boxes), min(confidences)) if boxes else (line.box, line.confidence)
-
-
 # A price at the end of a row whose decimal mark or digits were misread.
 _LOOSE_PRICE: Final = re.compile(
     r"""(?P<sign>-\s?)?(?P<whole>[\dOolISB€]{1,4})\s?(?P<mark>[.,:;·'*\s\t]{1,2})?\s?(?P<cents>[\dOoClISBE€]{2})
@@ -308,9 +293,11 @@ def _stands_apart(text: str, start: int) -> bool:
 # Lev and kuna for one euro. Where dual display was required by law, the currency of the sale was printed first.
 # Source: Council of the European Union, conversion rates of 12 July 2022 (kuna) and 8 July 2025 (lev).
 _EURO_RATES: Final = (Decimal("1.95583"), Decimal("7.53450"))
+# What a converted sum may differ by.
 _RATE_TOLERANCE: Final = Decimal("0.02")
 # Rows below a sum within which its conversion is printed.
 _CONVERSION_REACH: Final = 4
+# Roles of sums that are printed again in another currency.
 _SUMS: Final = frozenset({Role.GRAND, Role.TOTAL, Role.SUBTOTAL})
 
 

@@ -26,7 +26,7 @@ class CropReader(Protocol):
         ...
 
 
-def read_closer(witness: CropReader, page: Page, transcript: Transcript, boxes: Iterable[Box], *, effort: int) -> Transcript:
+def read_closer(page_reader: CropReader, page: Page, transcript: Transcript, boxes: Iterable[Box], *, effort: int) -> Transcript:
     """Return the transcript with the text under `boxes` recognised again at the given effort; everything else is unchanged.
 
     Only the fragments that hold the values are read, since recognition costs by the width of the text and labels need no second reading.
@@ -41,7 +41,7 @@ def read_closer(witness: CropReader, page: Page, transcript: Transcript, boxes: 
         crop = _with_margin(place, transcript)
         # Crops that intersect show each other's rows; without a neighbour, the engine needs to read one row only.
         is_alone = not any(_intersect(other, crop) for other in places if other is not place)
-        crops.append(list(witness.read(page, effort, crop=crop, row=place if is_alone else None)[1].fragments))
+        crops.append(list(page_reader.read(page, effort, crop=crop, row=place if is_alone else None)[1].fragments))
     found: list[Fragment] = []
     for place, own in zip(places, crops, strict=True):
         # A neighbouring crop may show text that an engine misses in the crop of the place itself.

@@ -16,7 +16,9 @@ from extractor.readers.rules.segments import HeaderSegment, classes_of, is_place
 # Classes of words, in the order of their features.
 CLASSES: Final = (*patterns("rows"), "place", "postal", "region", "house", "amount", "date", "time")
 
+# Classes of words that addresses consist of.
 _ADDRESS_CLASSES = frozenset({"street", "postal", "place", "region", "house"})
+# Classes of words that names do not contain.
 _NO_NAME_CLASSES = frozenset({"title", "till", "greeting", "talk", "web", "date", "time", "phone", "amount"})
 # Segments above and below within which a feature searches.
 _REACH = 8
@@ -24,7 +26,9 @@ _REACH = 8
 _TOP = 12
 # Neighbours whose own features a segment has, too, by their distance.
 _NEIGHBOURS: Final = {"above": -1, "below": 1, "second_below": 2}
+# Words after which a name follows on the next row.
 _LEADS_ON = re.compile(r"\b(?:to|at|at the|to the|visiting|bei|im|a)\W*$")
+# The number of a shop of a chain.
 _STORE_NUMBER = re.compile(r"\b(?:store|shop|branch|filiale|fil|unit|outlet|cafe)\b.{0,4}\d|#\s?\d{2,}")
 # A postal code beside a town or a state, also with misread letters and spaces.
 _CODE = re.compile(
@@ -35,7 +39,9 @@ _NEAR_STREET = re.compile(
     r"\b(?:[as][uvy]e(?:nu?e?)?|str[eca]{1,3}t|r[o0c][ao]d|dr[il1]ve|[bh][l1i]vd|b[o0]u[l1i]evard|h[il1]ghway|parkway|p[l1i]aza|squar[ec]"
     r"|j[a4][l1i]an|j[l1i]n|taman|bandar|stra[sb8ß]{1,2}e|(?:\w{3,}(?:str|straat|gatan|gade|gasse|weg|platz|allee|utca|tie)))\b"
 )
+# The legal form of Malaysia, the country of the labelled scans of the training data.
 _MALAYSIAN = re.compile(r"\bsdn\b|\bbhd\b")
+# A word that is compared with those of other segments.
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 
 
@@ -64,7 +70,7 @@ def feature_names() -> tuple[str, ...]:
 
 
 def _own_features(segments: Sequence[HeaderSegment]) -> list[dict[str, float]]:
-    """Return what the words, characters, OCR confidence and box of each segment say."""
+    """Return the features of the words, characters, OCR confidence and box of each segment."""
     return [
         _class_features(segment.text)
         | {"is_print": float(segment.is_print)}
@@ -77,7 +83,7 @@ def _own_features(segments: Sequence[HeaderSegment]) -> list[dict[str, float]]:
     ]
 
 
-# Most segments are the same at every look at a receipt: features of text are cached.
+# Features of text are cached, since most segments are the same in every reading of a receipt.
 @lru_cache(maxsize=4096)
 def _class_features(printed: str) -> dict[str, float]:
     classes = classes_of(printed)

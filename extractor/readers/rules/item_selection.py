@@ -20,7 +20,9 @@ _NEVER: Final = frozenset({Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, R
 _CHARGES: Final = frozenset({Role.TAX, Role.SERVICE, Role.ROUNDING, Role.CHANGE})
 # Roles of rows that are items only where the sum needs them, since names of goods contain such words.
 _DOUBTFUL: Final = frozenset({Role.NOISE, Role.COUNT, Role.CASH, Role.CARD})
+# Decimals of prices in some currencies, and of prices that OCR joined with a digit.
 _THREE_DECIMALS: Final = 3
+# What quantity times unit price may differ by from the price.
 _ROUNDING: Final = Decimal("0.02")
 # Costs of the meanings of a row, from hardly ever right to often: about the natural logarithm of the odds against one.
 _COUNT_SUM: Final = 3.5
@@ -32,6 +34,7 @@ _NEGATED: Final = 1.0
 _REPLACED_BY_PRODUCT: Final = 1.5
 # Cost of leaving out a row that looks like an item.
 DROP: Final = 4.0
+# Cost of leaving out a row that may be no item.
 DROP_DOUBTFUL: Final = 1.0
 # Cost of leaving out all rows of a kind, such as every discount or every `Price:` below an item, or of counting all doubtful ones.
 GROUP: Final = 2.0
@@ -247,7 +250,7 @@ def make_slot(item: FoundItem, money: PriceFormat) -> Slot:
 
 
 def _labelled(item: FoundItem, mark: DecimalMark | None) -> Slot | None:
-    """Return the meanings of a row by its label; `None` where the label does not speak against an item."""
+    """Return the meanings of a row by its label; `None` where the label is no evidence against an item."""
     roles, value = item.total.roles, item.total.value
     if roles & {Role.DISCOUNT, Role.DEPOSIT} and not value:
         return Slot(None, is_doubtful=True)

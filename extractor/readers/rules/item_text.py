@@ -17,6 +17,7 @@ _UNITS: Final = (
     r"|кг|гр|г|мл|л|бр|шт|уп|пач|ком|парч|кут|κιλ[οάα]?|κιλ|γρ|λιτ|τεμ|τμχ|adet|m"
     r"|ชิ้น|กก|กิโลกรัม|กรัม|มล|ลิตร|ขวด|แพ็ค|ถุง|กล่อง|จาน|แก้ว|อัน"
 )
+# Signs between quantity and unit price.
 _TIMES: Final = r"[xX×*✕@]"
 # A factor before a unit price: `2 x`, `0,846 kg x`, `3 @`, `1.000 ks ×`.
 QUANTITY: Final = re.compile(
@@ -24,20 +25,31 @@ QUANTITY: Final = re.compile(
         (?:{_TIMES}(?!\w*[^\W\dxX\s]{{4}})|for\b|à)\s*""",
     re.VERBOSE | re.IGNORECASE,
 )
+# A weight or volume with decimals, as in `0,846 kg`.
 WEIGHT: Final = re.compile(
     r"(?<![\d.,])(?P<quantity>\d{1,3}[.,]\d{1,3})\s*(?P<unit>kg|g|lbs?|l|gal|кг|г|л|κιλ[οάα]?|กก|ลิตร)(?![^\W_])", re.IGNORECASE
 )
+# A quantity with its unit at the beginning of a name.
 _UNIT_COUNT: Final = re.compile(rf"^\W*(?P<quantity>\d{{1,4}}(?:[.,]\d{{1,3}})?)\s*(?P<unit>{_UNITS})\.?(?=[\s\t]|$)", re.IGNORECASE)
+# A quantity at the beginning of a name.
 _LEADING_COUNT: Final = re.compile(rf"^\W{{0,2}}(?P<quantity>\d{{1,3}})\s?{_TIMES}?[\s\t]+(?=\W?[^\W\d])")
+# A quantity that touches the name, as in `2Coffee`.
 _TOUCHING_COUNT: Final = re.compile(r"^(?P<quantity>[1-9])(?=[A-Z][a-z]+)|^(?P<glued>\d{1,2})(?:[xX×]\s?|-)(?=[A-Z0][A-Za-z])")
+# A quantity in a column behind the name.
 _TRAILING_COUNT: Final = re.compile(rf"[\s\t]{_TIMES}?\s?(?P<quantity>\d{{1,3}})(?:\s?{_TIMES})?\s*$")
+# A quantity behind a times sign.
 _TRAILING_FACTOR: Final = re.compile(rf"{_TIMES}[\s\t]*(?P<quantity>\d{{1,3}})[\s\t]*$")
+# A product code at the beginning of a name.
 _CODE: Final = re.compile(
     r"^\W*(?P<code>\d{4,14}|[A-Z]{1,3}\d{3,12}|\d{2,6}-\d{2,7}(?:-\d+)?|[A-Z]{1,3}\|\d{4,12}\|?)(?=[\s\t]|$|(?<=\|)|(?<=\d{8})|(?<=\d{5})\|)"
 )
+# A short code in brackets before a name.
 _BRACKET: Final = re.compile(r"^\s*[（(][A-Z0-9]{1,2}[)）]\s*")
+# Digits and marks before a name.
 _JUNK: Final = re.compile(r"^[\W\dxX]+\s(?=\W?[^\W\d])")
+# A barcode behind a name.
 _TAIL_CODE: Final = re.compile(r"[\s\t]+(?P<code>\d{8,14})\s*\D{0,2}$")
+# A tax code in a column behind the name.
 _TAX_LETTER: Final = re.compile(r"\t[\s*#]*(?:[A-Z]{1,2}\d?|[А-ЯЂЈЉЊЋЏΑ-Ω]|[*#]+\w?|\d)\s*$")
 # The tax rate in a column of its own between name and price.
 _RATE_COLUMN: Final = re.compile(r"\t[\s\t]*\d{1,2}(?:[.,]\d{1,2})?\s?%\s*$")
@@ -129,6 +141,7 @@ _NO_NAME: Final = re.compile(r"[*=_#-]{3}|[:：#№]\s*\d|\d[./-]\d{1,2}[./-]\d|
 _BETWEEN: Final = re.compile(
     rf"[\W\dxX]*(?:{'|'.join(currencies.CODES)}|[^\W\d]{{2,3}}\.?|[\u3040-\u9fff]|(?:[^\W\d]{{1,3}}\.?)?/\w+)?[\W\dxX]*", re.IGNORECASE
 )
+# A word directly behind an amount, which therefore belongs to a name.
 _WORD_CONTINUES: Final = re.compile(r"[^\W\d]{2}| ?[^\W\d]{2,}")
 # Digits of the shortest barcode (EAN-8).
 _BARCODE_DIGITS: Final = 8

@@ -31,16 +31,19 @@ from extractor.readers.rules.item_text import (
 )
 from extractor.readers.rules.sums import SUMMED
 
+# Roles of rows that end the items.
 _ENDS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.CASH, Role.CHANGE})
+# Roles of amounts that are no items.
 _NEVER: Final = frozenset({Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.GRAND})
+# What quantity times unit price may differ by from the price.
 _ROUNDING: Final = Decimal("0.02")
 # Priced rows after which no heading of columns follows.
 _MAX_ROWS_ABOVE_HEADING: Final = 2
 # Rows below the items among which their sum may stand.
 _SUM_REACH: Final = 4
-# Costs of a target: that the items add up to a sum that is only printed below them, or to one that is printed nowhere.
+# Cost of the items adding up to a sum that is only printed below them.
 _PRINTED_COST: Final = 0.7
-# Costs of believing that the items add up to a sum that is only printed below them, or to one that is printed nowhere.
+# Cost of the items adding up to a sum that is printed nowhere.
 _DERIVED_COST: Final = 1.0
 # Cost of a selection whose items continue below a sum.
 _LATER_COST: Final = 1.5

@@ -29,21 +29,26 @@ from extractor.readers.rules.segments import HeaderSegment, is_branch, is_candid
 WEIGHTS: Final = "header.json"
 # Probability from which a neighbour is part of the name: likelier than not, both were labelled as the name.
 _JOINED = 0.5
+# Trades that continue a name on the next row.
 _TRADES = "|".join(trades("suffixes"))
 # A row of a trade alone, which belongs to the name above it.
 _TRADE_ROW = re.compile(rf"^\W*(?:the\s)?(?:{_TRADES})\b(?:\s?(?:&|and|n)\s?(?:{_TRADES}))?(?:\s(?:limited|ltd))?\W*$")
+# Words of trades, which name nobody alone.
 _TRADE_WORDS = frozenset(trades("words"))
+# A name that has its trade in it.
 _HAS_TRADE = re.compile(rf"\b(?:{_TRADES})\b")
 # Words before the name of the person who served.
 _STAFF = re.compile(
     r"\b(?:manager|cashier|server|served by|waiter|operator|employee|kellner|bediener|serveur|vendeur"
     r"|касс?ие?р|оператор|продавец|сервитьор|официант|конобар|ταμειο|ταμιασ|σερβιτοροσ|χειριστησ)\b|พนักงาน|แคชเชียร์"
 )
+# Words of `_STAFF` that are recognised when misread.
 _STAFF_FIRST = ("manager", "cashier", "server", "waiter", "operator", "employee")
 # Legal forms with the letters in brackets and of branches beside them, as in `(M) SDN BHD`.
 _FORM_ALONE = re.compile(rf"{COMPANY_FORM.pattern}|\b(?:m|kl)\b|\([a-z]{{1,4}}\)")
 # The number of a shop of a chain.
 _STORE_NUMBER = re.compile(r"\b(?:store|shop|branch|filiale|outlet|unit|space|suite)\b\W*(?:no\.?|nr\.?)?\W*[a-z]{0,3}-?\d+")
+# An amount with its currency sign.
 _PRICE = re.compile(r"[$€£]\s?\d")
 # Probability below which a company's row with its legal form is preferred to a likelier row without one.
 _COMPANY_BETTER = 0.6

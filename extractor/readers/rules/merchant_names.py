@@ -1,4 +1,4 @@
-"""Merchants' names as text: cleaned of what is printed beside them, told apart from words that name nobody, and their spelling repaired."""
+"""Merchants' names as text: cleaned of what is printed beside them, distinguished from words that name nobody, and respelled."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -225,7 +225,7 @@ def find_payments(rows: AmountRows, total: Decimal | None, total_row: int | None
     found: dict[Decimal, FoundPayment] = {}
     for entry in cards:
         if entry.value and (total is None or abs(entry.value) <= abs(total) * 2):
-            # By magnitude: the till books `-8.35`, and the terminal's slip says `8.35` of the same card.
+            # By magnitude: the till prints `-8.35`, and the slip of the terminal `8.35` for the same payment.
             found.setdefault(abs(entry.value), FoundPayment(_method(rows.rows[entry.row], entry), entry, last4))
     if tendered is not None and not found:
         found[abs(tendered.value)] = FoundPayment(_method(rows.rows[tendered.row], tendered), tendered, None)

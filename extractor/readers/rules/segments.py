@@ -121,12 +121,12 @@ def _runs(line: Line) -> Iterator[tuple[int, int, Box]]:
     group: list[Fragment] = []
     start = offset = 0
     for fragment in line.fragments:
-        if group and fragment.box.left - group[-1].box.right > WIDE_GAP * median([piece.box.height for piece in (*group, fragment)]):
-            yield start, offset - 1, Box.around([piece.box for piece in group])
+        if group and fragment.box.left - group[-1].box.right > WIDE_GAP * median([each.box.height for each in (*group, fragment)]):
+            yield start, offset - 1, Box.around([each.box for each in group])
             group, start = [], offset
         group.append(fragment)
         offset += len(fragment.text) + 1
-    yield start, offset - 1, Box.around([piece.box for piece in group])
+    yield start, offset - 1, Box.around([each.box for each in group])
 
 
 def _divided(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

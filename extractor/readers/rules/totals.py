@@ -70,6 +70,7 @@ def _label_strength(entry: LabelledAmount) -> int:
     return 2 if Role.TOTAL in roles else 1 if roles & {Role.CARD, Role.PAYMENT, Role.SUBTOTAL} else 0
 
 
+# Roles in the order of their features.
 ROLES: Final = tuple(Role)
 # Roles beside which a total is still labelled as nothing else.
 _CLEAN: Final = frozenset({Role.GRAND, Role.TOTAL, Role.GROSS, Role.HEADING, Role.CARD, Role.UNIT, Role.PAYMENT})
@@ -194,6 +195,7 @@ def _has_rounded_twin(value: Decimal, ascending: Sequence[Decimal]) -> bool:
 CONFUSED: Final = frozenset("08 06 09 68 89 38 56 58 35 17 14 49 27 39 59".split())
 # Probability from which another candidate contests the likeliest one.
 _RIVAL_PROBABILITY: Final = 0.1
+# Roles beside which an amount labelled as total is none.
 _NO_TOTALS: Final = frozenset({Role.TAX, Role.COUNT, Role.CHANGE, Role.SUBTOTAL})
 
 

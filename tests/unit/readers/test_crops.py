@@ -1,4 +1,4 @@
-"""A closer look: values are read anew, and nothing that was read before passes for a second reading."""
+"""Closer looks: values are recognised again, and no earlier reading counts as a second one."""
 
 from dataclasses import replace
 
@@ -75,7 +75,7 @@ class Nearsighted(Engine):
         return page, replace(sees, lines=tuple(lines))
 
 
-def test_a_neighbour_s_crop_shows_what_is_overlooked_in_the_own() -> None:
+def test_a_row_that_is_missed_in_its_own_crop_is_read_from_a_neighbours() -> None:
     """Print that stands at a place counts as read there, whichever crop shows it."""
     first = transcript("TEA HOUSE", "14 QUAY STREET")
     boxes = [line.box for line in first.lines]

@@ -110,7 +110,7 @@ def test_a_total_that_is_printed_in_two_look_alike_ways_is_contested(label: str,
 
 @pytest.mark.parametrize(("last", "believed"), [("40 1", False), ("40.41", True), ("", True)])
 def test_a_total_whose_own_row_cannot_be_read_is_doubted(last: str, believed: bool) -> None:
-    """Items alone prove no total where a row below says TOTAL and its amount is crossed by a pen."""
+    """Items alone prove no total where a row below is labelled TOTAL and its amount is illegible."""
     rows = [priced("BREAKFAST BUFFET", "38.00"), priced("FOOD", "38.00"), priced("TAX", "2.41")]
     rows += [priced("7:53AM TOTAL", last)] if last else []
     part = read_amounts([transcript(*rows)])

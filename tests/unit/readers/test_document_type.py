@@ -52,8 +52,8 @@ def test_other_pictures_are_no_receipts(rows: tuple[str, ...]) -> None:
         (DocumentType.PARKING, ("CITY CAR PARK", "Parking fee 4.00", "05/03/2018 14:05", "Total 4.00")),
     ],
 )
-def test_kinds_are_told_apart(kind: DocumentType, rows: tuple[str, ...]) -> None:
-    """The words of a document tell its kind."""
+def test_document_types_are_recognised(kind: DocumentType, rows: tuple[str, ...]) -> None:
+    """The words of a document determine its type."""
     page = [transcript(*rows)]
     assert document_type_of(page, find_segments(page))[0] is kind
 
@@ -79,7 +79,7 @@ def test_a_faint_receipt_is_still_one() -> None:
 
 
 def test_a_refund_policy_is_no_refund() -> None:
-    """What the foot says of refunds does not make a sale one."""
+    """A refund policy at the foot does not make a sale a refund."""
     page = [
         transcript(
             "CORNER SHOP", "05/03/2018", "Tea 2.00", "Total 2.00", "Refund amount is based on price", "after all coupons and discounts"

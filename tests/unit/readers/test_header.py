@@ -81,8 +81,8 @@ def test_rows_that_name_nobody_are_passed_over(noise: str) -> None:
     assert read(noise, "GOLDEN LOTUS GRILL", "2416 Harvest Dr", "Ashford, WI 53099", "(608) 555-0142")[0] == "GOLDEN LOTUS GRILL"
 
 
-def test_a_logo_is_known_by_what_is_printed_elsewhere() -> None:
-    """Where the name is a picture, a chain's slogan or host gives it, which needs a second look to be believed."""
+def test_a_slogan_or_host_identifies_a_chain_whose_logo_is_a_picture() -> None:
+    """The chain is named with a confidence that needs a second reading to be accepted."""
     part = read_header([transcript("12", "2750 N HOLLY ROAD", "FRESNO, CA 93999", *FOOT, "Visit www.homedepot.com/survey")])
     assert part.values["merchant_name"] == "The Home Depot"
     confidence = part.evidence["merchant_name"].confidence
@@ -91,7 +91,7 @@ def test_a_logo_is_known_by_what_is_printed_elsewhere() -> None:
 
 
 def test_the_foot_names_whom_it_thanks_for() -> None:
-    """Where the head is illegible, the name after the thanks at the foot is taken."""
+    """Where the head is illegible, the name behind the thanks at the foot is the merchant."""
     assert read("42", "2750 N HOLLY ROAD", "05/03/2018 14:05", *FOOT, "THANK YOU FOR SHOPPING AT", "LINDNER & SONS")[0] == "LINDNER & SONS"
 
 
@@ -112,12 +112,12 @@ def test_nothing_is_invented_without_a_heading() -> None:
 
 
 def test_a_chain_misread_by_a_letter_has_its_own_name() -> None:
-    """A chain's name in print with one letter wrong is filed as the chain writes it."""
+    """A chain's printed name with one misread letter is corrected to the chain's spelling."""
     assert read("RSSMANN", "Mein Drogeriemarkt", "05.03.2018 14:05 Kasse 02")[0] == "ROSSMANN"
 
 
 def test_a_sentence_about_a_chain_is_not_its_name() -> None:
-    """Of a sentence that gives a chain away only the chain's name is filed."""
+    """A sentence that identifies a chain is replaced by its name."""
     assert read("THANK YOU", "FOR CHOOSINGARCO", "05/03/2018 14:05")[0] == "ARCO"
 
 
@@ -128,7 +128,7 @@ def test_an_article_makes_a_name_of_a_word_of_tills(name: str) -> None:
 
 
 def test_labels_of_a_form_name_nobody() -> None:
-    """A row that only says what should stand there is not taken for the name."""
+    """A label without its value is not the name."""
     assert read("NAZIV LOKALA", "Adresa lokala", "Konoba Galeb", "Datum: 31.8.2021", "Vrijeme: 20:23")[0] == "Konoba Galeb"
 
 
@@ -146,7 +146,7 @@ def test_labels_of_a_form_name_nobody() -> None:
     ],
 )
 def test_an_address_is_whole(rows: tuple[str, ...], address: str) -> None:
-    """Street and town belong together, whatever the house number looks like and whichever letter small print spoils."""
+    """Street and town belong together, whatever the form of the house number and whichever letter is misread."""
     assert read("Golden Lotus Grill", *rows, "Tel: 608 555 0142", "03/05/2018 2:05 PM")[1] == address
 
 
@@ -171,7 +171,7 @@ def test_an_address_is_free_of_what_stands_beside_it(rows: tuple[str, ...], addr
 
 
 def test_an_address_begins_with_its_street() -> None:
-    """Neither the name of the restaurant nor a row that is said again below it stands before the street."""
+    """Neither the name of the restaurant nor a row that is repeated below it stands before the street."""
     jim = read("JIM BLOCK", "Jim Block Restaurant", "Dammtorstraße 29-32| 20354 Hamburg", "Tel.040 32 08 83 60")
     assert jim[1] == "Dammtorstraße 29-32, 20354 Hamburg"
     baru = read("Guardian Health Sdn Bhd", "Bandar Baru Cempaka", "No 27 Jalan Bandar Cempaka 8", "Bandar Baru Cempaka", "Tel:03-60952052")
@@ -192,7 +192,7 @@ def test_a_misread_logo_beside_its_slogan_is_the_chain() -> None:
 
 
 def test_a_slogan_is_its_own_chains() -> None:
-    """A slogan that is spelled right gives its chain away, also where it is like another chain's."""
+    """A correctly read slogan identifies its chain, even where it resembles another chain's."""
     assert read("Mein Drogeriemarkt", "05.03.2018 14:05 Kasse 02")[0] == "ROSSMANN"
 
 
@@ -202,7 +202,7 @@ def test_thanks_are_no_part_of_an_address() -> None:
 
 
 def test_a_name_without_a_rival_is_surer_than_the_same_name_beside_another() -> None:
-    """One piece of a receipt names its merchant: how likely it is a name counts against the likelihood of all others."""
+    """Confidence is the probability of a segment against that of all others."""
     below = ("14 QUAY STREET", "BRISTOL BS1 4DJ", "05/03/2018 14:05", *FOOT)
     alone = read_header([transcript("Luna", *below)]).evidence["merchant_name"].confidence
     rivalled = read_header([transcript("Luna", "EAT STREET", *below)]).evidence["merchant_name"].confidence
@@ -225,7 +225,7 @@ def test_a_place_above_its_trade_is_a_name() -> None:
     assert read("Milano", "Restaurant", *below)[0] in {"Milano", "Milano Restaurant"}
 
 
-def test_a_stain_beside_a_name_does_not_take_it_away() -> None:
+def test_a_stain_beside_a_name_is_ignored() -> None:
     """How well a name was read counts by itself, not by what stands far off in the same row."""
     whole = transcript([(20, "x%"), (300, "HARBOUR FISH LTD")], "14 QUAY STREET", "BRISTOL BS1 4DJ", "05/03/2018 14:05", *FOOT)
     stain, name = whole.lines[0].fragments
@@ -233,8 +233,8 @@ def test_a_stain_beside_a_name_does_not_take_it_away() -> None:
     assert read_header([stained]).values["merchant_name"] == "HARBOUR FISH LTD"
 
 
-def surely(rows: tuple[str, ...], *confidences: float) -> Transcript:
-    """A page of these rows, the first ones read as surely as this."""
+def with_confidence(rows: tuple[str, ...], *confidences: float) -> Transcript:
+    """Return a page of these rows with the confidences of the first ones."""
     whole = transcript(*rows)
     lines = [
         Line(tuple(replace(fragment, confidence=confidence) for fragment in line.fragments))
@@ -243,13 +243,13 @@ def surely(rows: tuple[str, ...], *confidences: float) -> Transcript:
     return replace(whole, lines=tuple(lines))
 
 
-def test_a_letter_is_put_right_by_the_same_name_in_surer_print() -> None:
-    """`Marsh & Cone` above `Marsh Cope Ltd` is `Marsh & Cope` if the lower row was read more surely, and stays if not."""
+def test_a_misread_letter_is_repaired_by_the_same_name_in_surer_print() -> None:
+    """`Marsh & Cone` above `Marsh Cope Ltd` becomes `Marsh & Cope` where the lower row has the higher confidence."""
     rows = ("Marsh & Cone", "Marsh Cope Ltd", "14 QUAY STREET", "BRISTOL BS1 4DJ", "05/03/2018 14:05", *FOOT)
-    assert "Cope" in str(read_header([surely(rows, 0.91, 0.99)]).values["merchant_name"])
-    assert "Cone" in str(read_header([surely(rows, 0.99, 0.91)]).values["merchant_name"])
+    assert "Cope" in str(read_header([with_confidence(rows, 0.91, 0.99)]).values["merchant_name"])
+    assert "Cone" in str(read_header([with_confidence(rows, 0.99, 0.91)]).values["merchant_name"])
     other = ("Marsh & Cone", "March Copy Shop", *rows[2:])
-    assert "Marsh" in str(read_header([surely(other, 0.91, 0.99)]).values["merchant_name"])
+    assert "Marsh" in str(read_header([with_confidence(other, 0.91, 0.99)]).values["merchant_name"])
 
 
 @pytest.mark.parametrize(
@@ -260,12 +260,12 @@ def test_a_letter_is_put_right_by_the_same_name_in_surer_print() -> None:
     ],
 )
 def test_a_trade_alone_is_named_with_its_owner(rows: tuple[str, ...], name: str) -> None:
-    """What is sold names nobody; the piece beside it does."""
+    """A trade names nobody; the segment beside it does."""
     assert read(*rows, "Total 12,00")[0] == name
 
 
-def test_a_trade_without_an_owner_and_a_slogan_are_not_believed() -> None:
-    """Two looks would agree on `HOUSE` or `VIELFALT.` as they are printed; neither is a merchant."""
+def test_a_trade_without_an_owner_and_a_slogan_have_low_confidence() -> None:
+    """Two readings would agree on `HOUSE` or a slogan as they are printed, and neither is a merchant."""
     for heading in ("STEAK & GRILL", "FRISCHE UND VIELFALT."):
         part = read_header([transcript(heading, "12 Main Street", "04107 Leipzig", *FOOT)])
         assert (part.evidence["merchant_name"].confidence or 0) < TRUST["merchant_name"].backed, heading

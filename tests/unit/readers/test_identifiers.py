@@ -1,4 +1,4 @@
-"""Phone, tax number and receipt number, told from other numbers."""
+"""Phone, tax number and receipt number, distinguished from other numbers."""
 
 import pytest
 
@@ -71,7 +71,7 @@ def test_a_tax_number_ends_before_the_next_word(row: str, wanted: str | None) ->
     assert (found.text if found else None) == wanted
 
 
-def test_a_label_without_its_number_does_not_take_the_next_label() -> None:
+def test_a_label_without_its_number_is_followed_by_no_number() -> None:
     """`Bill No: Table 20` leaves the number of the bill blank."""
     assert find_receipt_number(find_segments([transcript("SHOP", "Bill No: Table 20", "Total 2.00")])) is None
 

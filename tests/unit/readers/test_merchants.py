@@ -13,8 +13,8 @@ def merchant(*rows: str) -> str | None:
     return read_header([transcript(*rows, *FOOT)]).values.get("merchant_name")
 
 
-def test_a_slogan_gives_way_to_the_name_beside_it() -> None:
-    """A sentence in large print is not the shop, though it looks like one; the row below it is."""
+def test_a_name_is_preferred_to_the_slogan_beside_it() -> None:
+    """A sentence in large print is not the merchant; the row below it is."""
     assert merchant("VIELFALT.", "Lindner 100 Leipzig", "Strasse des 3. Mai 27", "04199 Leipzig") == "Lindner 100 Leipzig"
 
 
@@ -23,8 +23,8 @@ def test_a_chains_slogan_is_its_name() -> None:
     assert merchant("BETTER INGREDIENTS.", "BETTER PIZZA", "Neumarkt 29", "04198 Leipzig", "Papa John's") == "Papa John's"
 
 
-def test_a_chain_is_known_also_where_its_logo_has_more_beside_it() -> None:
-    """Its name alone in print goes before the logo with scrawls, and a letter misread at its begin is put right."""
+def test_a_chain_is_recognised_beside_a_scrawled_logo() -> None:
+    """A chain's name alone in print takes precedence over its logo with scrawls, and a misread first letter is repaired."""
     below = ("725 W Hawthorn Rd.", "Millbrook, NJ 08199")
     assert merchant("Applebee's Sax", "APPLEBEE'S", "NEIGHBORHOOD GRILL & BAR", *below) == "APPLEBEE'S"
     assert merchant("Pizza Mut Restaurant Sdn. Bhd.", *below) == "Pizza Hut"
@@ -48,8 +48,8 @@ def test_a_company_is_better_than_a_street() -> None:
     assert merchant(*rows) == "Caballito Restauracion S.L"
 
 
-def test_a_street_is_not_believed_to_be_the_merchant() -> None:
-    """What ends in a house number above a town with its postal code is a street, however much it looks like a name in the top row."""
+def test_a_street_is_no_accepted_merchant() -> None:
+    """A row that ends in a house number above a town with its postal code is a street, even in the top row."""
 
     def is_believed(*rows: str) -> bool:
         part = read_header([transcript(*rows, *FOOT)])

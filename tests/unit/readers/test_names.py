@@ -1,4 +1,4 @@
-"""Names and addresses as text: slips mended, what stands beside them cut off, words that name nobody known."""
+"""Names and addresses as text: misreadings repaired, neighbouring text removed, words that name nobody recognised."""
 
 import pytest
 
@@ -68,13 +68,13 @@ def test_addresses_stand_alone(text: str, piece: str) -> None:
     assert clean_segment(text) == piece
 
 
-def test_a_slogan_over_two_rows_gives_the_chain_away() -> None:
+def test_a_slogan_over_two_rows_identifies_the_chain() -> None:
     """A slogan counts where it is broken over two rows, or a few letters are misread."""
     for rows in (("How doers", "get more done"), ("DRESS F0R LES5", "SAN DIEGO, CA")):
         assert find_brand(find_segments([transcript(*rows)])) is not None
 
 
-def test_two_chains_give_nothing_away() -> None:
+def test_marks_of_two_chains_identify_neither() -> None:
     """A receipt that speaks of two chains names neither."""
     assert find_brand(find_segments([transcript("www.costco.com", "www.kohls.com")])) is None
 
