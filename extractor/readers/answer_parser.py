@@ -32,10 +32,8 @@ def parse_answer(text: str, *, is_cut_off: bool = False) -> ParsedAnswer:
     """Parse the answer of a reader.
 
     Fences and prose around the JSON object are dropped. Numbers stay the text they were written in (`2.50` stays `2.50`). A field that does
-    not
-    fit the schema is left out and named in the issues, so that only it is asked again; of a list, only the rows that do not fit. A
-    truncated
-    answer is kept up to its last complete value.
+    not fit the schema is left out and named in the issues, so that only it is asked again; of a list, only the rows that do not fit. A
+    truncated answer is kept up to its last complete value.
 
     Args:
         is_cut_off: True where the reader reports that it hit its length limit.

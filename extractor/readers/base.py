@@ -81,9 +81,8 @@ class Question:
         fields: Wanted top-level fields of `ReceiptAnswer`; empty for all.
         issues: Why they are asked for again; empty in a first question.
         look: How the pages are presented.
-        draft: Answer of another reader, from which a model may predict its own tokens (speculative decoding). It must not enter the prompt
-            nor
-            change the answer: two readers confirm each other only while they are independent.
+        draft: Answer of another reader, from which a model may predict its own tokens (speculative decoding). It must neither enter the
+            prompt nor change the answer: two readers confirm each other only while they are independent.
     """
 
     fields: tuple[str, ...] = ()

@@ -116,8 +116,7 @@ def find_merchant(segments: Sequence[HeaderSegment], matrix: np.ndarray) -> Merc
     """Return the merchant's name; `None` where no segment can be one.
 
     A chain whose name or mark stands near the likeliest segment takes precedence. Where no segment is likely, other marks, the web address
-    and
-    the company's legal form are tried. Otherwise the likeliest segment is the name, with its neighbours where they continue it.
+    and the company's legal form are tried. Otherwise the likeliest segment is the name, with its neighbours where they continue it.
 
     Args:
         segments: All segments of the receipt.
