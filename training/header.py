@@ -12,7 +12,6 @@ import argparse
 import json
 import pickle
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -29,13 +28,15 @@ from extractor.documents import PageLimits, load_pages
 from extractor.ocr.page_reader import PageReader
 from extractor.ocr.selection import build_page_reader
 from extractor.ocr.transcript import Transcript
-from extractor.readers.rules.address import address_features, clean_piece, next_piece, step_features, usable_pieces
-from extractor.readers.rules.header_features import features
+from extractor.parsing.text import squash
+from extractor.readers.rules.address import address_features, clean_segment, next_segment, step_features, usable_segments
+from extractor.readers.rules.header_features import segment_features
 from extractor.readers.rules.merchant import merchant_features
 from extractor.readers.rules.merchant_names import clean_name
-from extractor.readers.rules.segments import HeaderSegment, header_rows, is_candidate
-from extractor.readers.rules.trees import Trees
+from extractor.readers.rules.models import Trees
+from extractor.readers.rules.segments import HeaderSegment, find_segments, is_candidate
 from training.headings import disturbed, with_heading
+from training.manifest import record_training
 from training.render import OcrNoise, render
 
 LEGIBLE = 0.8
@@ -65,16 +66,12 @@ class Example:
     @property
     def half(self) -> int:
         """In which half of all receipts it is, with all others of its merchant: what one model tells another comes from the other half."""
-        return crc32(squash(self.truth.get("merchant"))[:5].encode()) % 2
-
-
-def squash(text: str | None) -> str:
-    return "".join(character for character in unicodedata.normalize("NFKC", text or "").casefold() if character.isalnum())
+        return crc32(squash(self.truth.get("merchant") or "")[:5].encode()) % 2
 
 
 def names_merchant(text: str, name: str | None) -> bool:
     """Whether a piece is the merchant's name or a good part of it."""
-    one, other = squash(clean_name(text)), squash(name)
+    one, other = squash(clean_name(text)), squash(name or "")
     if not one or not other:
         return False
     if min(len(one), len(other)) >= 4 and (one in other or other in one):
@@ -84,7 +81,7 @@ def names_merchant(text: str, name: str | None) -> bool:
 
 def is_in_address(text: str, address: str | None) -> bool:
     """Whether a piece is a stretch of the address, OCR slips allowed."""
-    one, other = squash(clean_piece(text)), squash(address)
+    one, other = squash(clean_segment(text)), squash(address or "")
     if not one or not other:
         return False
     if one in other:
@@ -99,17 +96,17 @@ def is_in_address(text: str, address: str | None) -> bool:
 
 
 def example(transcripts: Sequence[Transcript], truth: dict[str, Any]) -> Example:
-    rows = header_rows(transcripts)
+    rows = find_segments(transcripts)
     kept = tuple(index for index in range(len(rows)) if is_candidate(index, len(rows)))
     merchant = np.array([names_merchant(rows[index].text, truth.get("merchant")) for index in kept], dtype=bool)
     address = np.array([is_in_address(rows[index].text, truth.get("address")) for index in kept], dtype=bool)
     run = address_run(rows, [index for index, is_part in zip(kept, address, strict=True) if is_part], truth.get("address"))
-    return Example(rows, kept, merchant, address, run, bool(run) or not squash(truth.get("address")), truth)
+    return Example(rows, kept, merchant, address, run, bool(run) or not squash(truth.get("address") or ""), truth)
 
 
 def address_run(rows: Sequence[HeaderSegment], parts: Sequence[int], address: str | None) -> tuple[int, ...]:
     """Of the pieces that are stretches of the address those neighbours that together are it; empty where none are like it."""
-    possible = set(usable_pieces(rows))
+    possible = set(usable_segments(rows))
     usable = [index for index in parts if index in possible]
     runs: list[list[int]] = []
     for index in usable:
@@ -117,13 +114,13 @@ def address_run(rows: Sequence[HeaderSegment], parts: Sequence[int], address: st
             runs[-1].append(index)
         else:
             runs.append([index])
-    likeness = {tuple(run): alike(" ".join(clean_piece(rows[index].text) for index in run), address) for run in runs}
+    likeness = {tuple(run): alike(" ".join(clean_segment(rows[index].text) for index in run), address) for run in runs}
     best = max(likeness, key=lambda run: likeness[run], default=())
     return best if likeness.get(best, 0.0) >= LEGIBLE else ()
 
 
 def alike(one: str, other: str | None) -> float:
-    return SequenceMatcher(None, squash(one), squash(other), autojunk=False).ratio()
+    return SequenceMatcher(None, squash(one), squash(other or ""), autojunk=False).ratio()
 
 
 def scans(folder: Path, cached: Path | None) -> Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]:
@@ -156,7 +153,7 @@ def rendered(count: int) -> Iterator[tuple[tuple[Transcript, ...], dict[str, Any
 
 
 def train(samples: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Boosted trees as `extractor.readers.rules.trees.Trees.of` reads them."""
+    """Boosted trees as `extractor.readers.rules.models.Trees.of` reads them."""
     model = HistGradientBoostingClassifier(
         max_iter=180, learning_rate=0.07, max_leaf_nodes=10, min_samples_leaf=15, l2_regularization=2.0, max_features=0.25, random_state=0
     )
@@ -182,7 +179,7 @@ def examples_of(pairs: Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]], 
         rng = Random(f"{number}:heading")
         own = example(transcripts, truth)
         found += [own, example((disturbed(transcripts[0], rng), *transcripts[1:]), truth)]
-        heads = [own.rows[index].row for index, is_head in zip(own.kept, own.is_merchant | own.is_address, strict=True) if is_head]
+        heads = [own.rows[index].row_index for index, is_head in zip(own.kept, own.is_merchant | own.is_address, strict=True) if is_head]
         for _ in range(headings if transcripts[0].lines else 0):
             made, name, address = with_heading(transcripts[0], max((row for row in heads if row < 12), default=0) + 1, rng)
             made = disturbed(made, rng) if rng.random() < 0.5 else made
@@ -201,6 +198,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     real = examples_of(iter(labelled if options.half is None else labelled[options.half :: 2]), headings=0)
     made = examples_of(rendered(options.rendered), headings=2)
     WEIGHTS.write_text(json.dumps(models_of([*real, *made]), separators=(",", ":")), encoding="utf-8")
+    command = "python -m training.header FOLDER --transcripts FOLDER --rendered"
+    record_training("header.json", module="header", command=f"{command} {options.rendered}", seed=0)
     print(f"{len(real)} from scans, {len(made)} rendered; {WEIGHTS} has {WEIGHTS.stat().st_size / 1024:.0f} KiB")
 
 
@@ -209,7 +208,7 @@ def models_of(examples: Sequence[Example]) -> dict[str, Any]:
 
     What one model hands to the next is told by one that learned from the other half of the receipts: nobody knows receipts by heart later.
     """
-    seen = [(each, features(each.rows).astype(np.float32)) for each in examples]
+    seen = [(each, segment_features(each.rows).astype(np.float32)) for each in examples]
     parts = _by_half(parts_of, seen)
     wider = [(each, address_features(matrix, told).astype(np.float32)) for (each, matrix), told in zip(seen, parts, strict=True)]
     starts = _by_half(starts_of, wider)
@@ -233,7 +232,7 @@ def _by_half(samples_of: Callable[[Seen], Samples], seen: Seen) -> list[np.ndarr
     models = [Trees.of(train(*samples_of([pair for pair in seen if pair[0].half != half]))) for half in (0, 1)]
     told = []
     for each, matrix in seen:
-        usable, chances = usable_pieces(each.rows), np.zeros(len(each.rows))
+        usable, chances = usable_segments(each.rows), np.zeros(len(each.rows))
         chances[usable] = models[each.half].probabilities(matrix[usable])
         told.append(chances)
     return told
@@ -244,7 +243,7 @@ def parts_of(seen: Seen) -> Samples:
     samples, labels = [], []
     for each, matrix in seen:
         is_part = dict(zip(each.kept, each.is_address, strict=True))
-        usable = usable_pieces(each.rows)
+        usable = usable_segments(each.rows)
         samples.append(matrix[usable])
         labels += [is_part[index] for index in usable]
     return np.vstack(samples), np.array(labels)
@@ -255,7 +254,7 @@ def starts_of(seen: Seen) -> Samples:
     samples, labels = [], []
     for each, matrix in seen:
         if each.has_address:
-            usable = usable_pieces(each.rows)
+            usable = usable_segments(each.rows)
             samples.append(matrix[usable])
             labels += [index in each.address[:1] for index in usable]
     return np.vstack(samples), np.array(labels)
@@ -265,9 +264,9 @@ def steps_of(seen: Seen) -> Samples:
     """Each step along each address, and whether the next piece is still the address."""
     samples, labels = [], []
     for each, matrix in seen:
-        usable = usable_pieces(each.rows)
+        usable = usable_segments(each.rows)
         for count in range(1, len(each.address) + 1):
-            following = next_piece(each.address[:count], usable)
+            following = next_segment(each.address[:count], usable)
             if following is not None:
                 samples.append(step_features(each.address[:count], following, each.rows, matrix).astype(np.float32))
                 labels.append(following in each.address)

@@ -22,8 +22,10 @@ from extractor.ocr.page_reader import PageReader
 from extractor.ocr.selection import build_page_reader
 from extractor.ocr.transcript import Transcript
 from extractor.readers.rules.amount_rows import read_rows
+from extractor.readers.rules.models import ChoiceNetwork
 from extractor.readers.rules.sums import Sums
-from extractor.readers.rules.totals import Model, features, find_candidates
+from extractor.readers.rules.totals import features, find_candidates
+from training.manifest import record_training
 from training.render import OcrNoise, render
 
 LICENSED = frozenset({"sroie"})
@@ -103,7 +105,7 @@ def rendered_groups(count: int) -> Iterator[Group]:
             yield group
 
 
-def fit(groups: Sequence[Group], recipe: Recipe) -> Model:
+def fit(groups: Sequence[Group], recipe: Recipe) -> ChoiceNetwork:
     """The network that gives the totals of these receipts the highest probabilities; receipts without their total teach nothing.
 
     Adam on the mean cross-entropy of each receipt's softmax, with weight decay.
@@ -144,10 +146,10 @@ def fit(groups: Sequence[Group], recipe: Recipe) -> Model:
             first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
             moments[name] = first, second
             values[name] = values[name] - recipe.rate * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-    return Model(mean=mean, scale=scale, calibration=np.array([[0.0, 0.0], [1.0, 1.0]]), **values)
+    return ChoiceNetwork(mean=mean, scale=scale, calibration=np.array([[0.0, 0.0], [1.0, 1.0]]), **values)
 
 
-def committee(groups: Sequence[Group], recipe: Recipe) -> Model:
+def committee(groups: Sequence[Group], recipe: Recipe) -> ChoiceNetwork:
     """The mean of several networks that differ in their random start, as one wider network: steadier than any of them."""
     members = [fit(groups, replace(recipe, seed=recipe.seed + number)) for number in range(recipe.members)]
     first = members[0]
@@ -198,7 +200,7 @@ def report(judged: Sequence[tuple[float, bool]]) -> str:
     return "\n".join(lines)
 
 
-def save(model: Model, path: Path) -> None:
+def save(model: ChoiceNetwork, path: Path) -> None:
     """Write a model as JSON, numbers to five significant digits."""
     stored = {name: _rounded(getattr(model, name)) for name in ("mean", "scale", "hidden", "hidden_bias", "out", "linear", "calibration")}
     path.write_text(json.dumps(stored) + "\n", encoding="utf-8")
@@ -221,6 +223,9 @@ def main(arguments: Iterable[str] | None = None) -> None:
     judged = cross_validate(groups, recipe)
     print(report(judged))
     save(replace(committee(groups, recipe), calibration=calibrate(judged)), options.weights)
+    if options.weights == WEIGHTS:
+        command = "python -m training.totals --receipts FOLDER --transcripts FOLDER --rendered"
+        record_training("total.json", module="totals", command=f"{command} {options.rendered}", seed=recipe.seed)
     print(f"wrote {options.weights}")
 
 

@@ -16,15 +16,16 @@ from sklearn.linear_model import LogisticRegression
 
 from extractor.ocr.transcript import Transcript
 from extractor.parsing.dates.interpretations import PrintedDate
-from extractor.readers.rules.transaction_datetime import Found, find_when
+from extractor.readers.rules.transaction_datetime import FoundMoment, find_datetime
 from training.header import rendered, scans
+from training.manifest import record_training
 
 WEIGHTS = Path(__file__).parent.parent / "extractor" / "readers" / "rules" / "weights" / "when.json"
 
 
-def is_right(found: Found, truth: dict[str, Any]) -> bool | None:
+def is_right(found: FoundMoment, truth: dict[str, Any]) -> bool | None:
     """Whether a moment can mean what the truth says; `None` where the truth says nothing."""
-    printed = found.moment.printed
+    printed = found.candidate.printed
     wanted = truth.get("date" if isinstance(printed, PrintedDate) else "time")
     if not wanted:
         return None
@@ -34,10 +35,10 @@ def is_right(found: Found, truth: dict[str, Any]) -> bool | None:
 
 
 def calibrate(pairs: Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]) -> dict[str, dict[str, float]]:
-    """Coefficients of a logistic regression by field, as `extractor.readers.rules.trees.logistic` reads them."""
+    """Coefficients of a logistic regression by field, as `extractor.readers.rules.models.logistic` reads them."""
     samples: dict[str, list[tuple[dict[str, float], bool]]] = {}
     for transcripts, truth in pairs:
-        for name, found in find_when(transcripts).items():
+        for name, found in find_datetime(transcripts).items():
             right = is_right(found, truth)
             if right is not None:
                 samples.setdefault(name, []).append((dict(found.facts), right))
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     both = [*scans(options.folder, options.transcripts), *rendered(options.rendered)]
     WEIGHTS.write_text(json.dumps(calibrate(iter(both)), indent=1) + "\n", encoding="utf-8")
+    command = "python -m training.when FOLDER --transcripts FOLDER --rendered"
+    record_training("when.json", module="when", command=f"{command} {options.rendered}", seed=None)
     print(f"{len(both)} receipts; wrote {WEIGHTS}")
 
 

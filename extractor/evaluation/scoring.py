@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from extractor.errors import InputError
+from extractor.parsing.text import squash
 from extractor.schemas.record import Record, RecordStatus
 from extractor.schemas.values import Amount
 
@@ -244,11 +244,6 @@ def _explain(error: ValidationError) -> str:
     is_missing = first["type"] == "missing"
     fact = f"{name} is missing" if is_missing else f"{name} is {first['input']!r}"
     return f"{fact}. It must be {_FORMS.get(name, 'a text')}."
-
-
-def squash(text: str) -> str:
-    """Letters and digits alone, casefolded and NFKC-normalised: the form in which print and label are compared."""
-    return "".join(character for character in unicodedata.normalize("NFKC", text).casefold() if character.isalnum())
 
 
 def similarity(one: str, other: str) -> float:
