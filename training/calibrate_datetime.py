@@ -1,8 +1,8 @@
-"""Calibrates the confidence of date and time: how often a moment with such facts was the sale's.
+"""Calibrate the confidence of date and time: fit how often a candidate with given properties is the one of the sale.
 
-    python -m training.when FOLDER [--transcripts FOLDER] [--rendered 900]
+    python -m training.calibrate_datetime FOLDER [--transcripts FOLDER] [--rendered 900]
 
-See `training.header` for what FOLDER holds.
+FOLDER is that of `training.train_header`.
 """
 
 import argparse
@@ -17,13 +17,13 @@ from sklearn.linear_model import LogisticRegression
 from extractor.ocr.transcript import Transcript
 from extractor.parsing.dates.interpretations import PrintedDate
 from extractor.readers.rules.transaction_datetime import Found, find_when
-from training.header import rendered, scans
+from training.train_header import rendered, scans
 
 WEIGHTS = Path(__file__).parent.parent / "extractor" / "readers" / "rules" / "weights" / "when.json"
 
 
 def is_right(found: Found, truth: dict[str, Any]) -> bool | None:
-    """Whether a moment can mean what the truth says; `None` where the truth says nothing."""
+    """Whether a candidate is compatible with the ground truth; `None` if that has no value."""
     printed = found.moment.printed
     wanted = truth.get("date" if isinstance(printed, PrintedDate) else "time")
     if not wanted:
@@ -34,7 +34,7 @@ def is_right(found: Found, truth: dict[str, Any]) -> bool | None:
 
 
 def calibrate(pairs: Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]) -> dict[str, dict[str, float]]:
-    """Coefficients of a logistic regression by field, as `extractor.readers.rules.trees.logistic` reads them."""
+    """Fit a logistic regression for each field, in the form that `extractor.readers.rules.trees.logistic` loads."""
     samples: dict[str, list[tuple[dict[str, float], bool]]] = {}
     for transcripts, truth in pairs:
         for name, found in find_when(transcripts).items():
