@@ -3,6 +3,7 @@
 # make test-vision   install torch for CPUs and what belongs to it into .venv too, then the vision reader's tests on tiny models
 # make crash  kill the service and cut the power, again and again, for MINUTES (5); SEED repeats a round
 # make fuzz   feed made-up bytes to everything that reads what strangers send, SECONDS each (60); TARGETS names some of them
+# make gate   read 200 rendered receipts and fail where fewer fields are right than bench/gate/baseline.json asks for
 # make clean  remove what these two made, but no receipts: inbox/, outbox/ and receipts.db stay
 
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
@@ -13,7 +14,7 @@ SECONDS ?= 60
 MINUTES ?= 5
 
 .DEFAULT_GOAL := run
-.PHONY: run test test-vision crash fuzz clean
+.PHONY: run test test-vision gate crash fuzz clean
 
 # A stamp a set of packages: made again only when pyproject.toml has changed.
 .venv/for-run: pyproject.toml
@@ -55,6 +56,9 @@ test: .venv/for-test
 
 test-vision: .venv/for-test-vision
 	$(BIN)/python -m pytest -m vision
+
+gate: .venv/for-test
+	$(BIN)/python -m bench.gate
 
 crash: .venv/for-test
 	nice $(BIN)/python -m tests.crash $(MINUTES) $(SEED)

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from bench.gate.baseline import PATH, WRONG_ACCEPTED, Baseline, Measure, Outcome, measure
+from bench.gate.baseline import PATH, Baseline, Measure, Outcome, measure
 from bench.gate.rendering import GateReceipt, gate_receipts, read_receipts
 
 
@@ -48,10 +48,10 @@ def limits_table(measures: Sequence[Measure]) -> str:
 
 
 def country_table(receipts: Sequence[GateReceipt], outcomes: Mapping[str, Outcome]) -> str:
-    """By country and by ink: receipts, the share of each field that is right, accepted and wrongly accepted records."""
+    """By country and by image_type: receipts, the share of each field that is right, accepted and wrongly accepted records."""
     names = list(measure(outcomes.values()))
     lines = ["".join((f"{'':8}{'n':>4}", *(f"{name[:9]:>10}" for name in names)))]
-    for key in ("country", "ink"):
+    for key in ("country", "image_type"):
         for group in dict.fromkeys(sorted(getattr(one, key) for one in receipts)):
             own = [outcomes[one.name] for one in receipts if getattr(one, key) == group]
             lines.append(_country_row(group, own, names))
@@ -68,7 +68,7 @@ def _country_row(group: str, outcomes: Sequence[Outcome], names: Sequence[str]) 
 
 
 def verdict(baseline: Baseline, outcomes: Mapping[str, Outcome], measures: Sequence[Measure]) -> int:
-    """Print what changed since the baseline; 1 where a limit is not kept."""
+    """PrintedText what changed since the baseline; 1 where a limit is not kept."""
     worse, better = baseline.worse(outcomes), baseline.better(outcomes)
     print(f"\n{len(worse)} receipts got worse and {len(better)} better than in the baseline.")
     failed = [each.name for each in measures if not each.is_kept]

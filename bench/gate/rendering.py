@@ -21,10 +21,10 @@ from extractor.readers.factory import make_reader
 from extractor.schemas.record import Record
 from extractor.workers.capacity import cores
 from extractor.workers.pool import WorkerPool
-from training.render import INKS, Style, country_codes
-from training.seeds import gate_receipt
+from training.receipt_sets import gate_receipt
+from training.render import IMAGE_TYPES, RenderOptions, country_codes
 
-# 39 countries and 5 inks have no common divisor: 195 receipts show each country on each ink once.
+# 39 countries and 5 image types have no common divisor: 195 receipts show each country in each image type once.
 COUNT = 200
 # Plausibility of a date depends on the day of reading; a fixed day keeps results the same. After the renderer's last day.
 TODAY = date(2026, 11, 24)
@@ -43,11 +43,11 @@ class GateReceipt:
 
     number: int
     country: str
-    ink: str
+    image_type: str
 
     @property
     def name(self) -> str:
-        return f"{self.number:03}-{self.country}-{self.ink}"
+        return f"{self.number:03}-{self.country}-{self.image_type}"
 
 
 class GateResult(NamedTuple):
@@ -58,9 +58,9 @@ class GateResult(NamedTuple):
 
 
 def gate_receipts() -> tuple[GateReceipt, ...]:
-    """All receipts of the gate: countries and inks in turn."""
+    """All receipts of the gate: countries and image types in turn."""
     countries = country_codes()
-    return tuple(GateReceipt(number, countries[number % len(countries)], INKS[number % len(INKS)]) for number in range(COUNT))
+    return tuple(GateReceipt(number, countries[number % len(countries)], IMAGE_TYPES[number % len(IMAGE_TYPES)]) for number in range(COUNT))
 
 
 def read_receipts(receipts: Sequence[GateReceipt]) -> Iterator[GateResult]:
@@ -95,7 +95,7 @@ class GateHandler:
         self._extraction = Extraction(make_reader(settings, page_reader), page_reader, limits=PageLimits(), policy=policy)
 
     def __call__(self, receipt: GateReceipt, /) -> GateResult:
-        rendered = gate_receipt(receipt.number, Style(country=receipt.country, ink=receipt.ink, max_items=MAX_ITEMS))
+        rendered = gate_receipt(receipt.number, RenderOptions(country=receipt.country, image_type=receipt.image_type, max_items=MAX_ITEMS))
         path = self._folder / f"{receipt.name}.jpg"
         rendered.image.save(path, quality=JPEG_QUALITY)
         received_at = datetime.combine(TODAY, datetime.min.time(), UTC)
