@@ -104,7 +104,7 @@ def measure(outcomes: Iterable[Outcome]) -> dict[str, tuple[float, int | None]]:
     return measured
 
 
-WRONG_ACCEPTED = "accepted and wrong"
+WRONG_ACCEPTED = "wrong accepted"
 
 
 def limits_of(outcomes: Iterable[Outcome]) -> dict[str, float]:
