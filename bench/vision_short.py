@@ -1,4 +1,4 @@
-"""What happens when GPU memory runs out: other programs take it while a batch is read, and give it back."""
+"""GPU memory shortage: other programs allocate memory while a batch is read, and release it."""
 
 import gc
 import logging
@@ -19,8 +19,8 @@ from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.weight_selection import GIB
 
 ROWS = 32
+# GPU memory left free when a batch begins.
 LEFT_GIB = (4.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.02)
-"""GPU memory that is left free when a batch begins."""
 
 Answers = list[Mapping[int, ModelReply | ReaderError]]
 
@@ -29,7 +29,7 @@ SECOND_ASKS = {row: ModelRequest((prompt(AGAIN) + "?" * row,), answer_schema(AGA
 
 
 def short() -> Iterator[Row]:
-    """Full width, ten layers, 32 bits, so that answers can be compared token for token however few rows go at a time."""
+    """Compare answers token for token under shortage: full width, ten layers, 32 bits."""
     engine, loaded = engine_in_memory(layers=10, dtype=torch.float32, max_rows=ROWS)
     expected = asked(engine)
     del engine
@@ -40,26 +40,28 @@ def short() -> Iterator[Row]:
         with counted() as shortages, filled(left):
             found = asked(engine)
         now = f"{engine.generation.decoder.row_limit.current} rows a step, {engine.generation.question_limit.current} question tokens"
-        yield Row(f"{left:g} GiB left: first and second question", f"{told(found, expected)}; {listed(shortages)}; {now}", wanted)
-        yield Row("the next batch, with the memory back", told(asked(engine), expected), f"{ROWS} and {ROWS} equal")
+        yield Row(f"{left:g} GiB left: first and second question", f"{summary_of(found, expected)}; {listed(shortages)}; {now}", wanted)
+        yield Row("the next batch, with the memory back", summary_of(asked(engine), expected), f"{ROWS} and {ROWS} equal")
         del engine
     tidy()
     yield from generated(loaded)
 
 
 def generated(loaded: LoadedModel) -> Iterator[Row]:
-    """The way of other architectures."""
+    """The same for the generic engine of other architectures."""
     expected = asked(GenerateEngine(loaded, VisionOptions(max_rows=ROWS)), rows=8)
     for left in (2.0, 0.5):
         tidy()
         engine = GenerateEngine(loaded, VisionOptions(max_rows=8))
         with counted() as shortages, filled(left):
             found = asked(engine, rows=8)
-        yield Row(f"generate, {left:g} GiB left", f"{told(found, expected)}; {listed(shortages)}", "8 and 8 equal, or to be read again")
+        yield Row(
+            f"generate, {left:g} GiB left", f"{summary_of(found, expected)}; {listed(shortages)}", "8 and 8 equal, or to be read again"
+        )
 
 
 def asked(engine: Engine, *, rows: int = ROWS) -> Answers:
-    """Answers to the first question, and to a second one about the images that were looked at already."""
+    """Return the answers to a first question, and to a second one about the same images."""
     session = engine.open()
     try:
         for number in range(rows):
@@ -69,8 +71,8 @@ def asked(engine: Engine, *, rows: int = ROWS) -> Answers:
         session.close()
 
 
-def told(found: Answers, expected: Answers) -> str:
-    """How many answers are the same, for each question; what is neither that nor an error to be read again is counted as wrong."""
+def summary_of(found: Answers, expected: Answers) -> str:
+    """Count equal answers, retryable errors and wrong answers for each question."""
     counts = []
     for own, right in zip(found, expected, strict=True):
         kinds = Counter(_kind(own.get(row), said) for row, said in right.items())
@@ -88,7 +90,7 @@ def _kind(own: ModelReply | ReaderError | None, right: ModelReply | ReaderError)
 
 @contextmanager
 def filled(left_gib: float) -> Iterator[None]:
-    """Leaves so much GPU memory free."""
+    """Allocate GPU memory until only `left_gib` are free."""
     tidy()
     free = torch.cuda.mem_get_info()[0]
     ballast = torch.empty(max(0, free - int(left_gib * GIB)), dtype=torch.uint8, device="cuda")
@@ -101,7 +103,7 @@ def filled(left_gib: float) -> Iterator[None]:
 
 @contextmanager
 def counted() -> Iterator[Counter[str]]:
-    """How many times memory was short, by what was worked on."""
+    """Count memory shortages by operation."""
     seen = Counter[str]()
 
     class Counting(logging.Handler):
@@ -122,6 +124,6 @@ def listed(shortages: Counter[str]) -> str:
 
 
 def tidy() -> None:
-    """Gives what is not needed back to the driver."""
+    """Return unused memory to the driver."""
     gc.collect()
     torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""How fast a model reads: images, questions, single steps, and whole batches with their answers."""
+"""Speed of the model: image encoding, prefill, single decode steps, and whole batches."""
 
 import random
 import statistics
@@ -23,13 +23,13 @@ from extractor.readers.vision.loading import LoadedModel
 from extractor.readers.vision.mllama import MllamaEngine
 from extractor.readers.vision.weight_selection import GIB
 
+# Timed rounds of a batch; the slower one counts.
 ROUNDS = 2
-"""Timed rounds of a batch, of which the slower counts."""
 
 QUESTION_ROUNDS = 2
 
+# For attention shapes that a backend does not support.
 FALLBACKS = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
-"""For the few attentions that a kernel does not take."""
 
 ATTENTIONS = {
     "torch's choice": [],
@@ -38,15 +38,15 @@ ATTENTIONS = {
     "memory-efficient": [SDPBackend.EFFICIENT_ATTENTION],
 }
 
+# Shares of wrong values in the drafts; `None` for no drafts.
 MISREAD = (0.2, None)
-"""Shares of values that the witness, whose answers are the drafts, has wrong; `None` for no drafts."""
 
+# A grammar that forces no token, so that answers take as many steps as unconstrained ones.
 LONG_TEXT = {"type": "string", "minLength": 4000, "maxLength": 8000}
-"""A grammar under which every token is a choice, so that answers take as many steps as free ones."""
 
 
-class Watched:
-    """Tells where the GPU's time goes: until the first step, in steps, and between them."""
+class TimedSteps:
+    """Wraps the steps and measures GPU time until the first step, in steps and between them."""
 
     def __init__(self, inner: StepRunner) -> None:
         self._inner, self.max_rows = inner, inner.max_rows
@@ -64,8 +64,8 @@ class Watched:
         self._steps.append((before, _now()))
         return logits
 
-    def told(self) -> str:
-        """What happened since it began, once the GPU's queue is worked off."""
+    def summary(self) -> str:
+        """Format the times since `begin`; the GPU must be synchronised."""
         first = self._began.elapsed_time(self._steps[0][0]) / 1e3
         inside = sum(before.elapsed_time(after) for before, after in self._steps) / 1e3
         between = sum(after.elapsed_time(before) for (_, after), (before, _) in pairwise(self._steps)) / 1e3
@@ -80,14 +80,14 @@ def _now() -> torch.cuda.Event:
 
 @cache
 def shared_engine() -> tuple[MllamaEngine, LoadedModel]:
-    """One engine for all phases of a process: a model takes half a minute to make."""
+    """One engine for all phases of a process, since a model takes half a minute to build."""
     engine, loaded = engine_in_memory(max_rows=BATCH)
     warm_up(engine)
     return engine, loaded
 
 
 def copy_bandwidth() -> float:
-    """Bytes a second that this GPU reads and writes."""
+    """Return the memory bandwidth of this GPU in bytes per second."""
     source = torch.empty(2 * GIB, dtype=torch.uint8, device="cuda").random_(0, 255)
     target = torch.empty_like(source)
     times = []
@@ -99,7 +99,7 @@ def copy_bandwidth() -> float:
 
 
 def prefill() -> Iterator[Row]:
-    """The time until a receipt begins to answer: its image is looked at, its question read."""
+    """Time until the first token: encoding the image and prefilling the question."""
     engine, _ = shared_engine()
     encoder, rows = engine.encoder, engine.budget.chunk
     with clock() as seconds:
@@ -123,7 +123,7 @@ def prefill() -> Iterator[Row]:
 
 
 def steps() -> Iterator[Row]:
-    """The time of one step against the time that its memory traffic takes at least."""
+    """Time one decode step, compared with the lower bound given by its memory traffic."""
     with torch.inference_mode():
         yield from _steps()
 
@@ -147,36 +147,36 @@ def _steps() -> Iterator[Row]:
 
 
 def batches() -> Iterator[Row]:
-    """Receipts a minute, with and without drafts, and where the time goes."""
+    """Measure receipts per minute, with and without drafts, and how the time is spent."""
     engine, _ = shared_engine()
-    with scripted(engine) as watched:
+    with scripted(engine) as timed:
         for share in MISREAD:
-            times, told = list[float](), list[str]()
+            times, summaries = list[float](), list[str]()
             following = opened(engine, BATCH, 0)
             for batch in range(1 + ROUNDS):
-                session, following = following, opened(engine, BATCH, batch + 1)  # pixels of the next batch are prepared meanwhile
+                session, following = following, opened(engine, BATCH, batch + 1)  # the next batch is preprocessed meanwhile
                 asks = {row: receipt_ask(engine, batch * BATCH + row, share) for row in range(BATCH)}
                 with clock() as seconds:
-                    watched.begin()
+                    timed.begin()
                     said = all_said(session.ask(asks))
                     times.append(seconds())
-                told.append(watched.told())
+                summaries.append(timed.summary())
                 session.close()
             following.close()
-            times, told = times[1:], told[1:]  # the first round meets every shape for the first time
+            times, summaries = times[1:], summaries[1:]  # the first round is a warm-up for every shape
             once = sorted(times)[ROUNDS // 2]
             tokens = statistics.mean(len(answer.tokens) for answer in said)
             drafts = "without drafts" if share is None else f"drafts with {share:.0%} of the values wrong"
             yield Row(
                 f"receipts a minute, {BATCH} side by side, {tokens:.0f} tokens each, {drafts}",
-                f"{BATCH * 60 / once:.0f} ({once:.2f} s a batch: {told[times.index(once)]})",
+                f"{BATCH * 60 / once:.0f} ({once:.2f} s a batch: {summaries[times.index(once)]})",
                 "600",
                 BATCH * 60 / once,
             )
 
 
 def profile() -> Iterator[Row]:
-    """On what the GPU works while it looks at images, reads questions, and takes a step; kernels are printed by the time that they take."""
+    """Profile image encoding, prefill and a decode step; prints kernels by time."""
     engine, _ = shared_engine()
     encoder, rows = engine.encoder, engine.budget.chunk
     pixels = [encoder.prepare(receipt_image(0)) for _ in range(rows)]
@@ -204,7 +204,7 @@ def profile() -> Iterator[Row]:
 
 
 def questions() -> Iterator[Row]:
-    """A second question against the first, and what the grammar costs: answers without sense and without drafts, of equal length."""
+    """Compare a second question with the first, and measure the overhead of the grammar with unscripted answers of equal length."""
     engine, _ = shared_engine()
     free = ModelRequest((prompt(FIRST),), None, TOKENS)
     held = ModelRequest((prompt(FIRST),), LONG_TEXT, TOKENS)
@@ -234,19 +234,19 @@ def questions() -> Iterator[Row]:
 
 
 @contextmanager
-def scripted(engine: MllamaEngine) -> Iterator[Watched]:
-    """The engine, held to scripts where there are any, and watched, for as long as the context lasts."""
-    before, watched = engine.generation, Watched(engine.step_runner)
+def scripted(engine: MllamaEngine) -> Iterator[TimedSteps]:
+    """Replace the engine's grammars and steps by scripted and timed ones inside the context."""
+    before, timed = engine.generation, TimedSteps(engine.step_runner)
     grammars = ScriptedGrammars(before.prompter.tokenizer, engine.ends)
-    engine.generation = replace(before, grammars=grammars, decoder=Decoder(watched, grammars, engine.ends, on_cuda=True))
+    engine.generation = replace(before, grammars=grammars, decoder=Decoder(timed, grammars, engine.ends, on_cuda=True))
     try:
-        yield watched
+        yield timed
     finally:
         engine.generation = before
 
 
 def receipt_ask(engine: MllamaEngine, number: int, share: float | None) -> ModelRequest:
-    """The first question about a receipt, whose answer is scripted and about `TOKENS` long."""
+    """Return the first question about a receipt with a scripted answer of about `TOKENS` tokens."""
     items = 1
     while len(engine.generation.grammars.tokens(written(receipt_answer(number, items)).encode())) < TOKENS:
         items += 1

@@ -1,4 +1,4 @@
-"""Whether the answers are right: equal to those of transformers, and valid however little sense the model has."""
+"""Correctness of answers: equal to those of transformers, and valid by the schema for any weights."""
 
 import resource
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from extractor.readers.vision.weight_selection import GIB
 
 
 def exact() -> Iterator[Row]:
-    """Full width, ten layers, 32 bits: equalities hold token for token, for rounding is too small to tip a choice."""
+    """Compare tokens in 32 bits, where rounding does not change the choice of a token: full width, ten layers."""
     engine, loaded = engine_in_memory(layers=10, dtype=torch.float32, max_rows=8)
     pictures = [receipt_image(number) for number in range(8)]
     first = {row: ModelRequest((prompt(FIRST) + "!" * row,), answer_schema(FIRST), 120) for row in range(8)}
@@ -55,7 +55,7 @@ def share(actual: list[tuple[int, ...]], expected: list[tuple[int, ...]]) -> str
 
 
 def ladder() -> Iterator[Row]:
-    """What each rung of asking again takes, and whether its answers fit their schema."""
+    """Time each rung of the re-ask ladder, and validate its answers."""
     engine, _ = engine_in_memory(max_rows=BATCH)
     reader = VisionReader(engine, model="random", max_tokens=512)
     crop = Box(40, 600, 500, 760)
@@ -65,7 +65,7 @@ def ladder() -> Iterator[Row]:
         "a part enlarged beside the page": Look(effort=2, page=0, crop=crop),
         "five drawn answers about it": Look(effort=3, page=0, crop=crop, samples=5),
     }
-    for _ in range(2):  # graphs are captured and kernels compiled in the first round
+    for _ in range(2):  # the first round captures graphs and compiles kernels
         rows = []
         with reader.open(documents(BATCH)) as reading:
             for name, look in rungs.items():
@@ -81,7 +81,7 @@ def ladder() -> Iterator[Row]:
 
 
 def valid() -> Iterator[Row]:
-    """Through the reader: every answer of a model without sense fits its schema, and memory does not grow."""
+    """Every answer through the reader matches its schema, and memory does not grow."""
     engine, _ = engine_in_memory(max_rows=BATCH)
     reader = VisionReader(engine, model="random", max_tokens=512)
     faulty = whole = 0

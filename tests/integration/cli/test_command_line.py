@@ -161,7 +161,7 @@ def _file(archive: Archive, name: str, **values: object) -> Record:
     source = Source(Path(name), name, job.sha256 or "", job.receipt_id, job.received_at, ("travel", "rome"))
     record = make_record(source, **values)
     with archive.database.write() as connection:
-        archive.store.save(connection, record)
+        archive.receipts.save(connection, record)
     return record
 
 

@@ -18,7 +18,7 @@ def filed(archive: Archive) -> Archive:
     with archive.database.write() as connection:
         for number, receipt_id in enumerate(IDS):
             source = make_source(f"{number}.jpg", path=Path(f"{number}.jpg"))
-            archive.store.save(connection, make_record(source).model_copy(update={"receipt_id": receipt_id}))
+            archive.receipts.save(connection, make_record(source).model_copy(update={"receipt_id": receipt_id}))
     return archive
 
 

@@ -12,7 +12,7 @@ from extractor.ocr.page_reader import PageReader
 from extractor.ocr.scripts import SCRIPTS, Scripts, joined
 from extractor.ocr.selection import build_page_reader
 from extractor.ocr.transcript import Box, Fragment
-from training.render import Style, render
+from training.render import RenderOptions, render
 from training.render.fonts import load_font
 
 CYRILLIC, GREEK, THAI = SCRIPTS
@@ -179,7 +179,7 @@ def test_every_model_reads_its_language(language: str, font: str, text: str) -> 
 )
 def test_rendered_receipts_are_read_in_their_script(country: str, languages: set[str | None]) -> None:
     """Most items are read nearly without errors, and a German receipt is read as without the feature."""
-    receipt = render("i2", Style(country=country, kind="grocery", ink="clean"))
+    receipt = render("i2", RenderOptions(country=country, kind="grocery", image_type="clean"))
     page, transcript = build_page_reader(threads=1).read(Page(receipt.image))
     assert page.language in languages
     items = [item["description"] for item in receipt.truth["line_items"] if item["kind"] == "item"]

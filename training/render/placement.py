@@ -1,16 +1,16 @@
-"""Rows become words with boxes on a flat sheet of paper, in pixels; nothing is drawn yet."""
+"""Places rows on a flat sheet of paper: words with boxes, and strings to draw, in pixels."""
 
 from dataclasses import dataclass
 
 from extractor.ocr.transcript import Box
 from training.render.rows import Cell, Face, Role, Row
 
-_ASCENT, _DESCENT = 0.93, 0.19  # of the font size, above and below the baseline: measured on an engine's boxes
+_ASCENT, _DESCENT = 0.93, 0.19  # of the font size, above and below the baseline: measured on the boxes of an OCR engine
 
 
 @dataclass(frozen=True)
 class PlacedWord:
-    """One printed word. `is_glued`: it follows the word before it without a space."""
+    """One printed word. `is_glued`: no space separates it from the word before."""
 
     text: str
     box: Box
@@ -20,8 +20,8 @@ class PlacedWord:
 
 
 @dataclass(frozen=True)
-class Print:
-    """One string as the printer puts it: left edge and baseline in pixels of the sheet."""
+class PrintedText:
+    """One string to draw, with its left edge and baseline in pixels of the sheet."""
 
     text: str
     left: float
@@ -34,13 +34,13 @@ class Print:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A flat, clean receipt: what is printed where, in pixels. `character_px` is a usual character's width."""
+    """A flat receipt before it is drawn, in pixels. `character_px` is the typical width of a character."""
 
     width: int
     height: int
     font: str
     character_px: float
-    prints: tuple[Print, ...]
+    texts: tuple[PrintedText, ...]
     words: tuple[PlacedWord, ...]
 
 
@@ -50,7 +50,7 @@ def _left_of(cell: Cell, width: float, column_px: float) -> float:
 
 
 def _words(cell: Cell, left: float, baseline: float, face: Face, row: Row, index: int) -> list[PlacedWord]:
-    """The cell's words; a word that spans runs becomes one glued piece a run, so that each keeps its role."""
+    """Split a cell into words. A word that spans several runs becomes one glued word for each run, so that each keeps its role."""
     size_px = max(6, round(face.size_px * row.size))
     found: list[PlacedWord] = []
     text, position = cell.text, 0
@@ -67,11 +67,11 @@ def _words(cell: Cell, left: float, baseline: float, face: Face, row: Row, index
 
 
 def place(rows: tuple[Row, ...], face: Face, columns: int, *, leading: float, margin_columns: float) -> Sheet:
-    """The sheet with these rows; `leading` is the row height relative to the font size."""
+    """Place the rows on a sheet; `leading` is the row height relative to the font size."""
     column_px = face.column_px
     margin = margin_columns * column_px
     y = face.size_px * 1.2
-    prints: list[Print] = []
+    texts: list[PrintedText] = []
     words: list[PlacedWord] = []
     for index, row in enumerate(rows):
         height = face.size_px * leading * row.advance
@@ -79,8 +79,8 @@ def place(rows: tuple[Row, ...], face: Face, columns: int, *, leading: float, ma
         for cell in row.cells:
             width = columns * column_px if row.graphic == "line" else face.width_px(cell.text, row.size, bold=row.bold)
             left = margin + _left_of(cell, width, column_px)
-            prints.append(Print(cell.text, left, baseline, max(6, round(face.size_px * row.size)), row.bold, row.graphic, width))
+            texts.append(PrintedText(cell.text, left, baseline, max(6, round(face.size_px * row.size)), row.bold, row.graphic, width))
             if row.graphic in ("text", "inverse"):
                 words += _words(cell, left, baseline, face, row, index)
         y += height
-    return Sheet(round(columns * column_px + 2 * margin), round(y + face.size_px * 1.5), face.font, column_px, tuple(prints), tuple(words))
+    return Sheet(round(columns * column_px + 2 * margin), round(y + face.size_px * 1.5), face.font, column_px, tuple(texts), tuple(words))

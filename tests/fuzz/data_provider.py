@@ -1,4 +1,4 @@
-"""Choices made by bytes: the same bytes make the same choices, whoever found them."""
+"""Turns fuzzer bytes into choices; equal bytes give equal choices, whichever tool generated them."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -6,8 +6,8 @@ from typing import TypeVar
 Choice = TypeVar("Choice")
 
 
-class Dice:
-    """Reads its bytes from front to back; when they are used up, every throw is 0, so that every program of throws ends."""
+class DataProvider:
+    """Consumes bytes from front to back. Once they are used up every number is 0, so that every target terminates."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -18,24 +18,24 @@ class Dice:
         return self._at >= len(self._data)
 
     def below(self, limit: int) -> int:
-        """A number from 0 to `limit - 1`."""
+        """Return a number from 0 to `limit - 1`."""
         size = 1 if limit <= 256 else 2
         return int.from_bytes(self.take(size), "big") % limit
 
     def pick(self, choices: Sequence[Choice]) -> Choice:
-        """One of the choices."""
+        """Return one of the choices."""
         return choices[self.below(len(choices))]
 
     def take(self, count: int) -> bytes:
-        """The next bytes; fewer at the end."""
+        """Return the next `count` bytes; fewer at the end."""
         taken = self._data[self._at : self._at + count]
         self._at += count
         return taken
 
     def rest(self) -> bytes:
-        """All bytes that are left."""
+        """Return the remaining bytes."""
         return self.take(len(self._data))
 
     def text(self, longest: int) -> str:
-        """A text of any characters, lone surrogates included, at most so many bytes of it."""
+        """Return a text of at most `longest` bytes, with any characters including lone surrogates."""
         return self.take(self.below(longest + 1)).decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""The country and language tables as typed, frozen values; the tables themselves are the TOML files beside this module."""
+"""Country and language tables as typed, frozen values. The tables are the TOML files beside this module."""
 
 import tomllib
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from random import Random
 from typing import Any
 
 HERE = Path(__file__).parent
-_OWN = frozenset({"terms"})  # whole sentences, which a receipt has in its own language or not at all
+_OWN = frozenset({"terms"})  # sentences for which English is no fallback
 
 
 @dataclass(frozen=True)
 class Ware:
-    """Something sold: `price` in euro cents before a country's scale, `unit` empty where it is counted by the piece."""
+    """A product: `price` in euro cents before the country's scale, `unit` empty where it is sold by the piece."""
 
     description: str
     price: int
@@ -25,7 +25,7 @@ class Ware:
 
 @dataclass(frozen=True)
 class TaxRate:
-    """One rate of a tax: what is printed for it and the classes of wares that pay it."""
+    """One tax rate: how it is printed, and the product classes that it applies to."""
 
     name: str
     code: str
@@ -38,10 +38,10 @@ class TaxScheme:
     """How a shop charges tax.
 
     Attributes:
-        mode: `inside` where prices hold the tax, `on_top` where it is added, `none` where there is none.
-        kinds: Kinds of shop that use it; empty for all.
-        service: Percentages of service charge to draw from; 0 for none.
-        weight: How often it is drawn, relative to its siblings.
+        mode: `inside` if prices include tax, `on_top` if tax is added, `none` if there is none.
+        kinds: Kinds of shop that it applies to; empty for all.
+        service: Service charges in percent to choose from; 0 for none.
+        weight: Relative probability among the schemes of the country.
     """
 
     mode: str
@@ -53,7 +53,7 @@ class TaxScheme:
 
 @dataclass(frozen=True)
 class Language:
-    """Words as receipts print them. `upper` pairs are replaced before upper-casing, where Unicode's rule is not the printer's."""
+    """Labels and products of one language. Pairs of `upper` are replaced before `str.upper`, where receipts differ from Unicode's rule."""
 
     code: str
     months: tuple[str, ...]
@@ -67,7 +67,10 @@ class Language:
 
 @dataclass(frozen=True)
 class Country:
-    """Money, dates, taxes and places of one country. Prices are language prices times `scale`, in steps of `price_step` minor units."""
+    """Money, dates, taxes and addresses of one country.
+
+    Prices are those of the language times `scale`, in steps of `price_step` minor units.
+    """
 
     code: str
     languages: tuple[str, ...]
@@ -129,8 +132,14 @@ def country_codes() -> tuple[str, ...]:
 
 
 @cache
+def language_codes() -> tuple[str, ...]:
+    """ISO 639 codes of the languages that receipts can be rendered in, sorted."""
+    return tuple(sorted(path.stem for path in (HERE / "languages").glob("*.toml")))
+
+
+@cache
 def load_language(code: str) -> Language:
-    """The language with this code, with English where its table leaves a word out."""
+    """Return the language with this code; words that its table lacks are taken from English."""
     table = _read(HERE / "languages" / f"{code}.toml")
     words = _texts(table["words"])
     if code != "en":
@@ -150,10 +159,10 @@ def load_language(code: str) -> Language:
 
 @cache
 def load_country(code: str) -> Country:
-    """The country with this ISO 3166 code.
+    """Return the country with this ISO 3166 code.
 
     Raises:
-        FileNotFoundError: No table for it; `country_codes` lists those there are.
+        FileNotFoundError: There is no table for it; see `country_codes`.
     """
     table = _read(HERE / "countries" / f"{code.lower()}.toml")
     scale = Decimal(str(table["scale"]))
@@ -196,14 +205,14 @@ def load_country(code: str) -> Country:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """One receipt's choice of words: the first one drawn for a key is kept, as a register always prints the same label."""
+    """Labels of one receipt: the label for a key depends on the seed alone, as a register always prints the same one."""
 
     country: Country
     language: Language
     seed: str
 
     def word(self, key: str, *, foreign_taxes: frozenset[str] = frozenset()) -> str:
-        """The label of this receipt for `key`; one that names another currency or a tax of `foreign_taxes` only if there is no other."""
+        """Return the label for `key`; labels that name another currency or a tax of `foreign_taxes` are used only if there is no other."""
         choices = self.all(key)
         foreign = foreign_taxes | self._foreign_currencies
         own = [text for text in choices if not any(name in text for name in foreign)]
@@ -211,7 +220,7 @@ class Vocabulary:
 
     @cached_property
     def _foreign_currencies(self) -> frozenset[str]:
-        """Currency codes and marks that labels may hold, such as `SUMME EUR`, and that are not this country's."""
+        """Codes and symbols of other countries' currencies, which labels such as `SUMME EUR` contain."""
         countries = [load_country(code) for code in country_codes()]
         named = {country.currency for country in countries} | {"€", "EURO", "Kč", "zł", "บาท"}
         return frozenset(

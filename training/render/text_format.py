@@ -1,22 +1,22 @@
-"""How one register prints text: its case, its character set, and how it writes dates and times."""
+"""How one cash register formats text: letter case, character set, dates and times."""
 
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
-from training.render.tables import Country, Language
+from training.render.locale_tables import Country, Language
 
 _PLAIN = str.maketrans({"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "đ": "d", "Đ": "D", "ı": "i", "ß": "ss"})
 
 
 @dataclass(frozen=True)
-class Voice:
-    """One register's way of printing text.
+class TextFormat:
+    """Text formatting of one cash register.
 
     Attributes:
-        is_upper: Everything in capitals.
-        is_plain: Letters without their accents, as on registers with an old character set.
-        date_format: With `{d}`, `{m}`, `{y}`, `{yy}`, `{mon}`, `{H}`, `{h}`, `{M}`, `{S}`, `{ap}`; the same for `time_format`.
+        is_upper: Text is printed in capitals.
+        is_plain: Letters are printed without diacritics, as by registers with a limited character set.
+        date_format: Template with `{d}`, `{m}`, `{y}`, `{yy}`, `{mon}`, `{H}`, `{h}`, `{M}`, `{S}`, `{ap}`; `time_format` likewise.
     """
 
     country: Country
@@ -26,8 +26,8 @@ class Voice:
     date_format: str
     time_format: str
 
-    def say(self, text: str) -> str:
-        """`text` as this register prints it."""
+    def format(self, text: str) -> str:
+        """Return `text` as this register prints it."""
         if self.is_plain:
             parts = unicodedata.normalize("NFD", text.translate(_PLAIN))
             text = "".join(part for part in parts if not "\u0300" <= part <= "\u036f")
@@ -36,12 +36,12 @@ class Voice:
         return text
 
     def upper(self, text: str) -> str:
-        """Capitals as this language prints them: Greek drops accents, Turkish keeps its dots."""
+        """Capitalise by the rules of the language: Greek drops accents, Turkish keeps dotted letters apart."""
         for small, capital in self.language.upper.items():
             text = text.replace(small, capital)
         return text.upper()
 
-    def when(self, moment: datetime, template: str) -> str:
+    def _fill(self, moment: datetime, template: str) -> str:
         month = self.language.months[moment.month - 1]
         year = moment.year + self.country.era
         text = template.format(
@@ -56,10 +56,10 @@ class Voice:
             S=moment.second,
             ap="AM" if moment.hour < 12 else "PM",
         )
-        return self.say(text)
+        return self.format(text)
 
     def date(self, moment: datetime) -> str:
-        return self.when(moment, self.date_format)
+        return self._fill(moment, self.date_format)
 
     def time(self, moment: datetime) -> str:
-        return self.when(moment, self.time_format)
+        return self._fill(moment, self.time_format)

@@ -1,8 +1,8 @@
-"""Calibrates the confidence of date and time: how often a moment with such facts was the sale's.
+"""Calibrate the confidence of date and time: fit how often a candidate with given properties is the one of the sale.
 
-    python -m training.when FOLDER [--transcripts FOLDER] [--rendered 900]
+    python -m training.calibrate_datetime FOLDER [--transcripts FOLDER] [--rendered 900]
 
-See `training.header` for what FOLDER holds.
+FOLDER is that of `training.train_header`.
 """
 
 import argparse
@@ -17,14 +17,14 @@ from sklearn.linear_model import LogisticRegression
 from extractor.ocr.transcript import Transcript
 from extractor.parsing.dates.interpretations import PrintedDate
 from extractor.readers.rules.transaction_datetime import FoundMoment, find_datetime
-from training.header import rendered, scans
 from training.manifest import record_training
+from training.train_header import rendered, scans
 
 WEIGHTS = Path(__file__).parent.parent / "extractor" / "readers" / "rules" / "weights" / "when.json"
 
 
 def is_right(found: FoundMoment, truth: dict[str, Any]) -> bool | None:
-    """Whether a moment can mean what the truth says; `None` where the truth says nothing."""
+    """Whether a candidate is compatible with the ground truth; `None` if that has no value."""
     printed = found.candidate.printed
     wanted = truth.get("date" if isinstance(printed, PrintedDate) else "time")
     if not wanted:
@@ -35,7 +35,7 @@ def is_right(found: FoundMoment, truth: dict[str, Any]) -> bool | None:
 
 
 def calibrate(pairs: Iterator[tuple[tuple[Transcript, ...], dict[str, Any]]]) -> dict[str, dict[str, float]]:
-    """Coefficients of a logistic regression by field, as `extractor.readers.rules.models.logistic` reads them."""
+    """Fit a logistic regression for each field, in the form that `extractor.readers.rules.models.logistic` loads."""
     samples: dict[str, list[tuple[dict[str, float], bool]]] = {}
     for transcripts, truth in pairs:
         for name, found in find_datetime(transcripts).items():
@@ -61,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     both = [*scans(options.folder, options.transcripts), *rendered(options.rendered)]
     WEIGHTS.write_text(json.dumps(calibrate(iter(both)), indent=1) + "\n", encoding="utf-8")
-    command = "python -m training.when FOLDER --transcripts FOLDER --rendered"
-    record_training("when.json", module="when", command=f"{command} {options.rendered}", seed=None)
+    command = "python -m training.calibrate_datetime FOLDER --transcripts FOLDER --rendered"
+    record_training("when.json", module="calibrate_datetime", command=f"{command} {options.rendered}", seed=None)
     print(f"{len(both)} receipts; wrote {WEIGHTS}")
 
 

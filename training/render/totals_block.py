@@ -1,6 +1,6 @@
-"""Sums: subtotal, discount, service, tax in its many shapes, tip, rounding and the total."""
+"""Rows of the totals: subtotal, discount, service charge, taxes in several layouts, tip, rounding, total."""
 
-from training.render.items import count_of
+from training.render.items_block import count_of
 from training.render.plan import Plan
 from training.render.purchase import TaxAmount
 from training.render.rows import Cell, Role, Roll, Run, label
@@ -9,62 +9,62 @@ _TABLE_ORDERS = (("rate", "net", "tax", "gross"), ("rate", "gross", "net", "tax"
 
 
 class Totals:
-    """Prints the sums of one receipt on a roll."""
+    """Adds the totals of one receipt to a roll."""
 
     def __init__(self, roll: Roll, plan: Plan) -> None:
         self._roll, self._plan, self._rng = roll, plan, plan.rng("totals")
-        self._upper_rule = self._rng.random() < 0.5
-        self._with_mark = self._rng.random() < 0.25
+        self._has_rule_above_total = self._rng.random() < 0.5
+        self._separates_mark = self._rng.random() < 0.25
         self._has_mark_column = plan.rng("mark column").random() < 0.2
-        self._colon = plan.layout.label_end
+        self._label_end = plan.layout.label_end
 
-    def lay(self) -> None:
-        """Everything from the subtotal to the total."""
+    def add(self) -> None:
+        """Add everything from the subtotal to the total."""
         plan, purchase, layout = self._plan, self._plan.purchase, self._plan.layout
         if layout.shows_count and self._rng.random() < 0.5:
-            self._count()
+            self._add_count()
         if layout.shows_subtotal:
-            self._line(plan.word("subtotal"), purchase.subtotal, Role.SUBTOTAL)
+            self._add_line(plan.word("subtotal"), purchase.subtotal, Role.SUBTOTAL)
         if purchase.discount:
             percent = f" {purchase.discount_percent}%" if self._rng.random() < 0.7 else ""
-            self._line(plan.word("discount") + percent, -purchase.discount, Role.DISCOUNT)
+            self._add_line(plan.word("discount") + percent, -purchase.discount, Role.DISCOUNT)
         if purchase.service:
             percent = f" {plan.money.number(purchase.service_percent, 0)}%" if self._rng.random() < 0.7 else ""
-            self._line(plan.word("service") + percent, purchase.service, Role.SERVICE)
+            self._add_line(plan.word("service") + percent, purchase.service, Role.SERVICE)
         if layout.shows_net:
-            self._line(plan.word("net"), purchase.before_rounding - purchase.tax - purchase.tip, Role.NET)
+            self._add_line(plan.word("net"), purchase.before_rounding - purchase.tax - purchase.tip, Role.NET)
         if layout.tax_place == "before_total":
-            self.lay_taxes()
+            self.add_taxes()
         if purchase.tip:
-            self._line(plan.word("tip"), purchase.tip, Role.TIP)
-        self._total()
+            self._add_line(plan.word("tip"), purchase.tip, Role.TIP)
+        self._add_total()
         if layout.shows_count and self._rng.random() < 0.5:
-            self._count()
+            self._add_count()
 
-    def lay_taxes(self) -> None:
-        """The tax of each rate in this receipt's shape; nothing where it prints none."""
+    def add_taxes(self) -> None:
+        """Add the tax of each rate in the layout of the plan; nothing where the receipt prints no tax."""
         taxes, style = self._plan.purchase.taxes, self._plan.layout.tax_style
         if not taxes or style == "none":
             return
         if style == "lines":
-            self._tax_lines(taxes)
+            self._add_tax_lines(taxes)
         elif style == "table":
-            self._tax_table(taxes)
+            self._add_tax_table(taxes)
         else:
-            self._tax_sentence(taxes)
+            self._add_tax_sentence(taxes)
 
-    # --- sums ------------------------------------------------------------------------------------------------------
+    # --- totals ------------------------------------------------------------------------------------------------------
 
-    def _line(self, text: str, amount: int, role: Role, *, size: float = 1.0, bold: bool = False, leader: str = "") -> None:
+    def _add_line(self, text: str, amount: int, role: Role, *, size: float = 1.0, bold: bool = False, leader: str = "") -> None:
         money = self._plan.money
         is_named = self._names_currency(text)
         is_bare = is_named or money.on_totals == "none"
         value: tuple[Run, ...] = (Run(money.amount(amount) if is_bare else money.total(amount), role),)
         in_column = self._has_mark_column and is_bare and not is_named
-        if self._with_mark and is_bare and not is_named and not in_column:
+        if self._separates_mark and is_bare and not is_named and not in_column:
             value = (Run(money.mark + " ", Role.CURRENCY), *value)
         indent = self._plan.layout.indent
-        first = text + self._colon
+        first = text + self._label_end
         if leader:
             room = self._roll.columns - indent - len(first) - len(value[-1].text) - 3
             first += leader * max(0, room) if size == 1 else ""
@@ -73,33 +73,33 @@ class Totals:
             self._roll.between(Run(money.mark, Role.CURRENCY), 0.66)
 
     def _names_currency(self, text: str) -> bool:
-        """Whether a label says the currency itself, as `TOTAL CHF` does; the amount then goes without its mark."""
+        """Whether a label contains the currency, as `TOTAL CHF` does; the amount is then printed without a currency mark."""
         words = set(text.replace("(", " ").replace(")", " ").replace(":", " ").split())
         return not words.isdisjoint((*self._plan.country.marks, self._plan.country.currency))
 
-    def _count(self) -> None:
+    def _add_count(self) -> None:
         count = count_of(self._plan.purchase.entries)
         if self._rng.random() < 0.5:
-            self._roll.pair((label(self._plan.word("count") + self._colon),), (Run(str(count)),))
+            self._roll.pair((label(self._plan.word("count") + self._label_end),), (Run(str(count)),))
         else:
             self._roll.left(label(self._plan.word("count") + self._rng.choice((": ", " ", " : "))), Run(str(count)))
 
-    def _total(self) -> None:
+    def _add_total(self) -> None:
         plan, purchase, layout = self._plan, self._plan.purchase, self._plan.layout
         shows_rounding = bool(purchase.rounding) or (plan.country.cash_step > 1 and self._rng.random() < 0.3)
         if shows_rounding:
-            self._line(plan.word("total"), purchase.before_rounding, Role.BEFORE_ROUNDING)
-            self._line(plan.word("rounding"), purchase.rounding, Role.ROUNDING)
-        if self._upper_rule:
+            self._add_line(plan.word("total"), purchase.before_rounding, Role.BEFORE_ROUNDING)
+            self._add_line(plan.word("rounding"), purchase.rounding, Role.ROUNDING)
+        if self._has_rule_above_total:
             self._roll.rule(layout.rule)
         word = plan.word("rounded_total" if shows_rounding else "total")
         if not self._names_currency(word) and plan.rng("mark in label").random() < 0.2:
             word = f"{word} {plan.rng('mark').choice((plan.money.mark, f'({plan.money.mark})', plan.country.currency))}"
-        self._line(word, purchase.total, Role.TOTAL, size=layout.total_size, bold=layout.total_bold, leader=layout.leader)
+        self._add_line(word, purchase.total, Role.TOTAL, size=layout.total_size, bold=layout.total_bold, leader=layout.leader)
         if layout.total_size > 1:
             self._roll.blank(0.3)
 
-    # --- tax shapes ------------------------------------------------------------------------------------------------
+    # --- tax layouts ------------------------------------------------------------------------------------------------
 
     def _percent(self, tax: TaxAmount) -> str:
         percent = tax.rate.percent
@@ -110,7 +110,7 @@ class Totals:
         )
         return self._plan.money.number(percent, places) + self._plan.rng("percent").choice(("%", "%", " %"))
 
-    def _tax_lines(self, taxes: tuple[TaxAmount, ...]) -> None:
+    def _add_tax_lines(self, taxes: tuple[TaxAmount, ...]) -> None:
         shape = self._rng.choice(
             ("{name} {percent}", "{name} {percent}", "{name}", "{percent} {name}", "{incl} {name} {percent}", "{name} @ {percent}")
         )
@@ -119,13 +119,13 @@ class Totals:
         if len(taxes) > 1 and "{percent}" not in shape:
             shape += " {percent}"
         for tax in taxes:
-            text = shape.format(name=self._plan.voice.say(tax.rate.name), percent=self._percent(tax), incl=self._plan.word("including"))
-            self._line(text, tax.tax, Role.TAX)
+            text = shape.format(name=self._plan.text.format(tax.rate.name), percent=self._percent(tax), incl=self._plan.word("including"))
+            self._add_line(text, tax.tax, Role.TAX)
         if len(taxes) > 1 and self._rng.random() < 0.25:
-            self._line(self._plan.word("tax_total"), self._plan.purchase.tax, Role.TAX)
+            self._add_line(self._plan.word("tax_total"), self._plan.purchase.tax, Role.TAX)
 
-    def _tax_table(self, taxes: tuple[TaxAmount, ...]) -> None:
-        """Rate, net, tax and gross of each rate in columns, in the order this register has them; as lines where no order fits."""
+    def _add_tax_table(self, taxes: tuple[TaxAmount, ...]) -> None:
+        """Add rate, net, tax and gross in columns, in a random order that fits the paper; as lines where none fits."""
         has_heading = self._rng.random() < 0.85
         has_sum = len(taxes) > 1 and self._rng.random() < 0.3
         rows = [*([self._table_heading(taxes)] if has_heading else []), *map(self._table_row, taxes)]
@@ -136,14 +136,14 @@ class Totals:
             if all(self._roll.fits("".join(run.text for run in row[key]) + " ", width) for row in rows for key in order):
                 break
         else:
-            self._tax_lines(taxes)
+            self._add_tax_lines(taxes)
             return
         for row in rows:
             cells = [Cell(row[key], width * (place + 1), "right") for place, key in enumerate(order) if place and row[key]]
             self._roll.add(Cell(row[order[0]], 0), *cells)
 
     def _table_heading(self, taxes: tuple[TaxAmount, ...]) -> dict[str, tuple[Run, ...]]:
-        name = self._plan.voice.say(taxes[0].rate.name)
+        name = self._plan.text.format(taxes[0].rate.name)
         rng, mark = self._plan.rng("table heading"), self._plan.money.mark
         unit = f"({mark})" if rng.random() < 0.2 else ""
         rate = rng.choice((f"{name}%", f"{name}%", "%", name, f"{name} -"))
@@ -174,11 +174,11 @@ class Totals:
             "gross": (Run(money.amount(sum(tax.gross for tax in taxes)), Role.TAX_BASE),),
         }
 
-    def _tax_sentence(self, taxes: tuple[TaxAmount, ...]) -> None:
-        """Such as `incl. 19% MwSt 3,18` or `Total includes GST of $1.81`, not in columns."""
+    def _add_tax_sentence(self, taxes: tuple[TaxAmount, ...]) -> None:
+        """Add a phrase such as `incl. 19% MwSt 3,18`, without columns."""
         plan = self._plan
         for tax in taxes:
-            parts = (f"{plan.word('including')} {self._percent(tax)} {plan.voice.say(tax.rate.name)}", plan.money.total(tax.tax))
+            parts = (f"{plan.word('including')} {self._percent(tax)} {plan.text.format(tax.rate.name)}", plan.money.total(tax.tax))
             gap = self._rng.choice((" ", ": ", " = "))
             runs = (label(parts[0] + gap), Run(parts[1], Role.TAX))
             (self._roll.centre if self._rng.random() < 0.4 else self._roll.left)(*runs)

@@ -1,4 +1,4 @@
-"""The service runs under a recorder; then each moment at which it may have been stopped, by a kill or a power cut, can be tried."""
+"""Records a run of the service, from which the state after a kill or a power cut at any moment can be derived."""
 
 import errno
 import hashlib
@@ -19,35 +19,35 @@ from extractor.service.app import build_service
 from extractor.storage.archive import open_archive
 from extractor.storage.database.connection import Database
 from extractor.testing import ScriptedExtraction
-from tests.crash.disk import Event, History, Recorder, Tree, as_past
-from tests.crash.world import Deed, Plot, Script, ShiftedClock, User, check, problems, settings_in, work_off
+from tests.crash.disk_model import Event, History, Recorder, Tree, as_past
+from tests.crash.scenario import Action, FaultPlan, Script, ShiftedClock, User, check, problems, process_all, settings_in
 
 
 @dataclass(frozen=True)
 class State:
-    """What is on the disk when the service starts.
+    """State of the disk when the service starts.
 
     Attributes:
-        past: The events that have led to it.
-        deeds: What users have done until then.
+        past: Events that led to it.
+        actions: Actions of users so far.
     """
 
     tree: Tree
     past: list[Event]
-    deeds: list[Deed]
+    actions: list[Action]
 
 
 @dataclass(frozen=True)
-class Stop:
-    """A moment at which the service was stopped, and how."""
+class CrashPoint:
+    """A moment at which the service was stopped, and the resulting state."""
 
     is_power_cut: bool
     at: int
     state: State
 
 
-def first_state(folder: Path) -> State:
-    """An installation in which nothing has happened."""
+def empty_state(folder: Path) -> State:
+    """Return the state of a new installation."""
     open_archive(settings_in(folder)).close()
     folders = {path.relative_to(folder) for path in folder.rglob("*") if path.is_dir()}
     tree = Tree({Path(), *folders}, {}, (folder / "receipts.db").read_bytes())
@@ -55,37 +55,37 @@ def first_state(folder: Path) -> State:
 
 
 def run(root: Path, before: State, rng: random.Random, *, is_split: bool, chance: float) -> tuple[list[Event], Counter[Checkpoint]]:
-    """All events, past and new, of a run that nothing interrupts while users come and go; and how often each step was taken.
+    """Run without interruption during user actions; returns all events, past and new, and the passes of each checkpoint.
 
     Args:
         root: An empty folder.
         is_split: Whether inbox and outbox are on two volumes.
-        chance: Of something that a user does at a step.
+        chance: Probability of a user action at a checkpoint.
     """
     before.tree.make(root)
     settings = settings_in(root)
     with Recorder(root, before.past, is_split=is_split) as recorder:
 
-        def tell(deed: Deed, data: bytes) -> None:
-            recorder.note(Event(deed.kind, Path("inbox") / deed.path, data=data))
+        def on_action(action: Action, data: bytes) -> None:
+            recorder.note(Event(action.kind, Path("inbox") / action.path, data=data))
 
-        plot = Plot(User(settings.inbox_dir, rng, tell, recorder.paused), rng, chance=chance)
+        plan = FaultPlan(User(settings.inbox_dir, rng, on_action, recorder.paused), rng, chance=chance)
         clock = ShiftedClock()
-        service = build_service(settings, extract=ScriptedExtraction(Script()), check=check, clock=clock, at_checkpoint=plot)
-        plot.archive = service.archive
+        service = build_service(settings, extract=ScriptedExtraction(Script()), check=check, clock=clock, at_checkpoint=plan)
+        plan.archive = service.archive
         _note_commits(service.archive.database, recorder)
-        plot.begin()
+        plan.begin()
         for _ in range(3):
             service.run_once()
             clock.days += 1
         service.archive.close()
-    return recorder.events, plot.counts
+    return recorder.events, plan.counts
 
 
 def run_with_faults(root: Path, rng: random.Random) -> tuple[list[str], int]:
-    """What is wrong after a run in which disks were full, read-only or broken now and then, and one in which they were not.
+    """Return violated invariants after a run with intermittent disk errors, followed by a run without.
 
-    The second number says how often something failed.
+    The second value is the number of errors raised.
     """
     count = 0
 
@@ -97,30 +97,30 @@ def run_with_faults(root: Path, rng: random.Random) -> tuple[list[str], int]:
             raise OSError(code, os.strerror(code), str(path))
 
     open_archive(settings_in(root)).close()
-    settings, deeds, is_split = settings_in(root), list[Deed](), rng.random() < 0.3
+    settings, actions, is_split = settings_in(root), list[Action](), rng.random() < 0.3
     with Recorder(root, is_split=is_split, fault=fault) as recorder:
-        plot = Plot(User(settings.inbox_dir, rng, lambda deed, _: deeds.append(deed), recorder.paused), rng, chance=0)
+        plan = FaultPlan(User(settings.inbox_dir, rng, lambda action, _: actions.append(action), recorder.paused), rng, chance=0)
         clock = ShiftedClock()
-        service = build_service(settings, extract=ScriptedExtraction(Script()), check=check, clock=clock, at_checkpoint=plot)
-        plot.archive = service.archive
-        plot.begin()
+        service = build_service(settings, extract=ScriptedExtraction(Script()), check=check, clock=clock, at_checkpoint=plan)
+        plan.archive = service.archive
+        plan.begin()
         for _ in range(5):
             with suppress(StorageError):  # at the start
                 service.run_once()
             clock.days += 1
         service.archive.close()
     with Recorder(root, is_split=is_split):
-        work_off(settings)
-    return problems(settings, deeds), count
+        process_all(settings)
+    return problems(settings, actions), count
 
 
-def stops(before: State, events: Sequence[Event], rng: random.Random, count: int) -> Iterator[Stop]:
-    """Some moments of such a run, and for each one of the states in which the disk may be then."""
+def crash_points(before: State, events: Sequence[Event], rng: random.Random, count: int) -> Iterator[CrashPoint]:
+    """Yield random moments of a run, each with one of the possible states of the disk."""
     history = History(events)
     for _ in range(count):
         at = rng.randrange(len(before.past) + 1, len(events) + 1)
-        deeds = before.deeds + [
-            Deed(one.kind, str(one.path.relative_to("inbox")), hashlib.sha256(one.data).hexdigest())
+        actions = before.actions + [
+            Action(one.kind, str(one.path.relative_to("inbox")), hashlib.sha256(one.data).hexdigest())
             for one in events[len(before.past) : at]
             if one.kind == "put" or one.kind == "take"  # noqa: PLR1714 -- mypy narrows only this
         ]
@@ -130,19 +130,19 @@ def stops(before: State, events: Sequence[Event], rng: random.Random, count: int
             past = as_past(tree)
         else:
             tree, past = history.after_kill(at, rng)
-        yield Stop(is_power_cut, at, State(tree, past, deeds))
+        yield CrashPoint(is_power_cut, at, State(tree, past, actions))
 
 
-def wrong_in_the_end(root: Path, state: State, *, is_split: bool) -> list[str]:
-    """What is wrong after the service has gone on from the state until there is nothing left to do."""
+def problems_after_recovery(root: Path, state: State, *, is_split: bool) -> list[str]:
+    """Return violated invariants after the service has recovered from the state and finished all work."""
     state.tree.make(root)
     with Recorder(root, is_split=is_split):
-        work_off(settings_in(root))
-    return problems(settings_in(root), state.deeds)
+        process_all(settings_in(root))
+    return problems(settings_in(root), state.actions)
 
 
 def _note_commits(database: Database, recorder: Recorder) -> None:
-    """Each transaction as an event, with the database as it is then: SQLite's own writes are not seen."""
+    """Record each transaction as an event with a copy of the database, since SQLite's own writes are not intercepted."""
     is_durable: list[bool] = []
 
     def committing(connection: Connection) -> None:

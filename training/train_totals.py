@@ -1,9 +1,9 @@
-"""Trains the scorer that picks the total among all printed amounts, and writes its weights.
+"""Train the model that picks the total among all printed amounts, and write its weights.
 
-    python -m training.totals --receipts FOLDER [--rendered 1600] [--transcripts FOLDER]
+    python -m training.train_totals --receipts FOLDER [--rendered 1600] [--transcripts FOLDER]
 
-FOLDER holds `truth.jsonl` and the images that it names; only receipts of the datasets in `LICENSED` are used. The rest of the training set
-are receipts that the project renders itself. Without `--transcripts` the images are read by the OCR witness first.
+FOLDER contains `truth.jsonl` and the images that it names; only the data sets in `LICENSED` are used. The rest of the training set consists
+of receipts that the project renders. Without `--transcripts`, OCR reads the images first.
 """
 
 import argparse
@@ -26,19 +26,20 @@ from extractor.readers.rules.models import ChoiceNetwork
 from extractor.readers.rules.sums import Sums
 from extractor.readers.rules.totals import features, find_candidates
 from training.manifest import record_training
-from training.render import OcrNoise, render
+from training.receipt_sets import TrainingSet, training_receipts
+from training.render import OcrNoise
 
+# Data sets whose licence permits to share weights trained on them.
 LICENSED = frozenset({"sroie"})
-"""Datasets whose licence lets weights trained on them be shared."""
+# SROIE labels totals before or after cash rounding.
 TOLERANCE = {"sroie": Decimal("0.02")}
-"""SROIE labels totals before and after cash rounding."""
 WEIGHTS = Path(__file__).parents[1] / "extractor/readers/rules/weights/total.json"
 FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Group:
-    """The candidates of one receipt: a row of features each, and which of them is the total."""
+    """Candidates of one receipt: a row of features for each, and which of them is the total."""
 
     matrix: np.ndarray
     is_total: np.ndarray
@@ -47,7 +48,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the network is fitted."""
+    """Hyperparameters."""
 
     hidden: int = 16
     members: int = 4
@@ -58,7 +59,7 @@ class Recipe:
 
 
 def group_of(transcripts: Sequence[Transcript], total: Decimal, tolerance: Decimal, weight: float) -> Group | None:
-    """The candidates of a labelled receipt; `None` where it prints no amount. Where OCR lost the total, none of them is it."""
+    """Return the candidates of a labelled receipt; `None` if it has no amount. If OCR missed the total, none is marked as the total."""
     rows = read_rows(transcripts)
     candidates = find_candidates(rows)
     is_total = np.array([abs(candidate.value - total) <= tolerance for candidate in candidates], dtype=float)
@@ -68,7 +69,7 @@ def group_of(transcripts: Sequence[Transcript], total: Decimal, tolerance: Decim
 
 
 def labelled_groups(folder: Path, transcripts: Path | None, weight: float) -> Iterator[Group]:
-    """Groups of the licensed receipts of a labelled folder."""
+    """Yield the groups of the licensed receipts in a labelled folder."""
     for line in (folder / "truth.jsonl").read_text(encoding="utf-8").splitlines():
         truth = json.loads(line)
         if truth["dataset"] not in LICENSED or not truth["total"]:
@@ -81,23 +82,22 @@ def labelled_groups(folder: Path, transcripts: Path | None, weight: float) -> It
 
 def _cached(folder: Path, image: str, transcripts: Path) -> Sequence[Transcript]:
     path = transcripts / f"{folder.name}__{image.replace('/', '__')}.pkl"
-    pages: Sequence[Transcript] = pickle.loads(path.read_bytes())  # noqa: S301  (the caller's own cache)
+    pages: Sequence[Transcript] = pickle.loads(path.read_bytes())  # noqa: S301  (the caller's cache)
     return pages
 
 
 @lru_cache(maxsize=1)
-def _witness() -> PageReader:
+def _page_reader() -> PageReader:
     return build_page_reader()
 
 
 def _read(image: Path) -> Sequence[Transcript]:
-    return tuple(_witness().read(page)[1] for page in load_pages(image, PageLimits()))
+    return tuple(_page_reader().read(page)[1] for page in load_pages(image, PageLimits()))
 
 
 def rendered_groups(count: int) -> Iterator[Group]:
-    """Groups of receipts that the project renders, read with simulated OCR errors."""
-    for number in range(count):
-        receipt = render(f"totals-{number}")
+    """Yield the groups of rendered receipts, with simulated OCR errors."""
+    for number, receipt in enumerate(training_receipts(TrainingSet.TOTALS, count)):
         total = receipt.truth["total"]
         if total is None:
             continue
@@ -106,9 +106,9 @@ def rendered_groups(count: int) -> Iterator[Group]:
 
 
 def fit(groups: Sequence[Group], recipe: Recipe) -> ChoiceNetwork:
-    """The network that gives the totals of these receipts the highest probabilities; receipts without their total teach nothing.
+    """Fit one network; receipts whose total is not among the candidates are skipped.
 
-    Adam on the mean cross-entropy of each receipt's softmax, with weight decay.
+    Minimises the mean cross-entropy of the softmax over each receipt's candidates, with Adam and weight decay.
     """
     groups = [group for group in groups if group.is_total.any()]
     rng = np.random.default_rng(recipe.seed)
@@ -149,8 +149,8 @@ def fit(groups: Sequence[Group], recipe: Recipe) -> ChoiceNetwork:
     return ChoiceNetwork(mean=mean, scale=scale, calibration=np.array([[0.0, 0.0], [1.0, 1.0]]), **values)
 
 
-def committee(groups: Sequence[Group], recipe: Recipe) -> ChoiceNetwork:
-    """The mean of several networks that differ in their random start, as one wider network: steadier than any of them."""
+def ensemble(groups: Sequence[Group], recipe: Recipe) -> ChoiceNetwork:
+    """Fit several networks from different random starts and return their mean as one wider network, which varies less."""
     members = [fit(groups, replace(recipe, seed=recipe.seed + number)) for number in range(recipe.members)]
     first = members[0]
     return replace(
@@ -163,13 +163,13 @@ def committee(groups: Sequence[Group], recipe: Recipe) -> ChoiceNetwork:
 
 
 def cross_validate(groups: Sequence[Group], recipe: Recipe) -> list[tuple[float, bool]]:
-    """Probability and truth of every receipt's best candidate, each judged by a network that has not seen the receipt."""
+    """Return, for each receipt's best candidate, its probability by a network not trained on the receipt, and whether it is right."""
     order = np.random.default_rng(recipe.seed).permutation(len(groups))
     judged: list[tuple[float, bool]] = []
     for fold in range(FOLDS):
-        held = set(order[fold::FOLDS].tolist())
-        model = committee([group for index, group in enumerate(groups) if index not in held], recipe)
-        for index in sorted(held):
+        held_out = set(order[fold::FOLDS].tolist())
+        model = ensemble([group for index, group in enumerate(groups) if index not in held_out], recipe)
+        for index in sorted(held_out):
             probabilities = model.probabilities(groups[index].matrix)
             best = int(probabilities.argmax())
             judged.append((float(probabilities[best]), bool(groups[index].is_total[best])))
@@ -177,21 +177,21 @@ def cross_validate(groups: Sequence[Group], recipe: Recipe) -> list[tuple[float,
 
 
 def calibrate(judged: Sequence[tuple[float, bool]]) -> np.ndarray:
-    """How often candidates of each probability are right: points of a rising line, by pooling adjacent violators."""
+    """Calibrate probabilities by isotonic regression (pool adjacent violators); returns points of a rising line."""
     pooled: list[tuple[float, float, float]] = []  # sum of probabilities, number right, number
     for probability, is_right in sorted(judged):
         pooled.append((probability, float(is_right), 1.0))
         while len(pooled) > 1 and pooled[-2][1] / pooled[-2][2] >= pooled[-1][1] / pooled[-1][2]:
             last, before = pooled.pop(), pooled.pop()
             pooled.append((before[0] + last[0], before[1] + last[1], before[2] + last[2]))
-    # One imagined miss and one imagined hit keep a short run of luck from being certain.
+    # Laplace smoothing: few samples that are all right do not mean certainty.
     probabilities = [0.0, *(total / count for total, _, count in pooled), 1.0]
     rates = [(right + 1) / (count + 2) for _, right, count in pooled]
     return np.column_stack([probabilities, np.maximum.accumulate([0.0, *rates, rates[-1]])])
 
 
 def report(judged: Sequence[tuple[float, bool]]) -> str:
-    """Accuracy, and accuracy by probability."""
+    """Format the accuracy, overall and by probability."""
     lines = [f"{len(judged)} receipts, right {100 * np.mean([right for _, right in judged]):.1f} %"]
     for low, high in ((0, 0.5), (0.5, 0.8), (0.8, 0.9), (0.9, 0.97), (0.97, 0.99), (0.99, 1.01)):
         inside = [right for p, right in judged if low <= p < high]
@@ -201,7 +201,7 @@ def report(judged: Sequence[tuple[float, bool]]) -> str:
 
 
 def save(model: ChoiceNetwork, path: Path) -> None:
-    """Write a model as JSON, numbers to five significant digits."""
+    """Write a model as JSON, rounded to five significant digits."""
     stored = {name: _rounded(getattr(model, name)) for name in ("mean", "scale", "hidden", "hidden_bias", "out", "linear", "calibration")}
     path.write_text(json.dumps(stored) + "\n", encoding="utf-8")
 
@@ -222,10 +222,10 @@ def main(arguments: Iterable[str] | None = None) -> None:
     groups = [*real, *rendered_groups(options.rendered)]
     judged = cross_validate(groups, recipe)
     print(report(judged))
-    save(replace(committee(groups, recipe), calibration=calibrate(judged)), options.weights)
+    save(replace(ensemble(groups, recipe), calibration=calibrate(judged)), options.weights)
     if options.weights == WEIGHTS:
-        command = "python -m training.totals --receipts FOLDER --transcripts FOLDER --rendered"
-        record_training("total.json", module="totals", command=f"{command} {options.rendered}", seed=recipe.seed)
+        command = "python -m training.train_totals --receipts FOLDER --transcripts FOLDER --rendered"
+        record_training("total.json", module="train_totals", command=f"{command} {options.rendered}", seed=recipe.seed)
     print(f"wrote {options.weights}")
 
 

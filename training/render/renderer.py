@@ -1,4 +1,4 @@
-"""Renders one receipt: its truth, its words with boxes and roles, its transcript as an engine would cut it, and its picture."""
+"""Renders one receipt: ground truth, words with boxes and roles, a transcript as an OCR engine would return it, and the image."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from PIL import Image
 
 from extractor.ocr.transcript import Box, Fragment, Line, Transcript
 from training.render.assemble import lay_out
-from training.render.camera import Pose, aim
 from training.render.fonts import FONTS, fonts_for
-from training.render.ink import draw
+from training.render.ground_truth import truth_of
 from training.render.noise import OcrNoise
+from training.render.options import IMAGE_TYPES, RenderOptions
+from training.render.perspective import Pose, random_pose
+from training.render.placement import PlacedWord, Sheet, place
 from training.render.plan import Plan, make_plan
+from training.render.rasteriser import draw
 from training.render.rows import Face, Role
-from training.render.sheet import PlacedWord, Sheet, place
-from training.render.style import INKS, Style
-from training.render.truth import truth_of
 
 _ENGINE = "rendered"
-_PAD = 0.1  # of the height, by which engines box wider than the ink
+_PAD = 0.1  # OCR engines return boxes wider than the glyphs by this part of the height
 
 
 @dataclass(frozen=True)
 class Span:
-    """Characters `start` to `end` of a fragment's text and what they are."""
+    """Role of the characters `start` to `end` of a fragment's text."""
 
     start: int
     end: int
@@ -35,7 +35,7 @@ class Span:
 
 @dataclass(frozen=True)
 class LabelledFragment:
-    """A fragment as an engine gives it, with the role of each of its pieces. `row` counts printed rows from the top."""
+    """A fragment as an OCR engine returns it, with the role of each part. `row` counts printed rows from the top."""
 
     fragment: Fragment
     spans: tuple[Span, ...]
@@ -44,38 +44,38 @@ class LabelledFragment:
 
 @dataclass(frozen=True)
 class RenderedReceipt:
-    """A receipt and all there is to know about it; the picture is drawn when first asked for.
+    """A receipt with its ground truth; the image is drawn on first access.
 
     Attributes:
-        words: Every printed word with its box in the picture, in print order.
-        pose: Where the paper lies in the picture.
+        words: Every printed word with its box in the image, in reading order.
+        pose: Position of the paper in the image.
     """
 
     name: str
     plan: Plan
     sheet: Sheet
     pose: Pose
-    ink: str
+    image_type: str
     words: tuple[PlacedWord, ...]
 
     @cached_property
     def image(self) -> Image.Image:
-        """The picture, RGB."""
-        return draw(self.sheet, self.pose, self.ink, self.plan.seed)
+        """The image, RGB."""
+        return draw(self.sheet, self.pose, self.image_type, self.plan.seed)
 
     @cached_property
     def truth(self) -> dict[str, Any]:
-        """What is printed, as a ground-truth object; see `truth.truth_of`."""
+        """Ground truth; see `ground_truth.truth_of`."""
         return truth_of(self.plan, self.words, self.name)
 
     def labelled(self, noise: OcrNoise | None = None, seed: int = 0) -> list[LabelledFragment]:
-        """The text as an engine cuts it, each piece with its role; `noise` adds slips, drawn from `seed`."""
+        """Return the text in fragments, each part with its role; `noise` adds OCR errors drawn from `seed`."""
         rng = Random(f"{self.plan.seed}:{seed}:ocr")
         is_unknown = noise is not None and rng.random() < noise.unknown_script
         gap_px = self.sheet.character_px * (rng.uniform(1.6, 2.6) if noise else 2.0)
         pad = self.words[0].box.height * _PAD
         found = []
-        for flat in _cut(self.sheet.words, gap_px, noise, rng):
+        for flat in _group(self.sheet.words, gap_px, noise, rng):
             if noise is not None and rng.random() < noise.lost_fragment:
                 continue
             pieces = [noise.text(rng, word.text, is_unknown=is_unknown) if noise else word.text for word in flat]
@@ -92,7 +92,7 @@ class RenderedReceipt:
         return found
 
     def transcript(self, noise: OcrNoise | None = None, seed: int = 0) -> Transcript:
-        """The text in printed rows; perfect without `noise`."""
+        """Return the text in printed rows; without errors if `noise` is `None`."""
         lines: dict[int, list[Fragment]] = {}
         for piece in self.labelled(noise, seed):
             lines.setdefault(piece.row, []).append(piece.fragment)
@@ -100,8 +100,8 @@ class RenderedReceipt:
         return Transcript(ordered, self.pose.width, self.pose.height, _ENGINE)
 
 
-def _cut(words: Iterable[PlacedWord], gap_px: float, noise: OcrNoise | None, rng: Random) -> list[list[PlacedWord]]:
-    """Words gathered into fragments: neighbours on a row with less than `gap_px` between them."""
+def _group(words: Iterable[PlacedWord], gap_px: float, noise: OcrNoise | None, rng: Random) -> list[list[PlacedWord]]:
+    """Group words into fragments: neighbours on a row with a gap of less than `gap_px`."""
     found: list[list[PlacedWord]] = []
     for word in words:
         before = found[-1][-1] if found else None
@@ -117,7 +117,7 @@ def _cut(words: Iterable[PlacedWord], gap_px: float, noise: OcrNoise | None, rng
 
 
 def _join(words: list[PlacedWord], pieces: list[str], noise: OcrNoise | None, rng: Random) -> tuple[str, tuple[Span, ...]]:
-    """The fragment's text and the spans of its pieces; with noise some spaces are lost."""
+    """Return the text of a fragment and the spans of its words; with noise some spaces are lost."""
     text, spans = "", []
     for word, piece in zip(words, pieces, strict=True):
         if not piece:
@@ -131,7 +131,7 @@ def _join(words: list[PlacedWord], pieces: list[str], noise: OcrNoise | None, rn
 
 
 def _choose_face(rng: Random, text: str) -> Face:
-    """A font that can draw all of `text`; mono fonts three times as often, as on paper."""
+    """Choose a font that has every character of `text`; monospaced fonts are three times as likely, as on paper."""
     names = fonts_for(text)
     if not names:
         message = f"No font draws every character of this receipt: {''.join(sorted(set(text)))}"
@@ -140,27 +140,27 @@ def _choose_face(rng: Random, text: str) -> Face:
     return Face(rng.choices(names, weights)[0], rng.choice((20, 22, 24, 26)))
 
 
-def render(seed: int | str | Random, style: Style | None = None, *, name: str = "") -> RenderedReceipt:
-    """The receipt of this seed; equal for an equal seed and style on every machine with the same pinned packages.
+def render(seed: int | str | Random, options: RenderOptions | None = None, *, name: str = "") -> RenderedReceipt:
+    """Render the receipt of this seed. Equal seed and options give an equal receipt on every machine with the same pinned packages.
 
     Args:
-        seed: A number or text, or a generator that a seed is drawn from.
-        style: What is fixed; everything else is drawn.
-        name: File name that goes into the truth; made from the seed where empty.
+        seed: A number or text, or a generator from which a seed is drawn.
+        options: Properties that are fixed; all others are drawn.
+        name: File name for the ground truth; by default made from country and seed.
     Raises:
         ConfigError: A font package is missing.
-        FileNotFoundError: The style names a country without a table.
+        FileNotFoundError: The options name a country without a table.
     """
-    style = style or Style()
+    options = options or RenderOptions()
     key = f"{seed.getrandbits(64):016x}" if isinstance(seed, Random) else str(seed)
-    plan = make_plan(key, style)
+    plan = make_plan(key, options)
     rng = Random(f"{key}:render")
-    ink = style.ink or rng.choices(INKS, (2, 4, 1.5, 1.5, 4))[0]
+    image_type = options.image_type or rng.choices(IMAGE_TYPES, (2, 4, 1.5, 1.5, 4))[0]
     probe = Face("noto_sans" if plan.language_code != "th" else "noto_thai", 20)
     text = "".join(cell.text for row in lay_out(plan, probe)[0] for cell in row.cells)
     face = _choose_face(rng, text)
     rows, columns = lay_out(plan, face)
     sheet = place(rows, face, columns, leading=rng.uniform(1.12, 1.6), margin_columns=rng.uniform(1.0, 4.0))
-    pose = aim(rng, sheet, ink, style.tilt_degrees)
+    pose = random_pose(rng, sheet, image_type, options.tilt_degrees)
     words = tuple(PlacedWord(word.text, pose.box(word.box), word.role, word.row, word.is_glued) for word in sheet.words)
-    return RenderedReceipt(name or f"{plan.country.code.lower()}-{key}.jpg", plan, sheet, pose, ink, words)
+    return RenderedReceipt(name or f"{plan.country.code.lower()}-{key}.jpg", plan, sheet, pose, image_type, words)

@@ -1,4 +1,4 @@
-"""The item list: one function for each way in which receipts print what was bought."""
+"""Item rows: one method for each layout in which receipts list items."""
 
 from itertools import pairwise
 
@@ -8,47 +8,47 @@ from training.render.rows import Cell, Role, Roll, Run, label
 
 
 class ItemList:
-    """Prints entries on a roll in one receipt's item style."""
+    """Adds the entries of one receipt to a roll, in the item layout of its plan."""
 
     def __init__(self, roll: Roll, plan: Plan) -> None:
         self._roll, self._plan, self._rng = roll, plan, plan.rng("items")
         self._times = self._rng.choice((" x ", " x ", " X ", "x", " @ ", " * ", " × "))
-        self._codes_above = self._rng.random() < 0.4
+        self._prints_codes_above = self._rng.random() < 0.4
         self._always_counts = self._rng.random() < 0.4
         self._indent = self._rng.choice((0, 1, 2, 2, 4))
         self._piece = plan.word("piece") if self._rng.random() < 0.3 else ""
         self._has_sections = plan.shop.kind == "grocery" and self._rng.random() < 0.12
-        self._modifies = plan.shop.kind == "restaurant" and self._rng.random() < 0.25
+        self._has_modifiers = plan.shop.kind == "restaurant" and self._rng.random() < 0.25
         rates = [line.rate for line in plan.purchase.taxes] if plan.layout.shows_codes else []
         self._codes = {name: rate.code for rate in rates for name in rate.classes}
         # A tax letter may follow the amount without a space, as in `6,98A`; a digit there would be read as part of the amount.
         follows_digits = not plan.money.on_items.startswith("after")
-        self._glues = self._rng.random() < 0.3 and follows_digits and not any(code.isdigit() for code in self._codes.values())
-        self._edge = 0 if self._glues or not self._codes else 1 + max(map(len, self._codes.values()))
+        self._joins_code = self._rng.random() < 0.3 and follows_digits and not any(code.isdigit() for code in self._codes.values())
+        self._edge = 0 if self._joins_code or not self._codes else 1 + max(map(len, self._codes.values()))
 
-    def lay(self) -> None:
-        """All entries, with a heading where the layout has one."""
+    def add(self) -> None:
+        """Add all entries, with a heading where the layout has one."""
         if self._plan.layout.has_heading:
-            self._heading()
+            self._add_heading()
         for entry in self._plan.purchase.entries:
             if entry.kind in ("discount", "deposit"):
-                self._extra(entry)
+                self._add_adjustment(entry)
             else:
-                self._section()
+                self._add_section()
                 getattr(self, f"_{self._plan.layout.items}")(entry)
-                self._modifier()
+                self._add_modifier()
 
     # --- parts of a line -------------------------------------------------------------------------------------------
 
     def _end(self, entry: Entry) -> tuple[tuple[Run, ...], str]:
-        """The amount as it ends a line, and the tax letter that stands apart from it (empty where none does)."""
+        """Return the runs of the amount, and the tax code that is printed apart from it; the code is empty where it is joined or absent."""
         code = self._codes.get(entry.tax_class, "")
         amount = Run(self._plan.money.item(entry.amount), Role.ITEM_TOTAL)
-        if code and self._glues:
+        if code and self._joins_code:
             return (amount, Run(code, Role.TAX_CODE)), ""
         return (amount,), code
 
-    def _priced(self, first: tuple[Run, ...], entry: Entry, indent: float = 0) -> None:
+    def _add_priced(self, first: tuple[Run, ...], entry: Entry, indent: float = 0) -> None:
         amount, code = self._end(entry)
         self._roll.pair(first, amount, indent=indent, edge=self._edge)
         if code:
@@ -61,13 +61,13 @@ class ItemList:
         return (Run(entry.description, Role.ITEM),)
 
     def _coded(self, entry: Entry) -> tuple[Run, ...]:
-        """The name, with its product code in front where the code stands on the same row."""
-        if entry.code and not self._codes_above:
+        """Return the description, preceded by the product code where both share a row."""
+        if entry.code and not self._prints_codes_above:
             return (Run(entry.code, Role.ITEM_CODE), Run(" "), *self._name(entry))
         return self._name(entry)
 
-    def _above(self, entry: Entry) -> None:
-        if entry.code and self._codes_above:
+    def _add_code_above(self, entry: Entry) -> None:
+        if entry.code and self._prints_codes_above:
             self._roll.left(Run(entry.code, Role.ITEM_CODE))
 
     def _quantity(self, entry: Entry) -> str:
@@ -81,7 +81,7 @@ class ItemList:
         return self._plan.money.number(entry.unit_price, places)
 
     def _times_runs(self, entry: Entry) -> tuple[Run, ...]:
-        """Such as `2 x 1,99` or `0,456 kg x 3,99 EUR/kg`."""
+        """Return quantity and unit price, such as `2 x 1,99` or `0,456 kg x 3,99 EUR/kg`."""
         unit = f" {entry.unit}" if entry.unit else self._piece and f" {self._piece}"
         per = f" {self._plan.money.mark}/{entry.unit}" if entry.unit and self._rng.random() < 0.5 else ""
         return (
@@ -94,48 +94,48 @@ class ItemList:
     def _is_counted(self, entry: Entry) -> bool:
         return entry.quantity != 1 or self._always_counts
 
-    # --- styles ----------------------------------------------------------------------------------------------------
+    # --- item layouts ----------------------------------------------------------------------------------------------------
 
     def _one_line(self, entry: Entry) -> None:
-        self._above(entry)
-        self._priced(self._coded(entry), entry)
+        self._add_code_above(entry)
+        self._add_priced(self._coded(entry), entry)
         if entry.quantity != 1:
             self._roll.left(*self._times_runs(entry), indent=self._indent + 1)
 
     def _quantity_first(self, entry: Entry) -> None:
-        self._above(entry)
+        self._add_code_above(entry)
         if entry.unit:
             self._quantity_below(entry)
             return
         quantity = Run(self._quantity(entry), Role.ITEM_QUANTITY)
         gap = Run(self._times if self._times in ("x", " x ") and self._always_counts else " ")
-        self._priced((quantity, gap, *self._name(entry)), entry)
+        self._add_priced((quantity, gap, *self._name(entry)), entry)
         if entry.quantity != 1 and self._rng.random() < 0.3:
             self._roll.left(Run("@ "), Run(self._price(entry), Role.ITEM_PRICE), indent=self._indent + 2)
 
     def _quantity_above(self, entry: Entry) -> None:
         if self._is_counted(entry):
             self._roll.left(*self._times_runs(entry), indent=self._indent)
-        self._priced(self._coded(entry), entry)
+        self._add_priced(self._coded(entry), entry)
 
     def _quantity_below(self, entry: Entry) -> None:
         if not self._is_counted(entry):
-            self._priced(self._coded(entry), entry)
+            self._add_priced(self._coded(entry), entry)
             return
         self._roll.left(*self._coded(entry))
-        self._priced(self._times_runs(entry), entry, indent=self._indent)
+        self._add_priced(self._times_runs(entry), entry, indent=self._indent)
 
     def _price_times(self, entry: Entry) -> None:
-        """Name, `2 x 3,49` and amount, on one row where they fit."""
+        """Add description, `2 x 3,49` and amount, on one row if they fit."""
         joined = (*self._name(entry), Run("  "), *self._times_runs(entry))
         if self._roll.fits("".join(run.text for run in joined), self._roll.columns - 11):
-            self._priced(joined, entry)
+            self._add_priced(joined, entry)
         else:
             self._roll.left(*self._coded(entry))
-            self._priced(self._times_runs(entry), entry, indent=self._roll.columns * 0.25)
+            self._add_priced(self._times_runs(entry), entry, indent=self._roll.columns * 0.25)
 
     def _code_line(self, entry: Entry) -> None:
-        """Name on a row of its own; below it code, quantity, unit price and amount in columns."""
+        """Add the description on its own row, then code, quantity, unit price and amount in columns."""
         self._roll.left(*self._name(entry))
         columns = self._roll.columns
         cells = [
@@ -146,7 +146,7 @@ class ItemList:
         self._in_columns([cell for cell in cells if cell.text], entry)
 
     def _table(self, entry: Entry) -> None:
-        """Name, quantity, unit price and amount in columns; a long name wraps, or stands above."""
+        """Add description, quantity, unit price and amount in columns; a long description is wrapped or placed above."""
         columns = self._roll.columns
         lines = self._roll.wrap(self._name(entry), columns * 0.48)
         cells = [
@@ -163,7 +163,7 @@ class ItemList:
             self._roll.add(Cell(line, 0))
 
     def _in_columns(self, cells: list[Cell], entry: Entry) -> None:
-        """Cells and the amount on one row; the code and unit price give way where they would touch their neighbour."""
+        """Add the cells and the amount as one row; a cell that would touch its neighbour is dropped, a description moves to its own row."""
         amount, code = self._end(entry)
         end = Cell(amount, self._roll.columns - self._edge, "right")
         marks = [Cell((Run(code, Role.TAX_CODE),), self._roll.columns, "right")] if code else []
@@ -186,21 +186,21 @@ class ItemList:
     def _right(self, cell: Cell) -> float:
         return cell.column if cell.align == "right" else cell.column + self._width(cell)
 
-    def _extra(self, entry: Entry) -> None:
-        """A discount or a deposit under its item."""
-        self._priced((Run(self._plan.voice.say(entry.description), Role.ITEM),), entry, indent=self._indent)
+    def _add_adjustment(self, entry: Entry) -> None:
+        """Add a discount or a deposit below its item."""
+        self._add_priced((Run(self._plan.text.format(entry.description), Role.ITEM),), entry, indent=self._indent)
 
-    def _section(self) -> None:
-        """A department's name above some items: no item, no amount."""
+    def _add_section(self) -> None:
+        """Add, before some items, the name of a department. It is no item and has no amount."""
         if self._has_sections and self._rng.random() < 0.4:
-            self._roll.left(Run(self._plan.voice.say(self._rng.choice(self._plan.words.all("section")))))
+            self._roll.left(Run(self._plan.text.format(self._rng.choice(self._plan.words.all("section")))))
 
-    def _modifier(self) -> None:
-        """A wish of the guest under a dish, such as `no ice`: no item, no amount."""
-        if self._modifies and self._rng.random() < 0.2:
-            self._roll.left(Run(self._plan.voice.say(self._rng.choice(self._plan.words.all("modifier")))), indent=self._indent + 2)
+    def _add_modifier(self) -> None:
+        """Add, below some dishes, a preparation note such as `no ice`. It is no item and has no amount."""
+        if self._has_modifiers and self._rng.random() < 0.2:
+            self._roll.left(Run(self._plan.text.format(self._rng.choice(self._plan.words.all("modifier")))), indent=self._indent + 2)
 
-    def _heading(self) -> None:
+    def _add_heading(self) -> None:
         word, columns = self._plan.word, self._roll.columns
         if self._plan.layout.items in ("table", "code_line"):
             names = [
@@ -218,5 +218,5 @@ class ItemList:
 
 
 def count_of(entries: tuple[Entry, ...]) -> int:
-    """Pieces bought, as receipts count them: a weighed ware is one."""
+    """Number of pieces bought, as receipts count them: a weighed product counts as one."""
     return sum(1 if entry.unit else int(entry.quantity) for entry in entries if entry.kind in ("item", "free"))

@@ -1,4 +1,4 @@
-"""Fuzzes one target, led by coverage, until its time is up or it finds something. Never returns: libFuzzer ends the process."""
+"""Fuzz one target with coverage guidance until its time is up or it fails. Never returns: libFuzzer ends the process."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ MEMORY_MB = 3000
 
 
 def main() -> None:
-    """Takes the target's name, the seconds, and the folder that inputs which led to new code are kept in."""
+    """Arguments: name of the target, seconds, and the folder of the corpus."""
     name, seconds, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     corpus = folder / name
     corpus.mkdir(parents=True, exist_ok=True)

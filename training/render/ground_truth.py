@@ -1,17 +1,17 @@
-"""Ground truth of a rendered receipt: only what is printed on it, in the keys of the labelled receipts it is compared with."""
+"""Ground truth of a rendered receipt: the printed values, under the keys of `extractor.evaluation.scoring.Truth` and more."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from training.render.money import plain
+from training.render.placement import PlacedWord
 from training.render.plan import Plan
 from training.render.purchase import Entry
 from training.render.rows import Role
-from training.render.sheet import PlacedWord
 
 
 def _printed(words: Iterable[PlacedWord], role: Role) -> str | None:
-    """The text of the first rows in a row that hold this role, joined by spaces; `None` where it is not printed."""
+    """Join the words of this role on the first consecutive rows that have it; `None` where it is not printed."""
     found: list[PlacedWord] = []
     for word in words:
         if word.role is not role or (found and word.row > found[-1].row + 1):
@@ -23,7 +23,7 @@ def _printed(words: Iterable[PlacedWord], role: Role) -> str | None:
 def _item(plan: Plan, entry: Entry) -> dict[str, Any]:
     is_item = entry.kind in ("item", "free")
     return {
-        "description": plan.voice.say(entry.description),
+        "description": plan.text.format(entry.description),
         "quantity": str(entry.quantity) if is_item else None,
         "unit_price": str(entry.unit_price) if is_item else None,
         "total": plain(entry.amount, plan.money.digits),
@@ -32,9 +32,9 @@ def _item(plan: Plan, entry: Entry) -> dict[str, Any]:
 
 
 def truth_of(plan: Plan, words: Iterable[PlacedWord], name: str) -> dict[str, Any]:
-    """The receipt's values; `None` where a value is not printed.
+    """Return the values of the receipt; `None` for values that are not printed.
 
-    Besides the usual keys: `discount`, `service`, `tip`, `rounding`, `tax_included`, `tax_lines`, `payments`, `change`,
+    Keys beyond those of `Truth`: `discount`, `service`, `tip`, `rounding`, `tax_included`, `tax_lines`, `payments`, `change`,
     `date_order`, `country`, `language`, `merchant_legal`, `tax_id`, `phone`.
     """
     words = list(words)
@@ -54,7 +54,7 @@ def truth_of(plan: Plan, words: Iterable[PlacedWord], name: str) -> dict[str, An
         "phone": _printed(words, Role.PHONE),
         "tax_id": _printed(words, Role.TAX_ID),
         "date": plan.moment.date().isoformat() if Role.DATE in roles else None,
-        "time": plan.moment.strftime("%H:%M:%S" if "{S" in plan.voice.time_format else "%H:%M") if Role.TIME in roles else None,
+        "time": plan.moment.strftime("%H:%M:%S" if "{S" in plan.text.time_format else "%H:%M") if Role.TIME in roles else None,
         "total": amount(purchase.total, Role.TOTAL),
         "currency": plan.country.currency,
         "subtotal": subtotal,
@@ -79,7 +79,7 @@ def _tax_line(plan: Plan, index: int) -> dict[str, Any]:
     tax = plan.purchase.taxes[index]
     digits = plan.money.digits
     return {
-        "description": plan.voice.say(tax.rate.name),
+        "description": plan.text.format(tax.rate.name),
         "code": tax.rate.code or None,
         "rate": str(tax.rate.percent),
         "net_amount": plain(tax.net, digits),

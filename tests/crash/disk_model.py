@@ -1,12 +1,12 @@
-"""Everything that a program does to some folders, as a list of events; and what a power cut, or a kill, may leave of it.
+"""Records the file operations of a program, and models which of them survive a power cut or a kill.
 
-The model of a power cut, which every journalling file system keeps:
+The model of a power cut, which holds for every journalling file system:
 
-- A file's bytes are sure as they were when it was last synced. Written to since then, it holds the old bytes, the new ones, a part of
-  them, nothing or garbage.
-- A name that was made, changed or removed is sure when its folder was synced since then. Otherwise each such change may have come to the
-  disk or not, alone, but for two bonds: changes of one name keep their order, and a rename happens as a whole, also between two folders.
-- Where something inside a folder was synced, the folder itself and those above it are sure.
+- A file's contents are durable as of its last sync. If it was written since then, it holds the old bytes, the new ones, a part of them,
+  nothing or garbage.
+- A change of a name (create, rename, remove) is durable once its folder was synced. Otherwise each change may or may not survive,
+  independently but for two rules: changes of one name keep their order, and a rename is atomic, also between two folders.
+- If something inside a folder was synced, the folder itself and its parents are durable.
 - Transactions of the database are lost from the newest backwards, never the last durable one or one before it: what SQLite promises
   for a write-ahead log that is synced at commits with `synchronous = FULL` and only then.
 - What users put into the inbox, or take out of it, is on the disk at once.
@@ -27,8 +27,8 @@ from typing import Any, Literal
 
 Kind = Literal["create", "write", "sync file", "sync folder", "rename", "link", "unlink", "mkdir", "rmdir", "put", "take", "commit"]
 
+# Events that change names.
 NAMES: frozenset[Kind] = frozenset({"create", "rename", "link", "unlink", "mkdir", "rmdir", "put", "take"})
-"""Events that change names."""
 
 
 @dataclass(frozen=True)
@@ -50,33 +50,33 @@ class Event:
 
     @property
     def names(self) -> tuple[Path, ...]:
-        """Those that the event changes."""
+        """Names that the event changes."""
         return () if self.kind not in NAMES else (self.path,) if self.target is None else (self.path, self.target)
 
 
 @dataclass
 class File:
-    """One file's bytes, whatever its names are.
+    """Contents of one file, independent of its names.
 
     Attributes:
-        sure: As last synced; `None` where it never was.
-        written: What has been written since the sync; `None` where that was nothing.
+        synced: Contents at the last sync; `None` if it was never synced.
+        written: Contents written since then; `None` if there are none.
     """
 
-    sure: bytes | None = None
+    synced: bytes | None = None
     written: bytes | None = None
 
     @property
     def now(self) -> bytes:
-        """Its bytes as programs see them."""
-        return (self.sure or b"") if self.written is None else self.written
+        """Contents as programs see them."""
+        return (self.synced or b"") if self.written is None else self.written
 
     def after_power_cut(self, rng: random.Random) -> bytes:
-        """One of the contents that it may have then."""
+        """Draw one of the contents that it may have after a power cut."""
         if self.written is None:
-            return self.sure or b""
+            return self.synced or b""
         part = self.written[: rng.randrange(len(self.written) + 1)]
-        return rng.choice([self.sure or b"", self.written, part, b"", b"\0" * len(self.written), rng.randbytes(len(self.written) or 7)])
+        return rng.choice([self.synced or b"", self.written, part, b"", b"\0" * len(self.written), rng.randbytes(len(self.written) or 7)])
 
 
 @dataclass
@@ -88,7 +88,7 @@ class Tree:
     database: bytes = b""
 
     def apply(self, event: Event, new: File) -> None:
-        """Changes the names as the event did; `new` is the file where it makes one."""
+        """Apply the name changes of an event; `new` is the file that it creates, if any."""
         match event.kind:
             case "create" | "put":
                 self.files[event.path] = new
@@ -105,14 +105,14 @@ class Tree:
                 self.folders.discard(event.path)
 
     def names(self) -> Iterator[tuple[Path, File, Path | None]]:
-        """Every name with its file, and with the file's first name if it has another one before."""
+        """Yield every name with its file, and the earlier name of the same file if it is a hard link."""
         first: dict[int, Path] = {}
         for path, file in self.files.items():
             yield path, file, first.get(id(file))
             first.setdefault(id(file), path)
 
     def make(self, root: Path) -> None:
-        """Makes all of it below `root`, and the database as `receipts.db` there."""
+        """Create all folders and files below `root`, and the database as `receipts.db`."""
         for folder in sorted(self.folders):
             (root / folder).mkdir(parents=True, exist_ok=True)
         for path, file, other in self.names():
@@ -124,12 +124,12 @@ class Tree:
 
 
 class Recorder:
-    """A context manager that notes what this process does below `root`/inbox and `root`/outbox, and passes it on.
+    """Context manager that records the file operations of this process below `root`/inbox and `root`/outbox.
 
     Args:
-        past: Events before: the folders are as these have left them.
-        is_split: Whether inbox and outbox are on two volumes: nothing can be renamed from one to the other.
-        fault: Called before each change and sync with the path; raises what the system is to say instead of doing it.
+        past: Earlier events, which led to the current folders.
+        is_split: Whether inbox and outbox are on two volumes: renames between them fail with EXDEV.
+        fault: Called before each change and sync with the path; raises the error that the operation should fail with.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Recorder:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """What happens inside is not the program's doing; whoever does it notes it."""
+        """Suspend recording; operations inside the context are recorded by the caller."""
         self._is_paused = True
         try:
             yield
@@ -165,11 +165,11 @@ class Recorder:
             self._is_paused = False
 
     def note(self, event: Event) -> None:
-        """Adds an event."""
+        """Append an event."""
         self.events.append(event)
 
     def relative(self, path: Any, dir_fd: int | None = None) -> Path | None:
-        """The path below the root; `None` where it is none of ours."""
+        """Return the path relative to the root; `None` if it is outside the recorded folders."""
         if isinstance(path, int):
             path = Path(f"/proc/self/fd/{path}").readlink()
         full = (Path() if dir_fd is None else Path(f"/proc/self/fd/{dir_fd}").readlink()) / os.fsdecode(path)
@@ -238,20 +238,20 @@ class Recorder:
 
 
 class History:
-    """All that happened, and what may be left of it when it stops after so many events (`at`)."""
+    """A sequence of events, and the possible states after a stop behind the first `at` of them."""
 
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = events
         _, self._files = _replay(events)
         self._needs = _needs(events)
-        self._sure_since = _sure_since(events, self._needs)
+        self._durable_since = _durable_since(events, self._needs)
 
     def after_kill(self, at: int, rng: random.Random) -> tuple[Tree, list[Event]]:
-        """What is there, and the events that have led to it, to go on from."""
+        """Return the state after a kill, and the events that led to it."""
         tree, files = _replay(self.events[:at])
         past = list(self.events[:at])
         for path, file in tree.files.items():
-            if file.written == b"":  # being written: what it was to hold, its next sync tells
+            if file.written == b"":  # being written: its next sync has the whole contents
                 number = next(index for index, one in enumerate(files) if one is file)
                 later = zip(self.events[at:], self._files[at:], strict=True)
                 whole = next((event.data for event, one in later if one is self._files[number] and event.data), b"")
@@ -260,11 +260,11 @@ class History:
         return tree, past
 
     def after_power_cut(self, at: int, rng: random.Random) -> Tree:
-        """One of the states that the disk may have."""
+        """Draw one of the possible states of the disk after a power cut."""
         _, files = _replay(self.events[:at])
-        luck = rng.choice([0.0, 0.1, 0.5, 0.9, 1.0])
+        survival_rate = rng.choice([0.0, 0.1, 0.5, 0.9, 1.0])
         tree = Tree()
-        for index in self._surviving(at, lambda: rng.random() < luck):
+        for index in self._surviving(at, lambda: rng.random() < survival_rate):
             tree.apply(self.events[index], files[index])
         left = {id(file): File(file.after_power_cut(rng)) for file in tree.files.values()}
         tree.files = {path: left[id(file)] for path, file in tree.files.items()}
@@ -273,28 +273,28 @@ class History:
         tree.database = rng.choice([commits[last_durable], commits[-1], rng.choice(commits[last_durable:])]).data
         return tree
 
-    def _surviving(self, at: int, is_lucky: Callable[[], bool]) -> Iterator[int]:
-        """The events whose names come through, in their order."""
+    def _surviving(self, at: int, survives: Callable[[], bool]) -> Iterator[int]:
+        """Yield the indices of the events whose name changes survive, in order."""
         lost: set[int] = set()
         for index, event in enumerate(self.events[:at]):
             if not event.names:
                 continue
-            if self._sure_since.get(index, at) < at or (not lost & self._needs[index] and is_lucky()):
+            if self._durable_since.get(index, at) < at or (not lost & self._needs[index] and survives()):
                 yield index
             else:
                 lost.add(index)
 
 
 def as_past(tree: Tree) -> list[Event]:
-    """The events that make the tree, all of it sure."""
+    """Return events that create the tree, all of it durable."""
     events = [Event("mkdir", folder) for folder in sorted(tree.folders) if folder.parts]
     for path, file, other in tree.names():
-        events += [Event("link", other, path)] if other else [Event("create", path), Event("sync file", path, data=file.sure or b"")]
+        events += [Event("link", other, path)] if other else [Event("create", path), Event("sync file", path, data=file.synced or b"")]
     return [*events, *(Event("sync folder", folder) for folder in sorted(tree.folders)), Event("commit", data=tree.database)]
 
 
 def _replay(events: Iterable[Event]) -> tuple[Tree, list[File]]:
-    """All of it, as a running system sees it; and the file that each event is about (an empty one where it is about none)."""
+    """Replay events; returns the tree as a running system sees it, and the file of each event (an empty one if it has none)."""
     tree, files = Tree(), list[File]()
     for event in events:
         file = File() if event.kind in {"create", "put"} else tree.files.get(event.path, File())
@@ -304,7 +304,7 @@ def _replay(events: Iterable[Event]) -> tuple[Tree, list[File]]:
             case "write":
                 file.written = event.data
             case "put" | "sync file":
-                file.sure, file.written = event.data, None
+                file.synced, file.written = event.data, None
             case "commit":
                 tree.database = event.data
         tree.apply(event, file)
@@ -313,8 +313,8 @@ def _replay(events: Iterable[Event]) -> tuple[Tree, list[File]]:
 
 
 def _needs(events: Sequence[Event]) -> list[set[int]]:
-    """For each event the earlier ones without which it cannot be on the disk: those of the same names, of folders above, and, for
-    a removed folder, those inside.
+    """Return, for each event, the earlier events it depends on: those of the same names, of parent folders, and, for a removed folder,
+    those inside it.
     """
     by_name: dict[Path, set[int]] = defaultdict(set)
     needs = []
@@ -330,15 +330,15 @@ def _needs(events: Sequence[Event]) -> list[set[int]]:
     return needs
 
 
-def _sure_since(events: Sequence[Event], needs: Sequence[set[int]]) -> dict[int, int]:
-    """The event by which the names of each event have come to the disk."""
-    sure: dict[int, int] = {}
+def _durable_since(events: Sequence[Event], needs: Sequence[set[int]]) -> dict[int, int]:
+    """Return, for each event, the later event that made its name changes durable."""
+    synced: dict[int, int] = {}
     by_folder: dict[Path, set[int]] = defaultdict(set)
     made: dict[Path, set[int]] = defaultdict(set)
 
     def settle(index: int, since: int) -> None:
-        if index not in sure:
-            sure[index] = since
+        if index not in synced:
+            synced[index] = since
             for needed in needs[index]:
                 settle(needed, since)
 
@@ -353,4 +353,4 @@ def _sure_since(events: Sequence[Event], needs: Sequence[set[int]]) -> dict[int,
             inside = by_folder[event.path] if event.kind == "sync folder" else set()
             for index in inside.union(*(made[folder] for folder in (event.path, *event.path.parents))):
                 settle(index, number)
-    return sure
+    return synced

@@ -1,4 +1,4 @@
-"""What users drop, change and take back while the service works; and what must be true of it in the end."""
+"""Actions of users while the service runs, and the invariants that must hold after recovery."""
 
 import hashlib
 import json
@@ -23,16 +23,16 @@ from extractor.service.app import build_service
 from extractor.storage.archive import Archive, open_archive
 from extractor.testing import ScriptedExtraction, make_record
 
-END = b"the end"
-"""Of every complete file."""
+# Of every complete file.
+END_MARKER = b"the end"
 
+# What the first word of a file says about reading it; see `Script` and `check`.
 KINDS = ("good", "good", "good", "pair", "bad", "flaky", "curable", "damaged", "odd")
-"""What the first word of a file says about reading it; see `Script` and `check`."""
 
 
 @dataclass(frozen=True)
-class Deed:
-    """Something that a user did.
+class Action:
+    """One action of a user on the inbox.
 
     Attributes:
         path: Relative to the inbox.
@@ -45,7 +45,7 @@ class Deed:
 
 
 def settings_in(root: Path) -> Settings:
-    """An installation that gives up on nothing because it was killed."""
+    """Settings under which no file fails merely because the service was killed."""
     return Settings(
         inbox_dir=root / "inbox",
         outbox_dir=root / "outbox",
@@ -56,18 +56,19 @@ def settings_in(root: Path) -> Settings:
 
 
 def check(path: Path) -> None:
-    """A file is complete when it has an end, and encrypted when it says so."""
+    """Accept files that end with `END_MARKER`; files that begin with `damaged` count as encrypted."""
     data = path.read_bytes()
     if data.startswith(b"damaged"):
         raise Encrypted(f"{path.name} is encrypted. Remove the password.")
-    if not data.endswith(END):
+    if not data.endswith(END_MARKER):
         raise Unreadable(f"{path.name} is cut off. Copy the whole file again.")
 
 
 @dataclass
 class Script:
-    """How reading goes, by the file's first word: a pair has two records, bad always fails, curable once, flaky is away twice, odd is a
-    bug once."""
+    """Scripted reader. The first word of the file decides: `pair` has two records, `bad` always fails, `curable` fails once, `odd` raises
+    an unexpected exception once, and for `flaky` the reader is unavailable twice.
+    """
 
     seen: Counter[str] = field(default_factory=Counter)
 
@@ -86,48 +87,48 @@ class Script:
 
 
 class User:
-    """Whoever uses the inbox; each file comes under its name in one step, or in two halves.
+    """A user of the inbox. Files appear under their name atomically, or are written in two halves.
 
     Args:
-        tell: Called before each deed, with the bytes of a put.
-        at_work: Entered while files are changed.
-        prefix: Begins the names of new files, to keep users apart.
+        on_action: Called before each action, with the bytes of a put.
+        at_work: Context in which files are changed.
+        prefix: Prefix of the names of new files, so that users do not collide.
     """
 
     def __init__(
         self,
         inbox_dir: Path,
         rng: random.Random,
-        tell: Callable[[Deed, bytes], None],
+        on_action: Callable[[Action, bytes], None],
         at_work: Callable[[], AbstractContextManager[None]] = nullcontext,
         *,
         prefix: str = "",
     ) -> None:
         self._inbox_dir = inbox_dir
         self._rng = rng
-        self._tell = tell
+        self._on_action = on_action
         self._at_work = at_work
         self._prefix = prefix
         self._there: list[str] = []
         self._contents: list[bytes] = []
 
     def new_bytes(self, kind: str | None = None) -> bytes:
-        """A file that nobody has had, now and then one that somebody has."""
+        """Return new file contents, or sometimes contents that were used before."""
         if kind is None and self._contents and self._rng.random() < 0.2:
             return self._rng.choice(self._contents)
-        data = f"{kind or self._rng.choice(KINDS)} {self._rng.getrandbits(64)} ".encode() * self._rng.randrange(1, 40) + END
+        data = f"{kind or self._rng.choice(KINDS)} {self._rng.getrandbits(64)} ".encode() * self._rng.randrange(1, 40) + END_MARKER
         self._contents.append(data)
         return data
 
     def new_name(self) -> str:
-        """Most names are new."""
+        """Return a file name, which is usually new."""
         folder = self._rng.choice(["", "", "trip/", "trip/2026/"])
         return f"{folder}{self._prefix}receipt {self._rng.randrange(100)}.{self._rng.choice(['jpg', 'pdf', 'json', 'PNG'])}"
 
     def put(self, path: str | None = None, data: bytes | None = None, *, is_halved: bool = False) -> None:
-        """A file appears, in the place of one that has its name."""
+        """Put a file into the inbox; it replaces one of the same name."""
         path, data = path or self.new_name(), data or self.new_bytes()
-        self._tell(Deed("put", path, hashlib.sha256(data).hexdigest()), data)
+        self._on_action(Action("put", path, hashlib.sha256(data).hexdigest()), data)
         full, hidden = self._inbox_dir / path, self._inbox_dir / f".{self._rng.getrandbits(64)}.part"
         with self._at_work():
             full.parent.mkdir(parents=True, exist_ok=True)
@@ -139,25 +140,25 @@ class User:
         self._there.append(path)
 
     def take(self, path: str | None = None) -> None:
-        """A file is taken back, if it is there yet."""
+        """Remove a file from the inbox if it is still there."""
         if path is None and not self._there:
             return
         path = path or self._rng.choice(self._there)
-        self._tell(Deed("take", path), b"")
+        self._on_action(Action("take", path), b"")
         with self._at_work():
             (self._inbox_dir / path).unlink(missing_ok=True)
 
     def replace(self) -> None:
-        """Another file gets the name of one that was put before."""
+        """Put another file under the name of an earlier one."""
         if self._there:
             self.put(self._rng.choice(self._there))
 
 
-class Plot:
-    """Called at every step: does what users do just then. Every step happens under it, and random deeds come on top.
+class FaultPlan:
+    """User actions at checkpoints of the service. It provokes every checkpoint, and adds random actions.
 
     Args:
-        chance: Of a random deed at a step.
+        chance: Probability of a random action at a checkpoint.
     """
 
     def __init__(self, user: User, rng: random.Random, *, chance: float) -> None:
@@ -166,37 +167,37 @@ class Plot:
         self._user = user
         self._rng = rng
         self._chance = chance
-        self._said: set[str] = set()
-        self._goes, self._replaced = (f"{name} {rng.getrandbits(32)}.jpg" for name in ("goes", "replaced"))
+        self._reported: set[str] = set()
+        self._to_remove, self._to_replace = (f"{name} {rng.getrandbits(32)}.jpg" for name in ("goes", "replaced"))
 
     def begin(self) -> None:
-        """What lies in the inbox before the service starts: one of each kind, one twice, one that goes, one that is replaced."""
+        """Fill the inbox before the service starts: one file of each kind, one duplicate, one to be removed, one to be replaced."""
         twin = self._user.new_bytes("good")
         for number, kind in enumerate(sorted(set(KINDS))):
             self._user.put(f"{'trip/' * (number % 2)}{kind} {self._rng.getrandbits(32)}.jpg", self._user.new_bytes(kind))
         for folder in ("", "trip/"):
             self._user.put(f"{folder}twin {self._rng.getrandbits(32)}.jpg", twin)
-        for name in (self._goes, self._replaced):
+        for name in (self._to_remove, self._to_replace):
             self._user.put(name, self._user.new_bytes("good"))
 
     def __call__(self, step: Checkpoint) -> None:
         self.counts[step] += 1
-        if step is Checkpoint.CLAIMED and self._is_claimed(self._goes):
-            self._user.take(self._goes)
-        elif step is Checkpoint.READ and self._is_claimed(self._replaced):
-            self._user.put(self._replaced, self._user.new_bytes("good"))
+        if step is Checkpoint.CLAIMED and self._is_claimed(self._to_remove):
+            self._user.take(self._to_remove)
+        elif step is Checkpoint.READ and self._is_claimed(self._to_replace):
+            self._user.put(self._to_replace, self._user.new_bytes("good"))
         elif step is Checkpoint.FILED and self._is_time_to_retry():
             self._retry()
         elif step is not Checkpoint.REQUEUED and self._rng.random() < self._chance:
             self._rng.choice([self._user.put, self._user.put, self._user.replace, self._user.take, self._retry])()
 
     def _is_claimed(self, path: str) -> bool:
-        """Whether the file is being read; said once."""
-        if self.archive is None or path in self._said:
+        """Whether the file is being read; true at most once for each file."""
+        if self.archive is None or path in self._reported:
             return False
         is_claimed = any(job.path == Path(path) for job in self.archive.job_queue.jobs(JobState.READING))
         if is_claimed:
-            self._said.add(path)
+            self._reported.add(path)
         return is_claimed
 
     def _is_time_to_retry(self) -> bool:
@@ -207,13 +208,13 @@ class Plot:
 
     def _retry(self) -> None:
         if self.archive:
-            # A disk that fails just now is told to whoever retries, and not to the service.
+            # A failing disk is reported to the user who retries, not to the service.
             with suppress(StorageError):
                 self.archive.retry([job.receipt_id for job in self._failed()[-2:]] or ["none"])
 
 
 class ShiftedClock(SystemClock):
-    """The machine's clock, some days later where a test wants that."""
+    """The system clock, shifted by a number of days."""
 
     def __init__(self) -> None:
         self.days = 0
@@ -222,27 +223,27 @@ class ShiftedClock(SystemClock):
         return datetime.now(UTC) + timedelta(days=self.days)
 
 
-def work_off(settings: Settings) -> None:
-    """All that can be done without users is done, what is to be tried again included."""
+def process_all(settings: Settings) -> None:
+    """Run the service until nothing is left to do, retries included."""
     clock, extraction = ShiftedClock(), ScriptedExtraction(Script())
-    for _ in range(5):  # the first time something may have to wait, then the reader is away twice
+    for _ in range(5):  # the first run may leave work that has to wait; then the reader is unavailable twice
         service = build_service(settings, extract=extraction, check=check, clock=clock)
         service.run_once()
         service.archive.close()
         clock.days += 1
 
 
-def problems(settings: Settings, deeds: Sequence[Deed]) -> list[str]:
-    """What is not as it should be after `work_off`: lost, filed twice, left behind, or told differently in two places."""
+def problems(settings: Settings, actions: Sequence[Action]) -> list[str]:
+    """Return violated invariants after `process_all`: files lost, filed twice or left behind, and contradictions."""
     archive = open_archive(settings)
     try:
-        return [*_wrong_files(archive), *_wrong_counts(archive, deeds), *_wrong_database(archive)]
+        return [*_wrong_files(archive), *_wrong_counts(archive, actions), *_wrong_database(archive)]
     finally:
         archive.close()
 
 
 def _wrong_files(archive: Archive) -> Iterator[str]:
-    """Whether folders and database agree on every file, and nothing lies there that should not."""
+    """Check that folders and database agree on every file, and that no other files exist."""
     jobs, outbox = archive.job_queue.jobs(), archive.outbox
     expected: set[Path] = set()
     for job in jobs:
@@ -253,14 +254,16 @@ def _wrong_files(archive: Archive) -> Iterator[str]:
             beside = outbox.layout.record(job.filed_as) if job.state is JobState.DONE else outbox.layout.notice(job.filed_as)
             others = [outbox.layout.record(job.filed_as, number) for number in range(2, 1 + _records_of(place))] if _is_done(job) else []
             if job.state is JobState.FAILED and any(one.sha256 == job.sha256 for one in jobs if one.id != job.id) and not _has(place, job):
-                continue  # it was on its way back when the power went: the inbox has taken it as a new file, and has a row for that
-            is_half_way_back = job.state is JobState.FAILED and not beside.exists()  # its notice goes first
+                continue  # the power cut came during its retry: the inbox accepted it as a new file, with a row of its own
+            is_half_way_back = job.state is JobState.FAILED and not beside.exists()  # its notice is removed first
             yield from _wrong_pair(archive, job, place, None if is_half_way_back else beside)
             for number, other in enumerate(others, 2):
                 yield from _wrong_record(archive, job, other, number)
             expected |= {place} if is_half_way_back else {place, beside, *others}
-    yield from (f"{path} is left" for path in sorted(_files(outbox.root) - expected))
-    yield from (f"{path} is left" for path in sorted(_files(archive.settings.inbox_dir)) if path.suffix != ".part")  # a user was killed
+    yield from (f"{path} is left over" for path in sorted(_files(outbox.root) - expected))
+    yield from (
+        f"{path} is left over" for path in sorted(_files(archive.settings.inbox_dir)) if path.suffix != ".part"
+    )  # left by a killed user
 
 
 def _is_done(job: Job) -> bool:
@@ -268,12 +271,12 @@ def _is_done(job: Job) -> bool:
 
 
 def _records_of(original: Path) -> int:
-    """How many receipts a filed file shows; see `Script`."""
+    """Number of receipts in a filed file; see `Script`."""
     return 2 if original.exists() and original.read_bytes().startswith(b"pair") else 1
 
 
 def _has(place: Path, job: Job) -> bool:
-    """Whether the notice beside the place, if there is one, and the file there are those of the job."""
+    """Whether the file at this place, and its notice if it has one, belong to the job."""
     notice = place.with_name(f"{place.name}.error.json")
     return place.exists() and (not notice.exists() or json.loads(notice.read_bytes())["receipt_id"] == job.receipt_id)
 
@@ -301,13 +304,13 @@ def _wrong_record(archive: Archive, job: Job, beside: Path, number: int) -> Iter
         yield f"{beside}: {error}"
 
 
-def _wrong_counts(archive: Archive, deeds: Sequence[Deed]) -> Iterator[str]:
-    """Whether each content that was put and not taken back is there, once, and not more copies of it than were put."""
-    put = Counter(deed.sha256 for deed in deeds if deed.kind == "put")
+def _wrong_counts(archive: Archive, actions: Sequence[Action]) -> Iterator[str]:
+    """Check that contents that were put and not removed are filed once, and that no more copies exist than were put."""
+    put = Counter(action.sha256 for action in actions if action.kind == "put")
     there = Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in _files(archive.outbox.root))
     done = Counter(job.sha256 for job in archive.job_queue.jobs(JobState.DONE))
     filed = done + Counter(job.sha256 for job in archive.job_queue.jobs(JobState.FAILED))
-    yield from (f"{sha256} is lost" for sha256 in sorted(_certain(deeds)) if not there[sha256] or not filed[sha256])
+    yield from (f"{sha256} is lost" for sha256 in sorted(_certain(actions)) if not there[sha256] or not filed[sha256])
     yield from (f"{sha256} is filed twice" for sha256, count in done.items() if count > 1)
     yield from (f"{sha256} was put {put[sha256]} times and is there {there[sha256]} times" for sha256 in put if there[sha256] > put[sha256])
     records = Counter(record.receipt_id for record in archive.receipts.list())
@@ -320,12 +323,12 @@ def _wrong_counts(archive: Archive, deeds: Sequence[Deed]) -> Iterator[str]:
         yield "records and jobs that are done are not the same"
 
 
-def _certain(deeds: Sequence[Deed]) -> set[str]:
-    """Contents that were put at least once without being taken back or replaced."""
-    last: dict[str, Deed] = {}
-    for deed in deeds:
-        last[deed.path] = deed
-    return {deed.sha256 for deed in last.values() if deed.kind == "put"}
+def _certain(actions: Sequence[Action]) -> set[str]:
+    """Hashes of contents that were put and neither removed nor replaced afterwards."""
+    last: dict[str, Action] = {}
+    for action in actions:
+        last[action.path] = action
+    return {action.sha256 for action in last.values() if action.kind == "put"}
 
 
 def _wrong_database(archive: Archive) -> Iterator[str]:

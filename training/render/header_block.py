@@ -1,18 +1,18 @@
-"""The top of a receipt: who sold, what the paper is called, and when; also printed at the foot where the layout says so."""
+"""Rows about the merchant, the title of the document, and its date and number; some layouts print them at the foot."""
 
 from random import Random
 
 from training.render.plan import Plan
 from training.render.rows import Role, Roll, Run, label
-from training.render.shop import digits
+from training.render.shop import fill_pattern
 
 
-def lay_merchant(roll: Roll, plan: Plan) -> None:
-    """Brand, legal entity, address, phone and tax id, each as this receipt shows them."""
+def add_merchant(roll: Roll, plan: Plan) -> None:
+    """Add brand, legal entity, address, telephone and tax ID, as far as this receipt prints them."""
     rng = plan.rng("head")
     shop, place = plan.shop, plan.layout.merchant_place
-    say = plan.voice.say
-    _above(roll, plan)
+    say = plan.text.format
+    _add_above(roll, plan)
     brand = Run(say(shop.brand), Role.MERCHANT)
     if place == "logo":
         roll.centre(
@@ -30,7 +30,7 @@ def lay_merchant(roll: Roll, plan: Plan) -> None:
     aligned = roll.centre if rng.random() < 0.8 else roll.left
     tax_id_first = rng.random() < 0.3
     if tax_id_first:
-        _tax_id(roll, plan, rng)
+        _add_tax_id(roll, plan, rng)
     if plan.layout.prints_address:
         lines = [say(line) for line in shop.address]
         if rng.random() < 0.2:
@@ -41,13 +41,13 @@ def lay_merchant(roll: Roll, plan: Plan) -> None:
         gap = rng.choice((" ", ": ", ":"))
         aligned(label(plan.word("phone") + gap), Run(shop.phone, Role.PHONE))
     if not tax_id_first:
-        _tax_id(roll, plan, rng)
+        _add_tax_id(roll, plan, rng)
     if plan.rng("site").random() < 0.15:
         roll.centre(Run(plan.site))
 
 
-def _above(roll: Roll, plan: Plan) -> None:
-    """What sometimes stands above the shop's name and is not it: a greeting, a copy mark, a name that somebody stamped."""
+def _add_above(roll: Roll, plan: Plan) -> None:
+    """Add, on some receipts, a row above the merchant's name that is not the name: a greeting, `COPY`, a stamped surname."""
     rng = plan.rng("above")
     if rng.random() < 0.1:
         roll.centre(Run(plan.word("welcome")))
@@ -55,75 +55,78 @@ def _above(roll: Roll, plan: Plan) -> None:
         roll.centre(Run(rng.choice(("COPY", "DUPLICATE", "REPRINT", rng.choice(plan.country.surnames)))), size=rng.choice((1.0, 1.5)))
 
 
-def _tax_id(roll: Roll, plan: Plan, rng: Random) -> None:
+def _add_tax_id(roll: Roll, plan: Plan, rng: Random) -> None:
     if not plan.shop.tax_id or rng.random() < 0.2:
         return
     name, _, value = plan.shop.tax_id.rpartition("|")
-    runs = [label(plan.voice.say(name.rstrip(" :")) + rng.choice((" ", ": ", " : ")))] if name else []
+    runs = [label(plan.text.format(name.rstrip(" :")) + rng.choice((" ", ": ", " : ")))] if name else []
     roll.centre(*runs, Run(value, Role.TAX_ID))
 
 
-def lay_title(roll: Roll, plan: Plan) -> None:
-    """What this paper calls itself, such as `TAX INVOICE`; nothing on some."""
+def add_title(roll: Roll, plan: Plan) -> None:
+    """Add the title of the document, such as `TAX INVOICE`; some receipts have none."""
     rng = plan.rng("title")
     titles = plan.country.titles or plan.words.all("title")
     if rng.random() < (0.75 if plan.country.titles else 0.3):
         roll.blank(0.4)
-        roll.centre(Run(plan.voice.say(rng.choice(titles))), size=rng.choice((1.0, 1.0, 1.3)), bold=rng.random() < 0.4)
+        roll.centre(Run(plan.text.format(rng.choice(titles))), size=rng.choice((1.0, 1.0, 1.3)), bold=rng.random() < 0.4)
         roll.blank(0.4)
 
 
-def _stamp(plan: Plan) -> tuple[Run, ...]:
-    """Date and time as one piece of text."""
-    date = Run(plan.voice.date(plan.moment), Role.DATE)
+def _timestamp(plan: Plan) -> tuple[Run, ...]:
+    """Return date and time as adjacent runs."""
+    date = Run(plan.text.date(plan.moment), Role.DATE)
     if plan.rng("weekday").random() < 0.06:
         return (
             Run(plan.weekday + " "),
             date,
-            *((Run(" "), Run(plan.voice.time(plan.moment), Role.TIME)) if plan.layout.prints_time else ()),
+            *((Run(" "), Run(plan.text.time(plan.moment), Role.TIME)) if plan.layout.prints_time else ()),
         )
     if not plan.layout.prints_time:
         return (date,)
-    time = Run(plan.voice.time(plan.moment), Role.TIME)
+    time = Run(plan.text.time(plan.moment), Role.TIME)
     gap = plan.rng("stamp").choice((" ", " ", "  ", "   ", " - ", ", "))
     return (time, Run(gap), date) if plan.rng("stamp order").random() < 0.1 else (date, Run(gap), time)
 
 
-def lay_meta(roll: Roll, plan: Plan) -> None:
-    """Date, time, receipt number, cashier and table, in this receipt's arrangement."""
+def add_meta(roll: Roll, plan: Plan) -> None:
+    """Add date, time, receipt number, cashier and table in the arrangement that this layout asks for."""
     rng = plan.rng("meta")
     end = rng.choice((":", ": ", " : ", " "))
-    number = Run(digits(rng, rng.choice(("######", "####", "####/###", "%#-######", "@##-######", "%###########"))), Role.NUMBER)
+    number = Run(fill_pattern(rng, rng.choice(("######", "####", "####/###", "%#-######", "@##-######", "%###########"))), Role.NUMBER)
     named = (label(plan.word("number") + end), number)
-    cashier = (label(plan.word("cashier") + end), Run(plan.voice.say(rng.choice((*plan.country.surnames, "01", "12", "3", "1004")))))
+    cashier = (
+        label(plan.word("cashier") + end),
+        Run(plan.text.format(rng.choice((*plan.country.surnames, "01", "12", "3", "1004")))),
+    )
     table = (label(plan.word("table") + end), Run(str(rng.randint(1, 48)))) if plan.shop.kind == "restaurant" else None
-    stamp = _stamp(plan)
+    timestamp = _timestamp(plan)
     style = plan.layout.meta_style
     if style == "joined":
-        roll.left(*stamp, *([Run("  "), number] if rng.random() < 0.5 else []))
+        roll.left(*timestamp, *([Run("  "), number] if rng.random() < 0.5 else []))
         roll.left(*named)
     elif style == "pair":
-        roll.pair(*((named, stamp) if rng.random() < 0.5 else (stamp, named)))
+        roll.pair(*((named, timestamp) if rng.random() < 0.5 else (timestamp, named)))
         roll.pair(cashier, table or (Run(f"POS {rng.randint(1, 9)}"),))
     elif style == "labelled":
-        _labelled(roll, [named, *_dated(plan, end, rng), cashier, *([table] if table else [])], rng)
+        _add_labelled(roll, [named, *_dated(plan, end, rng), cashier, *([table] if table else [])], rng)
     elif rng.random() < 0.5:
-        roll.centre(*stamp)
+        roll.centre(*timestamp)
     else:
-        roll.centre(Run(digits(rng, "####")), Run(" "), number, Run("  "), *stamp)
+        roll.centre(Run(fill_pattern(rng, "####")), Run(" "), number, Run("  "), *timestamp)
     if style in ("joined", "loose") and rng.random() < 0.5:
         roll.left(*cashier, *([Run("   "), *table] if table else []))
 
 
 def _dated(plan: Plan, end: str, rng: Random) -> list[tuple[Run, ...]]:
     if plan.layout.prints_time and rng.random() < 0.5:
-        date = (label(plan.word("date") + end), Run(plan.voice.date(plan.moment), Role.DATE))
-        return [date, (label(plan.word("time") + end), Run(plan.voice.time(plan.moment), Role.TIME))]
-    return [(label(plan.word("date") + end), *_stamp(plan))]
+        date = (label(plan.word("date") + end), Run(plan.text.date(plan.moment), Role.DATE))
+        return [date, (label(plan.word("time") + end), Run(plan.text.time(plan.moment), Role.TIME))]
+    return [(label(plan.word("date") + end), *_timestamp(plan))]
 
 
-def _labelled(roll: Roll, lines: list[tuple[Run, ...]], rng: Random) -> None:
-    """One `label: value` a row; in some shops the values stand in a column or at the right edge."""
+def _add_labelled(roll: Roll, lines: list[tuple[Run, ...]], rng: Random) -> None:
+    """Add one `label: value` per row; some layouts align the values in a column or at the right edge."""
     rng.shuffle(lines)
     shape = rng.choice(("plain", "column", "edges"))
     widest = max(len(line[0].text.strip(" :")) for line in lines)

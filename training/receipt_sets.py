@@ -1,0 +1,26 @@
+"""Sets of rendered receipts with disjoint seeds: one for each model that is trained, and one for the accuracy gate."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+from training.render import RenderedReceipt, RenderOptions, render
+
+GATE = "gate"
+
+
+class TrainingSet(StrEnum):
+    """Sets that models are trained on; `GATE` is not one of them."""
+
+    HEADER = "header"
+    TOTALS = "totals"
+
+
+def training_receipts(training_set: TrainingSet, count: int) -> Iterator[RenderedReceipt]:
+    """Render the first `count` receipts of a training set. Training commands have no other source of rendered receipts."""
+    for number in range(count):
+        yield render(f"{training_set}-{number}")
+
+
+def gate_receipt(number: int, options: RenderOptions) -> RenderedReceipt:
+    """Render one receipt of the accuracy gate."""
+    return render(f"{GATE}-{number}", options)
