@@ -3,7 +3,7 @@
 from random import Random
 
 from tests.transcripts import transcript
-from training.headings import with_inserted_rows, with_heading
+from training.headings import with_heading, with_inserted_rows
 
 
 def test_a_heading_prints_its_name_above_the_rest() -> None:
