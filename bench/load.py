@@ -88,7 +88,7 @@ def serve(settings: Settings, is_up: Event, check: Check | None) -> None:
     service.run()
 
 
-def work_off(
+def run_load(
     settings: Settings,
     files: int,
     drop: Callable[[Path], Iterator[str]],
@@ -243,19 +243,19 @@ def _report(name: str, settings: Settings, run: Run) -> int:
 
 def drop(folder: Path, files: int) -> int:
     settings = settings_in(folder)
-    return _report("drop", settings, work_off(settings, files, at_once(files)))
+    return _report("drop", settings, run_load(settings, files, at_once(files)))
 
 
 def share(folder: Path, files: int) -> int:
     inbox = InboxSettings(settle_seconds=1, poll=True, poll_seconds=0.5, rescan_seconds=5)
     settings = settings_in(folder).model_copy(update={"inbox": inbox})
-    return _report("share", settings, work_off(settings, files, in_pieces(files)))
+    return _report("share", settings, run_load(settings, files, in_pieces(files)))
 
 
 def busy(folder: Path, files: int) -> int:
     settings = settings_in(folder).model_copy(update={"work": WorkSettings(backoff_seconds=1)})
     held: list[float] = []
-    run = work_off(settings, files, at_once(files), beside=intermittent_lock(settings.database, held, longest_seconds=8))
+    run = run_load(settings, files, at_once(files), beside=intermittent_lock(settings.database, held, longest_seconds=8))
     code = _report("busy", settings, run)
     print(f"  the lock was held {len(held)} times, {sum(held):.0f} s in all, {max(held):.1f} s at most")
     return code

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from bench.gate.baseline import PATH, Baseline, Measure, Outcome, measure
-from bench.gate.rendering import GateReceipt, gate_receipts, read_receipts
+from bench.gate.rendering import GateReceipt, gate_receipts, gate_results
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--update", action="store_true", help="rewrite the baseline instead of comparing with it")
     options = parser.parse_args(arguments)
     receipts, started = gate_receipts(), time.monotonic()
-    outcomes = {one.name: Outcome.of(*result) for one, result in zip(receipts, read_receipts(receipts), strict=True)}
+    outcomes = {one.name: Outcome.of(*result) for one, result in zip(receipts, gate_results(receipts), strict=True)}
     print(f"{len(receipts)} receipts rendered and read in {time.monotonic() - started:.0f} s\n")
     print(country_table(receipts, outcomes))
     if options.update:

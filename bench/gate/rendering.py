@@ -63,7 +63,7 @@ def gate_receipts() -> tuple[GateReceipt, ...]:
     return tuple(GateReceipt(number, countries[number % len(countries)], IMAGE_TYPES[number % len(IMAGE_TYPES)]) for number in range(COUNT))
 
 
-def read_receipts(receipts: Sequence[GateReceipt]) -> Iterator[GateResult]:
+def gate_results(receipts: Sequence[GateReceipt]) -> Iterator[GateResult]:
     """Render and read the receipts with one process for each core; results are in the order given.
 
     Raises:
