@@ -284,7 +284,7 @@ def rows(folder: Path) -> int:
     """Measure start, queries and idle load on a large installation."""
     began = time.perf_counter()
     archive = open_archive(settings_in(folder))
-    archive.job_queue.reclaim(from_the_dead=True)
+    archive.job_queue.reclaim(ignore_leases=True)
     archive.filing.tidy(archive.job_queue.open_ids(), archive.job_queue.job, archive.job_queue.with_bytes)
     print(f"open, reclaim, tidy: {(time.perf_counter() - began) * 1000:.0f} ms, {sum(archive.job_queue.counts().values())} files")
     for name, ask in QUERIES.items():

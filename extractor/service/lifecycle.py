@@ -90,7 +90,7 @@ class Service:
             ConfigError: Another service uses this database.
         """
         with InstanceLock(self.archive.settings.database), self._supervisor.signals(can_reload=can_reload):
-            self.archive.job_queue.reclaim(from_the_dead=True)
+            self.archive.job_queue.reclaim(ignore_leases=True)
             self.archive.at_checkpoint(Checkpoint.RECLAIMED)
             self._tidy()
             self.archive.at_checkpoint(Checkpoint.TIDIED)

@@ -24,7 +24,7 @@ WATCH = "inbox"
 # A single run (`watch --once`) waits this many settle times for an incomplete file, or the patience if that is shorter.
 ONCE_PATIENCE_SETTLES = 4
 
-# Pause after a scan, as a multiple of its duration, so that a large inbox does not use all of the CPU.
+# Pause after a scan, as a multiple of its duration, so that a large inbox does not use all of the CPU; at most `inbox.rescan_seconds`.
 PAUSE_PER_SCAN = 5
 
 
@@ -103,7 +103,7 @@ class InboxScanner:
                 logger.warning("events_ended", extra={"inbox": str(self.root)})  # the caller starts again
                 return
             self._on_taken()
-            pause = max(0.05, PAUSE_PER_SCAN * (self._clock.monotonic() - began))
+            pause = min(self._settings.rescan_seconds, max(0.05, PAUSE_PER_SCAN * (self._clock.monotonic() - began)))
             self._heartbeat.beat(WATCH, waits_seconds=pause)
             stop.wait(pause)
             check, rescan = self.seconds_to_check(), self._settings.rescan_seconds

@@ -1,4 +1,4 @@
-"""How the work stands, told from the database and the folders alone, whether or not a service runs."""
+"""The state of an installation, from the database and the folders, whether or not a service runs."""
 
 import shutil
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from extractor.service.lock import holder
 from extractor.storage.archive import Archive
 from extractor.storage.files.inbox import Inbox
 
+# Number of failed files that are listed.
 FAILURES = 5
-"""The last failed files that are named."""
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """What the database knows at one moment.
+    """Numbers from the database.
 
     Attributes:
-        files: How many files are in each state.
-        waiting: How many of them are not in their place yet, by state.
-        oldest_seconds: How long the first of these has waited.
-        records: How many records have each status.
-        last: The file that was filed last as a receipt.
+        files: Number of files by state.
+        waiting: Number of open jobs by state.
+        oldest_seconds: Age of the oldest open job.
+        records: Number of records by status.
+        last: The receipt that was filed last.
     """
 
     files: dict[JobState, int]
@@ -39,15 +39,15 @@ class Numbers:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """How everything stands.
+    """State of an installation.
 
     Attributes:
-        process: The process that works on the database; `None` where none does.
-        numbers: What the database knows.
+        process: Id of the service's process; `None` if none runs.
+        numbers: Numbers from the database.
         failures: The last failed files.
-        untaken: Files in the inbox that no service has seen yet; `None` where the inbox cannot be listed.
-        oldest_untaken_seconds: How long the first of these has lain there.
-        free_bytes: Space on the disks of inbox, outbox and database; `None` where a place is not there.
+        untaken: Number of files in the inbox without a job; `None` if the inbox cannot be listed.
+        oldest_untaken_seconds: Age of the oldest of these.
+        free_bytes: Free space for inbox, outbox and database; `None` for a folder that does not exist.
     """
 
     process: str | None
@@ -59,10 +59,10 @@ class ServiceStatus:
 
 
 def count(archive: Archive, now: datetime) -> Numbers:
-    """What the database knows.
+    """Queries the numbers.
 
     Raises:
-        StorageError: It cannot be read.
+        StorageError: The database cannot be read.
     """
     job_queue = archive.job_queue
     oldest = job_queue.oldest_open()
@@ -72,7 +72,7 @@ def count(archive: Archive, now: datetime) -> Numbers:
 
 
 def look(archive: Archive, clock: Clock) -> ServiceStatus:
-    """How everything stands now.
+    """Returns the current state.
 
     Raises:
         StorageError: The database cannot be read.
@@ -91,7 +91,7 @@ def look(archive: Archive, clock: Clock) -> ServiceStatus:
 
 
 def free_bytes(settings: Settings) -> dict[str, int | None]:
-    """Space that is left for inbox, outbox and database; `None` where a place is not there."""
+    """Free space for inbox, outbox and database; `None` for a folder that does not exist."""
     places = {"inbox": settings.inbox_dir, "outbox": settings.outbox_dir, "database": settings.database.parent}
     return {name: _free(path) for name, path in places.items()}
 
@@ -104,7 +104,7 @@ def _free(path: Path) -> int | None:
 
 
 def untaken_files(archive: Archive, clock: Clock) -> list[tuple[Path, float]] | None:
-    """The files in the inbox that have no job, with the time since which each has lain there; `None` if the inbox cannot be listed."""
+    """The files in the inbox that have no job, with the time in seconds since 1970 since which each has been there; `None` if the inbox cannot be listed."""
     settings, job_queue = archive.settings, archive.job_queue
     known = job_queue.open_paths() | job_queue.refused_paths()
     try:

@@ -429,7 +429,7 @@ def test_a_failure_that_comes_after_the_lease_has_ended_counts_for_nothing(
     def script(source: Source) -> ExtractorError | None:
         if source.name != "taken.jpg":
             return None
-        archive.job_queue.reclaim(from_the_dead=True)
+        archive.job_queue.reclaim(ignore_leases=True)
         archive.job_queue.claim("another worker", 2)
         return ReaderUnavailable("The reader is away. It is asked again.")
 

@@ -114,7 +114,7 @@ def test_without_a_manager_the_way_out_is_told(program: Program, monkeypatch: py
         find_manager(program, commands=told, platform="linux")
     monkeypatch.setattr(shutil, "which", lambda _: None)
     for platform in ("linux", "win32"):
-        with pytest.raises(ConfigError, match=r"no service manager.*Docker.*@reboot"):
+        with pytest.raises(ConfigError, match=r"neither systemd nor launchd.*Docker.*@reboot"):
             find_manager(program, commands=told, platform=platform)
 
 

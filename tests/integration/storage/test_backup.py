@@ -131,7 +131,7 @@ def test_restoring_replaces_no_file(filed: Archive, tmp_path: Path) -> None:
 def test_a_backup_replaces_nothing(filed: Archive, tmp_path: Path) -> None:
     """Yesterday's backup is not lost to today's."""
     (tmp_path / "all.tar").write_bytes(b"yesterday")
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="exists already"):
         back_up(filed.settings.database, filed.outbox, tmp_path / "all.tar")
     assert (tmp_path / "all.tar").read_bytes() == b"yesterday"
 
@@ -184,6 +184,13 @@ def damaged(backup: Path, how: str) -> None:
             backup.write_bytes(b"dear diary")
         case _:
             backup.unlink()
+
+
+def test_a_backup_into_a_missing_folder_names_the_folder(filed: Archive, tmp_path: Path) -> None:
+    """A mistyped path is not reported as a full disk."""
+    with pytest.raises(InputError, match=r"The folder .*/nowhere does not exist\. Make it"):
+        back_up(filed.settings.database, filed.outbox, tmp_path / "nowhere" / "all.tar")
+    assert not (tmp_path / "nowhere").exists()
 
 
 @pytest.mark.parametrize("how", ["cut off", "one byte", "not a tar", "not there"])

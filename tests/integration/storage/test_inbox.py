@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extractor.config.settings import InboxSettings
-from extractor.errors import Encrypted, StorageError, Unreadable
+from extractor.errors import Encrypted, InputError, StorageError, Unreadable
 from extractor.jobs import Refused
 from extractor.storage.files.inbox import Inbox, Settled
 from extractor.testing import ManualClock
@@ -102,6 +102,33 @@ def test_a_stalled_copy_is_read_when_it_becomes_complete(inbox: Inbox, clock: Ma
     scan(inbox)
     clock.advance(SETTLE)
     assert [one.error for one in scan(inbox)] == [None]
+
+
+def test_a_format_that_is_never_read_fails_at_once(clock: ManualClock, tmp_path: Path) -> None:
+    """Only a file that may still be growing is waited for; any other error of the check is final."""
+
+    class NeverReadable(InputError):
+        """A word processor document, for example."""
+
+    def check(path: Path) -> None:
+        raise NeverReadable(f"{path.name} is a document. Print it to a PDF.")
+
+    inbox = Inbox(tmp_path, InboxSettings(settle_seconds=SETTLE, patience_seconds=PATIENCE), check, clock)
+    (tmp_path / "letter.docx").write_bytes(b"PK")
+    assert list(inbox.scan((), ())) == []
+    clock.advance(SETTLE)
+    [settled] = inbox.scan((), ())
+    assert isinstance(settled.error, NeverReadable)
+
+
+def test_an_incomplete_file_is_logged_once(inbox: Inbox, clock: ManualClock, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Later checks are only in a DEBUG log."""
+    caplog.set_level("INFO")
+    (tmp_path / "half.jpg").write_bytes(b"half")
+    for _ in range(5):
+        list(inbox.scan((), ()))
+        clock.advance(SETTLE * 4)
+    assert caplog.messages == ["file_incomplete"]
 
 
 def test_an_incomplete_file_fails_when_the_patience_ends(inbox: Inbox, clock: ManualClock, tmp_path: Path) -> None:
