@@ -104,7 +104,7 @@ def _free(path: Path) -> int | None:
 
 
 def untaken_files(archive: Archive, clock: Clock) -> list[tuple[Path, float]] | None:
-    """The files in the inbox that have no job, with the time in seconds since 1970 since which each has been there; `None` if the inbox cannot be listed."""
+    """Files in the inbox without a job, each with the time (seconds since 1970) of its arrival; `None` if the inbox cannot be listed."""
     settings, job_queue = archive.settings, archive.job_queue
     known = job_queue.open_paths() | job_queue.refused_paths()
     try:
