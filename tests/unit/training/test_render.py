@@ -1,4 +1,4 @@
-"""The receipt renderer: amounts close, truth is what is printed, boxes lie on the image_type, and a seed always gives the same receipt."""
+"""The receipt renderer: amounts add up, ground truth matches the print, boxes enclose the glyphs, and seeds are reproducible."""
 
 from collections import Counter
 from datetime import datetime
