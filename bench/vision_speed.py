@@ -111,15 +111,15 @@ def prefill() -> Iterator[Row]:
         for name, backends in ATTENTIONS.items():
             with sdpa_kernel([*backends, *FALLBACKS], set_priority=True) if backends else nullcontext():
                 taken = median_of(partial(encoder.encode, pixels, spans))
-            yield Row(
-                f"an image of 4 tiles looked at, {rows} at a time, attention by {name}", f"{taken / rows * 1e3:.1f} ms", "toward 20 ms"
-            )
+            yield Row(f"an image of 4 tiles encoded, {rows} at a time, attention by {name}", f"{taken / rows * 1e3:.1f} ms", "toward 20 ms")
         prefix = encoder.encode(pixels, spans).repeat(2, 1, 1, 1, 1, 1)
         for name, question in (("first", FIRST), ("second", AGAIN)):
             ids = engine.generation.prompter.prompt((prompt(question),)).question
             texts = [Span(1 + row * 1500, 1500) for row in range(2 * rows)]
             taken = median_of(partial(engine.generation.layers.prefill, [ids] * 2 * rows, prefix, texts, spans * 2))
-            yield Row(f"a {name} question of {len(ids)} tokens read, {2 * rows} at a time, bf16", f"{taken / 2 / rows * 1e3:.1f} ms", "-")
+            yield Row(
+                f"a {name} question of {len(ids)} tokens prefilled, {2 * rows} at a time, bf16", f"{taken / 2 / rows * 1e3:.1f} ms", "-"
+            )
 
 
 def steps() -> Iterator[Row]:
@@ -187,8 +187,8 @@ def profile() -> Iterator[Row]:
     with torch.inference_mode():
         prefix = encoder.encode(pixels, spans)
         works: list[tuple[str, Callable[[], object]]] = [
-            (f"{rows} images looked at", partial(encoder.encode, pixels, spans)),
-            (f"{rows} questions read", partial(engine.generation.layers.prefill, [question] * rows, prefix, texts, spans)),
+            (f"{rows} images encoded", partial(encoder.encode, pixels, spans)),
+            (f"{rows} questions prefilled", partial(engine.generation.layers.prefill, [question] * rows, prefix, texts, spans)),
             (f"a step of 4 tokens for {BATCH} rows", partial(engine.step_runner.run, feeds, range(4 * BATCH))),
         ]
         for name, work in works:

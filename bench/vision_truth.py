@@ -75,8 +75,8 @@ def ladder() -> Iterator[Row]:
                 said = [one for answer in answers.values() if isinstance(answer, Answer) for one in (answer, *answer.samples)]
                 faulty = BATCH * look.samples - sum(not parse_answer(one.text).issues for one in said)
                 tokens = sum(one.tokens or 0 for one in said) / max(1, len(said))
-                told = f"{taken / BATCH * 1e3:.0f} ms a receipt, {tokens:.0f} tokens an answer, {faulty} do not fit"
-                rows.append(Row(f"two fields asked for, {BATCH} side by side: {name}", told, "0 do not fit"))
+                measured = f"{taken / BATCH * 1e3:.0f} ms a receipt, {tokens:.0f} tokens an answer, {faulty} do not fit"
+                rows.append(Row(f"two fields asked for, {BATCH} side by side: {name}", measured, "0 do not fit"))
     yield from rows
 
 

@@ -17,11 +17,12 @@ _STREET_TYPES = (
     "St", "Street", "St.", "Ave", "Ave.", "Avenue", "Rd", "Rd.", "Road", "Blvd", "Boulevard", "Dr", "Drive", "Ln", "Lane", "Way", "Pkwy",
     "Parkway", "Hwy", "Court", "Plaza", "Circle", "Pike", "Terrace", "Square", "Mall",
 )  # fmt: skip
-# What follows a name in the name of a shopping centre, or stands alone.
+# Second word in the name of a shopping centre, station or airport.
 _CENTRES = (
     "Mall", "Centre", "Center", "Plaza", "Shopping Centre", "Shopping Center", "Galleria", "Arcade", "Outlets", "Gardens", "Square",
     "Airport", "Station", "Retail Park", "Einkaufszentrum", "Centro Comercial", "Centre Commercial", "Galeria", "Arkaden",
 )  # fmt: skip
+# Names without a first word.
 _LONE_CENTRES = ("International Airport", "Travel Plaza", "Outlet Center", "Central Station", "Terminal 1", "Terminal 2", "Market Square")
 
 

@@ -16,7 +16,7 @@ _STAFF = (
     "Manager: {first} {last}", "MANAGER {first} {last}", "GENERAL MANAGER: {first}", "Cashier: {first}",
     "Server: {first} {last}", "Your server was {first}", "{number} {first}", "{number} {first} {initial}.",
 )  # fmt: skip
-# Rows that are no title of a language table, but stand where titles do.
+# Rows in the position of a title that the language tables do not have.
 _NOTES = ("Customer Copy", "Merchant Copy", "***REPRINT***", "DUPLICATE", "DINE IN", "TO GO", "Void", "TICKET", "WHOLESALE")
 # Characters of handwriting, logos and stains as OCR engines transcribe them.
 _SCRAWLED = "ABCEFHIJKLMNORSTUVWXaeiloruvwz0123456789#*=-:()/.二三本木水长关日一口"

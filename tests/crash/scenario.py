@@ -23,10 +23,10 @@ from extractor.service.app import build_service
 from extractor.storage.archive import Archive, open_archive
 from extractor.testing import ScriptedExtraction, make_record
 
-# Of every complete file.
+# Ends every complete file.
 END_MARKER = b"the end"
 
-# What the first word of a file says about reading it; see `Script` and `check`.
+# First word of a file, which decides how it is read; see `Script` and `check`.
 KINDS = ("good", "good", "good", "pair", "bad", "flaky", "curable", "damaged", "odd")
 
 

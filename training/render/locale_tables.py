@@ -14,7 +14,7 @@ _OWN = frozenset({"terms"})  # sentences for which English is no fallback
 
 
 @dataclass(frozen=True)
-class Ware:
+class Product:
     """A product: `price` in euro cents before the country's scale, `unit` empty where it is sold by the piece."""
 
     description: str
@@ -58,7 +58,7 @@ class Language:
     code: str
     months: tuple[str, ...]
     words: Mapping[str, tuple[str, ...]]
-    wares: Mapping[str, tuple[Ware, ...]]
+    products: Mapping[str, tuple[Product, ...]]
     shop_words: Mapping[str, tuple[str, ...]]
     name_patterns: tuple[str, ...]
     syllables: tuple[str, ...]
@@ -144,12 +144,12 @@ def load_language(code: str) -> Language:
     words = _texts(table["words"])
     if code != "en":
         words = {**{key: texts for key, texts in load_language("en").words.items() if key not in _OWN}, **words}
-    wares = {kind: tuple(Ware(*row) for row in rows) for kind, rows in table["wares"].items()}
+    products = {kind: tuple(Product(*row) for row in rows) for kind, rows in table["products"].items()}
     return Language(
         code=code,
         months=tuple(table["months"]),
         words=words,
-        wares=wares,
+        products=products,
         shop_words=_texts(table["shop_words"]),
         name_patterns=tuple(table["name_patterns"]),
         syllables=tuple(table.get("syllables", load_language("en").syllables if code != "en" else ())),

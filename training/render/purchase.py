@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from random import Random
 
-from training.render.locale_tables import Country, TaxRate, TaxScheme, Vocabulary, Ware
+from training.render.locale_tables import Country, Product, TaxRate, TaxScheme, Vocabulary
 from training.render.money import round_half_up, to_step
 from training.render.shop import fill_pattern
 
@@ -89,35 +89,35 @@ class Purchase:
         return not self.payments[-1].card
 
 
-def _price(rng: Random, country: Country, ware: Ware) -> int:
-    varied = Decimal(ware.price) * country.scale * Decimal(rng.randint(70, 140)) / 100
+def _price(rng: Random, country: Country, product: Product) -> int:
+    varied = Decimal(product.price) * country.scale * Decimal(rng.randint(70, 140)) / 100
     minor = varied if country.digits == 2 else (varied / 100).scaleb(country.digits)
     price = max(country.price_step, to_step(round_half_up(minor), country.price_step))
-    if country.price_step == 1 and country.digits == 2 and ware.tax_class != "meal" and rng.random() < 0.6:
+    if country.price_step == 1 and country.digits == 2 and product.tax_class != "meal" and rng.random() < 0.6:
         price = price - price % 10 + 9
-    if ware.tax_class == "meal" and country.digits == 2 and country.price_step == 1 and rng.random() < 0.7:
+    if product.tax_class == "meal" and country.digits == 2 and country.price_step == 1 and rng.random() < 0.7:
         price = max(50, to_step(price, 50 if rng.random() < 0.5 else 10))
     return price
 
 
-def _entry(rng: Random, country: Country, ware: Ware, code: Callable[[], str]) -> Entry:
-    price = _price(rng, country, ware)
+def _entry(rng: Random, country: Country, product: Product, code: Callable[[], str]) -> Entry:
+    price = _price(rng, country, product)
     unit_price = Decimal(price).scaleb(-country.digits)
     quantity = Decimal(rng.choices((1, 2, 3, 4, 6, 12), (70, 16, 6, 4, 2, 1))[0])
-    if ware.unit:
+    if product.unit:
         quantity = Decimal(rng.randint(80, 2400)).scaleb(-3)
     amount = round_half_up((quantity * unit_price).scaleb(country.digits))
-    return Entry(ware.description, "item", quantity, ware.unit, unit_price, amount, ware.tax_class, code())
+    return Entry(product.description, "item", quantity, product.unit, unit_price, amount, product.tax_class, code())
 
 
-def _fuel(rng: Random, country: Country, ware: Ware, code: Callable[[], str]) -> Entry:
+def _fuel(rng: Random, country: Country, product: Product, code: Callable[[], str]) -> Entry:
     places = 3 if country.digits == 2 and country.scale < 10 else country.digits
     price = (country.fuel_price * Decimal(rng.randint(80, 125)) / 100).quantize(Decimal(1).scaleb(-places))
     volume = Decimal(rng.randint(500, 6500)).scaleb(-2) if rng.random() < 0.7 else Decimal(rng.randint(5000, 65000)).scaleb(-3)
     if country.fuel_unit == "G":
         volume = (volume / 4).quantize(Decimal("0.001"))
     amount = round_half_up((volume * price).scaleb(country.digits))
-    return Entry(ware.description, "item", volume, country.fuel_unit, price, amount, ware.tax_class, code())
+    return Entry(product.description, "item", volume, country.fuel_unit, price, amount, product.tax_class, code())
 
 
 def _adjustments(rng: Random, words: Vocabulary, entry: Entry) -> list[Entry]:
@@ -146,24 +146,24 @@ def _adjustments(rng: Random, words: Vocabulary, entry: Entry) -> list[Entry]:
 
 
 def _entries(rng: Random, words: Vocabulary, kind: str, max_items: int | None) -> tuple[Entry, ...]:
-    wares = words.language.wares[kind]
+    products = words.language.products[kind]
     code = _product_codes(rng, kind)
     if kind == "fuel":
-        found = [_fuel(rng, words.country, rng.choice([ware for ware in wares if ware.unit]), code)]
-        pieces = [ware for ware in wares if not ware.unit]
+        found = [_fuel(rng, words.country, rng.choice([product for product in products if product.unit]), code)]
+        pieces = [product for product in products if not product.unit]
         count = rng.choice((0, 0, 0, 1, 2))
     else:
-        found, pieces = [], list(wares)
+        found, pieces = [], list(products)
         count = rng.choices((1, 2, 3, 4, 5, 6, 8, 10, 14, 20), (12, 14, 14, 12, 10, 8, 6, 5, 3, 2))[0]
     if max_items is not None:
         count = min(count, max_items - len(found))
-    for ware in rng.sample(pieces, min(count, len(pieces))):
-        entry = _entry(rng, words.country, ware, code)
+    for product in rng.sample(pieces, min(count, len(pieces))):
+        entry = _entry(rng, words.country, product, code)
         found += [entry, *_adjustments(rng, words, entry)] if kind != "restaurant" else [entry]
         if kind == "restaurant" and rng.random() < 0.04:
             found[-1] = replace(entry, amount=0, unit_price=Decimal(0), kind="free")
     if sum(entry.amount for entry in found) <= 0:
-        found.append(_entry(rng, words.country, wares[0], code))
+        found.append(_entry(rng, words.country, products[0], code))
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""Invented headings: what they say is the name and the address is what they print."""
+"""Synthetic headings: the labels match the printed rows."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""The receipt renderer: amounts close, truth is what is printed, boxes lie on the image_type, and a seed always gives the same receipt."""
+"""The receipt renderer: amounts add up, ground truth matches the print, boxes enclose the glyphs, and seeds are reproducible."""
 
 from collections import Counter
 from datetime import datetime
@@ -39,7 +39,7 @@ def assert_closes(purchase: Purchase) -> None:
 
 @given(st.integers(min_value=0, max_value=10**9), st.sampled_from(country_codes()))
 def test_every_purchase_closes(seed: int, country: str) -> None:
-    """Whatever the seed and country, a register's sums add up exactly."""
+    """Amounts add up exactly for every seed and country."""
     purchase = make_plan(str(seed), RenderOptions(country=country)).purchase
     assert_closes(purchase)
 
@@ -58,7 +58,7 @@ def test_rounded_totals_are_payable_in_coins(seed: int, country: str) -> None:
 
 @given(st.integers(min_value=-(10**7), max_value=10**7), st.sampled_from((1, 5, 10, 25, 50, 100)))
 def test_cash_rounding_goes_to_the_nearest_coin(amount: int, step: int) -> None:
-    """No other multiple of the coin is nearer."""
+    """The rounded amount is the nearest multiple of the coin."""
     rounded = to_step(amount, step)
     assert rounded % step == 0
     assert abs(rounded - amount) * 2 <= step
@@ -66,7 +66,7 @@ def test_cash_rounding_goes_to_the_nearest_coin(amount: int, step: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_truth_is_what_is_printed(seed: int) -> None:
-    """The truth's amounts close, and each of its values stands on the receipt in a word of its role."""
+    """Amounts of the ground truth add up, and each value is printed in a word of its role."""
     receipt = render(seed)
     truth, money = receipt.truth, receipt.plan.money
     printed: dict[Role, list[str]] = {}
@@ -98,7 +98,7 @@ def test_truth_is_what_is_printed(seed: int) -> None:
 
 @pytest.mark.parametrize("country", country_codes())
 def test_every_country_can_be_drawn(country: str) -> None:
-    """A font is found for the words of every country, and every kind of shop has wares."""
+    """Every country has a font for its words, and every kind of shop has products."""
     for kind in ("grocery", "restaurant", "shop", "fuel"):
         receipt = render(f"{country}-{kind}", RenderOptions(country=country, kind=kind))
         assert receipt.truth["currency"] == load_country(country).currency
@@ -107,7 +107,7 @@ def test_every_country_can_be_drawn(country: str) -> None:
 
 @pytest.mark.parametrize("image_type", IMAGE_TYPES)
 def test_words_lie_inside_the_picture_on_ink(image_type: str) -> None:
-    """Boxes stay in the picture, and each holds strokes: the transform that moves the pixels moves the boxes too."""
+    """Boxes are inside the image and contain strokes, so pixels and boxes are transformed alike."""
     receipt = render(11, RenderOptions(country="GB", kind="shop", image_type=image_type))
     picture = np.asarray(receipt.image.convert("L"), dtype=float)
     assert receipt.image.size == (receipt.pose.width, receipt.pose.height)
@@ -126,7 +126,7 @@ def test_words_lie_inside_the_picture_on_ink(image_type: str) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_two_words_of_a_row_overlap(seed: int) -> None:
-    """Nothing is printed over anything else on its row."""
+    """Words of a row never overlap."""
     rows: dict[int, list[tuple[float, float, str]]] = {}
     for word in render(seed).sheet.words:
         rows.setdefault(word.row, []).append((word.box.left, word.box.right, word.text))
@@ -138,7 +138,7 @@ def test_no_two_words_of_a_row_overlap(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_same_seed_same_receipt(seed: int) -> None:
-    """Rendering twice gives the same truth, text and pixels; another seed gives another receipt."""
+    """Rendering is reproducible in ground truth, text and pixels; another seed gives another receipt."""
     one, two, other = render(seed), render(seed), render(seed + 100)
     assert one.truth == two.truth
     assert one.transcript(OcrNoise()).text == two.transcript(OcrNoise()).text
@@ -156,7 +156,7 @@ def test_a_generator_is_a_seed_too() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_transcripts_keep_words_and_roles(seed: int) -> None:
-    """Without noise every printed word is in the transcript; with noise the spans still cut the text into its pieces."""
+    """Without noise the transcript has every printed word; with noise the spans still cover the text without overlap."""
     receipt = render(seed)
     text = receipt.transcript().text.replace(" ", "").replace("\n", "")
     assert all(word.text in text for word in receipt.words)
@@ -169,7 +169,7 @@ def test_transcripts_keep_words_and_roles(seed: int) -> None:
 
 
 def test_noise_changes_text() -> None:
-    """Strong noise misreads, loses and shakes; no noise leaves all as printed."""
+    """Strong noise changes text and loses fragments; without noise the text is as printed."""
     receipt = render(3)
     clean, noisy = receipt.labelled(), receipt.labelled(OcrNoise(confusion=0.3, lost_fragment=0.2))
     assert [piece.fragment.text for piece in clean] != [piece.fragment.text for piece in noisy]
@@ -196,17 +196,17 @@ def test_labels_name_no_other_currency(seed: int) -> None:
 
 
 def test_country_without_a_table_is_an_error() -> None:
-    """A wrong country code is told, not replaced."""
+    """An unknown country code raises an error."""
     with pytest.raises(FileNotFoundError):
         render(1, RenderOptions(country="XX"))
 
 
 @pytest.mark.parametrize("code", ["en", "de", "el", "th", "tr", "bg", "pl", "ru", "uk", "sr"])
 def test_languages_have_every_part(code: str) -> None:
-    """Twelve months, wares and shop names for each kind of shop, and every English key but the small print."""
+    """Twelve months, products and shop names for each kind of shop, and every English key but the small print."""
     language = load_language(code)
     assert len(language.months) == 12
-    assert set(language.wares) == set(language.shop_words) == {"grocery", "restaurant", "shop", "fuel"}
+    assert set(language.products) == set(language.shop_words) == {"grocery", "restaurant", "shop", "fuel"}
     assert set(language.words) >= set(load_language("en").words) - {"terms"}
 
 
