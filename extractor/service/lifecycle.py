@@ -12,6 +12,7 @@ from extractor.errors import ConfigError, StorageError
 from extractor.extraction.isolated import IsolatedReading
 from extractor.runtime.checkpoints import Checkpoint
 from extractor.runtime.heartbeat import Heartbeat
+from extractor.runtime.logs import for_terminal
 from extractor.runtime.telemetry import Telemetry
 from extractor.service.lock import InstanceLock
 from extractor.service.scanner import InboxScanner
@@ -94,9 +95,10 @@ class Service:
             self.archive.at_checkpoint(Checkpoint.RECLAIMED)
             self._tidy()
             self.archive.at_checkpoint(Checkpoint.TIDIED)
-            logger.info("service_started", extra={"inbox": str(self.scanner.root), "outbox": str(self.archive.outbox.root)})
+            folders = {"inbox": str(self.scanner.root), "outbox": str(self.archive.outbox.root)}
+            logger.info("service_started", extra=folders | for_terminal(""))  # the command has said so
             yield self._supervisor
-            logger.info("service_stopped")
+            logger.info("service_stopped", extra=for_terminal(""))
 
     def thread_group(self, begin: Callable[[], None] = lambda: None) -> ThreadGroup:
         """The scanner and the worker; `begin` is called just before their threads start."""

@@ -185,7 +185,7 @@ class Worker:
                 extra = fields | {"receipt_id": record.receipt_id, "status": record.status.value}
                 logger.info("receipt_stored", extra=extra | for_terminal(_summary(record)))
         elif error is None:
-            logger.info("file_withdrawn", extra=fields | for_terminal(f"{job.name}  was removed or replaced before it was read"))
+            logger.info("file_withdrawn", extra=fields | for_terminal(f"withdrawn: {job.name} was removed or replaced before it was read"))
         elif isinstance(error, Stopped):
             logger.info("reading_stopped", extra=fields)  # the job is released when this worker ends
         elif isinstance(error, LeaseLost):
@@ -206,10 +206,10 @@ class Worker:
         extra = fields | {"attempts": after.attempts}
         if after.state is JobState.FAILED:
             self._at_checkpoint(Checkpoint.FAILED)
-            logger.warning("receipt_failed", extra=extra | for_terminal(""))  # `file_filed` follows
+            logger.warning("receipt_failed", extra=extra | for_terminal(f"failed: {_naming(job, str(error))}"))
         else:
             self._at_checkpoint(Checkpoint.DELAYED)
-            logger.warning("receipt_delayed", extra=extra | for_terminal(f"{job.name}  will be retried: {error}"))
+            logger.warning("receipt_delayed", extra=extra | for_terminal(f"will be retried: {_naming(job, str(error))}"))
 
     def _file_due(self) -> int:
         """Files all jobs that are due, and returns how many."""
@@ -273,10 +273,15 @@ def _summary(record: Record) -> str:
     return "  ".join([day, record.merchant_name or "no merchant", total, status])
 
 
+def _naming(job: Job, message: str) -> str:
+    """The message, with the file's name in front unless it has it already."""
+    return message if job.name in message else f"{job.name}: {message}"
+
+
 def _outcome(closed: Job) -> str:
-    """A line about a failed file or a duplicate; empty for a receipt, whose line was printed when it was stored."""
-    if closed.state is JobState.FAILED:
-        return f"{closed.name}  failed: {closed.error_message}"
+    """A line about a duplicate or a file that was rejected unread; empty for all others, which have had their line before."""
+    if closed.state is JobState.FAILED and not closed.attempts:
+        return f"failed: {_naming(closed, closed.error_message or '')}"
     if closed.state is JobState.DUPLICATE:
-        return f"{closed.name}  duplicate: {closed.filed_as}"
+        return f"duplicate: {closed.name} is now {closed.filed_as}"
     return ""

@@ -1,4 +1,4 @@
-"""What goes wrong around the service: volumes that are full, read-only or away, the database damaged or gone, clocks and threads."""
+"""Faults around the service: volumes that are full, read-only or unmounted, a damaged or missing database, clocks, threads."""
 
 import errno
 import os
@@ -223,7 +223,7 @@ def test_an_empty_folder_in_the_place_of_the_outbox_takes_nothing(settings: Sett
 
 
 def test_an_outbox_that_was_emptied_is_used_again_after_init(settings: Settings) -> None:
-    """Who has moved everything away says so with `receipts init`."""
+    """After moving everything away, `receipts init` starts a new outbox."""
     put(settings, "first.png")
     with running(settings) as service:
         eventually(lambda: counts(service) == {JobState.DONE: 1}, "the first file")
@@ -296,7 +296,7 @@ def test_a_database_that_is_removed_is_waited_for_and_never_made_anew(settings: 
 
 
 def test_a_database_that_is_replaced_ends_the_service(settings: Settings) -> None:
-    """What it would write to the old one, nobody would find again."""
+    """Anything written to the old file would be lost."""
     prepare(settings)
     shutil.copy(settings.database, settings.database.with_name("other.db"))
     service = build_service(settings, extract=ScriptedExtraction(), check=lambda _: None)
@@ -337,7 +337,7 @@ def test_a_database_that_cannot_grow_is_waited_for(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("call", ["scandir", "stat"])
-def test_a_subfolder_that_may_not_be_looked_into_is_told_of_and_stops_nothing(
+def test_a_subfolder_without_permission_is_reported_and_stops_nothing(
     settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     """It is refused by name, once; the other files are taken."""
@@ -378,7 +378,7 @@ def test_a_subfolder_that_may_not_be_looked_into_is_told_of_and_stops_nothing(
 
 
 def test_a_volume_without_locks_is_not_taken_for_another_service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error is the system's, and is waited for or told as one of storage."""
+    """The system's error is retried or reported as a storage error."""
     fcntl = pytest.importorskip("fcntl")
     prepare(settings)
 
@@ -414,7 +414,7 @@ def test_a_clock_that_jumps_keeps_no_file_waiting(archive: Archive, clock: Manua
 
 
 def test_a_clock_that_jumps_does_not_settle_a_file(settings: Settings, clock: ManualClock) -> None:
-    """The settle time is measured by a clock that nobody sets."""
+    """The settle time is measured with the monotonic clock."""
     inbox = InboxSettings(settle_seconds=5)
     service = build_service(settings.model_copy(update={"inbox": inbox}), extract=ScriptedExtraction(), check=lambda _: None, clock=clock)
     put(settings, "lunch.png")
@@ -466,7 +466,7 @@ def test_events_that_end_are_begun_anew(settings: Settings, monkeypatch: pytest.
 
 
 def test_events_know_whether_they_are_alive(tmp_path: Path) -> None:
-    """Alive while the threads live and the folder is the same; a folder that is away says nothing about them."""
+    """Alive while the threads run and the folder is the same; a missing folder does not count as dead."""
     folder = tmp_path / "inbox"
     with FolderEvents(folder, lambda _: None, poll=False, poll_seconds=1) as without:
         assert without.is_alive()

@@ -205,7 +205,7 @@ class Inbox:
             watched.check_at = min(now + wait, patience_ends)
             level = logging.INFO if watched.checks == 1 else logging.DEBUG
             extra = {"file": printable(relative), "error": str(error), "wait_seconds": watched.check_at - now}
-            logger.log(level, "file_incomplete", extra=extra | for_terminal(f"{printable(relative)}  waits: {error}"))
+            logger.log(level, "file_incomplete", extra=extra | for_terminal(f"waiting for {printable(relative)}: {error}"))
             return None
         return Settled(Arrival(relative, status.st_size, sha256), error)
 

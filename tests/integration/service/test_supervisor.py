@@ -74,7 +74,7 @@ def test_a_successor_takes_over_when_all_is_finished(supervisor: Supervisor, sai
 
 
 def test_who_cannot_be_built_leaves_the_old_at_work(supervisor: Supervisor, said: list[str]) -> None:
-    """The reason is told, and another order to reload is followed later."""
+    """The error is reported, and a later reload works."""
     refused: list[Exception] = []
     second = Workshop("second", said)
     tries = iter([ValueError("bad"), None])

@@ -87,7 +87,7 @@ def test_a_backup_lists_every_filed_file(filed: Archive, tmp_path: Path) -> None
 
 
 def test_a_lost_database_is_restored_beside_its_outbox(filed: Archive, tmp_path: Path) -> None:
-    """The ordinary accident: the files are there, and the database is put back; what was filed since then is told of."""
+    """The common accident: only the database is lost. Files that were filed after the backup are reported."""
     settings = filed.settings
     back_up(settings.database, filed.outbox, tmp_path / "list.tar")
     (settings.inbox_dir / "later.jpg").write_bytes(b"later")
@@ -159,7 +159,7 @@ def test_a_backup_that_is_cut_off_leaves_nothing(filed: Archive, tmp_path: Path)
 
 
 def test_files_that_are_not_in_order_are_named(filed: Archive, tmp_path: Path) -> None:
-    """A missing or changed original does not keep the rest from being saved, but it is told of; a deleted duplicate is no problem."""
+    """A missing or changed original is reported and does not stop the backup; a deleted duplicate is not reported."""
     names = {Path(name).suffix: name for name in in_outbox(filed.settings) if name.startswith("20") and not name.endswith(".json")}
     (filed.settings.outbox_dir / names[".jpg"]).unlink()
     (filed.settings.outbox_dir / names[".png"]).write_bytes(b"other")

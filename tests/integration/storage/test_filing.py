@@ -1,4 +1,4 @@
-"""Files on their way out of the inbox: whole or not at all, never overwritten, every step twice."""
+"""Moving files from the inbox to the outbox: whole or not at all, nothing overwritten, every step repeatable."""
 
 import errno
 import json

@@ -89,8 +89,8 @@ def test_what_is_not_a_file_is_refused_by_name(inbox: Path, tmp_path: Path) -> N
     assert list(inbox.iterdir()) == []
 
 
-def test_a_missing_inbox_names_the_way_out(lunch: Path, tmp_path: Path) -> None:
-    """Whoever forgot `receipts init` is told."""
+def test_a_missing_inbox_names_the_command_that_makes_it(lunch: Path, tmp_path: Path) -> None:
+    """Says that `receipts init` makes it."""
     with pytest.raises(StorageError, match="receipts init"):
         drop_file(lunch, tmp_path / "nowhere")
 

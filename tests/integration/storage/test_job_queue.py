@@ -268,7 +268,7 @@ def test_a_retry_that_the_inbox_has_overtaken_changes_nothing(job_queue: JobQueu
 
 
 def test_files_are_listed_newest_first(job_queue: JobQueue, clock: ManualClock) -> None:
-    """However many there are, only the last ones are looked at; states narrow them."""
+    """Only the latest jobs are returned, filtered by state."""
     for number in range(5):
         enqueue(job_queue, f"{number}.jpg")
         clock.advance(1)

@@ -97,8 +97,8 @@ def test_a_folder_that_is_gone_is_found_file_by_file(filed: Archive) -> None:
     assert sorted(found(filed)) == sorted((What.MISSING, path) for path in paths)
 
 
-def test_each_record_of_a_file_with_several_receipts_is_looked_at(filed: Archive) -> None:
-    """The second JSON is missed, compared, and told of with its own record; a record that is lost leaves a file that nobody knows."""
+def test_each_record_of_a_file_with_several_receipts_is_compared(filed: Archive) -> None:
+    """A second JSON that is missing or changed is found, with its own record in the advice; without its record, it is an unknown file."""
     second = filed.outbox.layout.record(job_of(filed, "table.jpg").filed_as or "", 2)
     whole = second.read_bytes()
     second.unlink()
@@ -139,7 +139,7 @@ def test_a_record_that_only_looks_different_is_the_same(filed: Archive) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_files_that_cannot_be_read_are_found(filed: Archive) -> None:
-    """A right that was taken away is not taken for a changed file."""
+    """Missing permission is not reported as a changed file."""
     path = original(filed, "cafe.jpg")
     path.chmod(0)
     assert found(filed) == [(What.UNREADABLE, path)]
@@ -197,7 +197,7 @@ def original_of(archive: Archive, job: Job) -> Path:
 
 
 def test_every_finding_says_what_to_do(filed: Archive) -> None:
-    """For each there is a way out, and the one for a missing record works as it stands."""
+    """Each finding has advice, and the command for a missing record works as printed."""
     record = original(filed, "cafe.jpg").with_suffix(".json")
     record.unlink()
     (filed.settings.outbox_dir / "note.txt").write_text("?")

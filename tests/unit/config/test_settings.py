@@ -1,4 +1,4 @@
-"""Settings come from one file and the environment, and a wrong one is named with the way out."""
+"""Settings come from one file and the environment; an error names the setting and what was expected."""
 
 import tomllib
 from pathlib import Path
