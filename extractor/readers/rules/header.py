@@ -66,6 +66,8 @@ _TAX_ID = re.compile(
     rf"(?:{alternatives('labels', 'tax_id')})[\s.:#()n°o-]{{0,8}}(?P<value>(?=[a-z ]{{0,4}}[\d])[a-z]{{0,4}} ?\d[\d ./a-z-]{{5,20}})"
 )
 # A label with its telephone number.
+# Digits from which a number may be complete: a misread label has fewer.
+_MIN_TAX_DIGITS = 5
 # Words that belong to a tax number: Norway prints `123 456 789 MVA`, Switzerland `CHE-123.456.789 MWST`.
 _TAX_ID_SUFFIXES = frozenset({"mva", "mwst", "tva", "iva"})
 _PHONE = re.compile(rf"(?:{'|'.join(telephone('labels'))})[\s.:#no()]{{0,6}}(?P<value>\+?\(?\d[\d ()./-]{{5,18}}\d)")
@@ -115,13 +117,13 @@ def find_tax_id(segments: Sequence[HeaderSegment]) -> Identifier | None:
 
 
 def _tax_id_length(value: str) -> int:
-    """Return the length of the number at the start of a text: behind the first digit, a word without digits belongs to something else."""
-    length, has_digits = 0, False
+    """Return the length of the number at the start of a text: behind its digits, a word without digits belongs to something else."""
+    length = digits = 0
     for word in re.finditer(r"\S+", value):
-        is_number = any(character.isdigit() for character in word.group())
-        if has_digits and not is_number and word.group() not in _TAX_ID_SUFFIXES:
+        own = _count_digits(word.group())
+        if digits >= _MIN_TAX_DIGITS and not own and word.group() not in _TAX_ID_SUFFIXES:
             break
-        has_digits, length = has_digits or is_number, word.end()
+        digits, length = digits + own, word.end()
     return length
 
 

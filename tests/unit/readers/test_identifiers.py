@@ -61,6 +61,7 @@ def test_a_tax_amount_is_no_tax_number() -> None:
         ("VAT No GB12157897 VAT Rates A", "GB12157897"),
         ("VAT Reg No GB 121 5789 70 Table 4", "GB 121 5789 70"),
         ("UID ATU12345678", "ATU12345678"),
+        ("GST Re8 No. 001555666000", "Re8 No. 001555666000"),
         ("Org.nr 987 654 321 MVA", "987 654 321 MVA"),
         ("USt-IdNr. DE123456789 Tel 0221 4710", "DE123456789"),
     ],
