@@ -97,12 +97,21 @@ class Question:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where a reader saw a field and how sure it is. `box` is in pixels of that page."""
+    """Where a reader saw a field and how sure it is.
+
+    Attributes:
+        text: As printed.
+        page: Counted from 0.
+        box: In pixels of that page.
+        confidence: Probability that the value is right.
+        is_alias: Whether the text is something else that stands for the value, as a slogan stands for a chain's name.
+    """
 
     text: str
     page: int = 0
     box: Box | None = None
     confidence: float | None = None
+    is_alias: bool = False
 
 
 @dataclass(frozen=True)

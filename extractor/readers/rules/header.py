@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from extractor.ocr.transcript import Box, Transcript
@@ -39,7 +39,9 @@ def read_header(transcripts: Sequence[Transcript]) -> FieldValues:
     merchant = find_merchant(rows, merchant_features(matrix, starts))
     if merchant is not None:
         values["merchant_name"] = merchant.name
-        evidence["merchant_name"] = _evidence_of(merchant.rows, merchant.name, merchant.confidence)
+        printed = " ".join(row.text for row in merchant.rows) if merchant.is_alias else merchant.name
+        seen_merchant = _evidence_of(merchant.rows, printed, merchant.confidence)
+        evidence["merchant_name"] = replace(seen_merchant, is_alias=merchant.is_alias)
     address = find_address(rows, seen, starts, merchant.rows if merchant else ())
     if address is not None:
         values["merchant_address"] = address.text

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from extractor.parsing.dates.months import fold
-from extractor.readers.rules.chains import BrandMark, find_brand, says_slogan
+from extractor.readers.rules.chains import BrandMark, find_brand, has_slogan
 from extractor.readers.rules.lexicon import words
 from extractor.readers.rules.merchant_marks import Merchant, by_company, by_host, by_marks, chain_of, hosts_of
 from extractor.readers.rules.merchant_names import clean_name, could_name, is_note, is_slip_of
@@ -94,12 +94,12 @@ def find_merchant(rows: Sequence[HeaderSegment], matrix: np.ndarray) -> Merchant
     ]
     chances = dict(zip(kept, trees(WEIGHTS, "merchant").probabilities(matrix[kept]), strict=True)) if kept else {}
     best = max(kept, key=lambda index: chances[index], default=None)
-    brand = find_brand(rows[:_HEAD])
-    if brand is not None and (best is None or chances[best] < _BRAND or _is_beside(rows[best], brand) or _is_its_logo(rows[best], brand)):
-        return chain_of(brand)
+    brand = find_brand(_heading(rows))
+    if brand is not None and _is_chain(brand, None if best is None else rows[best], 0.0 if best is None else float(chances[best])):
+        return chain_of(brand, is_confirmed=best is not None and _is_its_logo(rows[best], brand))
     known = find_brand(rows)
     if best is not None and known is not None and _is_its_logo(rows[best], known):
-        return chain_of(known)
+        return chain_of(known, is_confirmed=True)
     if best is None or chances[best] < _UNSURE:
         fallback = by_marks(rows)
         if fallback is None and (best is None or chances[best] < _HOPELESS):
@@ -148,9 +148,25 @@ def _is_printed_again(name: str, chosen: Sequence[int], rows: Sequence[HeaderSeg
     )
 
 
+def _heading(rows: Sequence[HeaderSegment]) -> Sequence[HeaderSegment]:
+    """The pieces at the top, above the first amount: below it, a chain may be printed in an advertisement."""
+    amounts = (row.index for row in rows[:_HEAD] if "amount" in row.classes)
+    return rows[: next(amounts, _HEAD)]
+
+
+def _is_chain(brand: BrandMark, best: HeaderSegment | None, chance: float) -> bool:
+    """Whether a chain's mark in the heading names the merchant rather than the likeliest piece.
+
+    A printed name takes precedence over a less probable piece, an alias only over a piece that is hardly a name or belongs to the chain.
+    """
+    if best is None or _is_beside(best, brand) or _is_its_logo(best, brand):
+        return True
+    return chance < (_BRAND if brand.is_printed else _DOUBTED if brand.is_confirmed else _UNSURE)
+
+
 def _is_beside(row: HeaderSegment, brand: BrandMark) -> bool:
     """Whether a piece is the chain's printed name, or a neighbour of it: its slogan, its branch."""
-    return row is brand.row or says_slogan(row.squashed, brand.name) or (brand.is_printed and abs(row.index - brand.row.index) == 1)
+    return row in brand.rows or has_slogan(row.squashed, brand.name) or (brand.is_printed and abs(row.index - brand.row.index) == 1)
 
 
 def _is_its_logo(row: HeaderSegment, brand: BrandMark) -> bool:

@@ -16,14 +16,25 @@ _SHORT = 40
 _TOP = 12
 """Pieces at the top among which a company names who sold, and not who made the till."""
 
+# Confidence of a chain that a single alias names: below what a second look at the same print could confirm.
+_ALIAS_ALONE = 0.5
+
 
 @dataclass(frozen=True)
 class Merchant:
-    """The pieces that name the merchant (one or two, in print order), the name, and the probability that it is right."""
+    """The merchant's name.
+
+    Attributes:
+        rows: The pieces that name the merchant, one or two, in print order.
+        name: The name.
+        confidence: Probability that it is right.
+        is_alias: Whether the pieces print something else that stands for the name.
+    """
 
     rows: tuple[HeaderSegment, ...]
     name: str
     confidence: float
+    is_alias: bool = False
 
 
 def by_marks(rows: Sequence[HeaderSegment]) -> Merchant | None:
@@ -52,12 +63,18 @@ def by_company(rows: Sequence[HeaderSegment], kept: Sequence[int]) -> Merchant |
     return Merchant((found,), clean_name(found.text), 0.3) if found is not None else None
 
 
-def chain_of(brand: BrandMark) -> Merchant:
-    """The merchant that a chain's mark means; its own print where that begins with the name."""
+def chain_of(brand: BrandMark, *, is_confirmed: bool = False) -> Merchant:
+    """The merchant that a chain's mark means: its own print where that begins with the name, else the chain's name.
+
+    Args:
+        brand: The mark.
+        is_confirmed: Whether other evidence than chain marks agrees, such as a logo that resembles the name.
+    """
     name = clean_name(brand.row.text)
-    if not (brand.is_printed and len(brand.row.text) < _SHORT and squash(name).startswith(squash(brand.name))):
-        name = brand.name
-    return Merchant((brand.row,), name, 0.8)
+    if brand.is_printed:
+        is_own = len(brand.row.text) < _SHORT and squash(name).startswith(squash(brand.name))
+        return Merchant((brand.row,), name if is_own else brand.name, 0.8)
+    return Merchant((brand.row,), brand.name, 0.8 if is_confirmed or brand.is_confirmed else _ALIAS_ALONE, is_alias=True)
 
 
 _HOST = re.compile(

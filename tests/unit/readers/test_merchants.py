@@ -24,10 +24,11 @@ def test_a_chains_slogan_is_its_name() -> None:
 
 
 def test_a_chain_is_known_also_where_its_logo_has_more_beside_it() -> None:
-    """Its name alone in print goes before the logo with scrawls, and a letter misread at its begin is put right."""
+    """Its name alone in print takes precedence over the logo with scrawls; a misread letter is corrected where a second mark agrees."""
     below = ("610 W Nicholson Rd.", "Audubon, NJ 08106")
     assert merchant("Applebee's Sax", "APPLEBEE'S", "NEIGHBORHOOD GRILL & BAR", *below) == "APPLEBEE'S"
-    assert merchant("Pizza fut Restaurant Sdn. Bhd.", *below) == "Pizza Hut"
+    assert merchant("Pizza fut Restaurant Sdn. Bhd.", "www.pizzahut.com.my", *below) == "Pizza Hut"
+    assert merchant("Pizza fut Restaurant Sdn. Bhd.", *below) == "Pizza fut Restaurant Sdn. Bhd."
     assert merchant("Pizza Fun Centre Ltd", *below) == "Pizza Fun Centre Ltd"
 
 
