@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from extractor.parsing.dates.interpretations import Order
 
-CLUES = ("tax_ids", "taxes", "legal", "places", "streets", "addresses", "postal", "local_phone", "brands")
-"""The kinds of patterns that a country's table may have."""
+# The kinds of patterns that a country's table may have.
+CLUES = ("tax_ids", "taxes", "phrases", "legal", "places", "streets", "addresses", "postal", "local_phone", "brands")
 
 
 _PLAIN = re.compile(r"[^\\\[\](){}.?*+|^$]+")
@@ -48,6 +48,7 @@ class Country:
         domain: The last part of its web and mail addresses; `None` where those say nothing.
         regions: Short names of states or provinces, as addresses print them.
         clues: Patterns by kind (see `CLUES`): `tax_ids` are labels and shapes of tax numbers and fiscal devices; `taxes` names and rates;
+            `phrases` words of tills and card terminals that are more usual there than elsewhere;
             `legal` forms of companies; `places` towns and regions; `streets` words of addresses; `addresses` towns with their state and
             postal code, `postal` codes with what stands beside them, both searched in text as printed; `local_phone` numbers without
             the country code; `brands` chains that are at home there. All others are searched in folded text.

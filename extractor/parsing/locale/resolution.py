@@ -40,8 +40,8 @@ class LocaleGuess:
         country: ISO 3166-1, where decided.
         currency: ISO 4217, where decided, or where one candidate is far ahead of all others.
         currency_confidence: Calibrated probability of `currency`, or of the likeliest candidate where there is none.
-        is_currency_decided: False where `currency` is only the likeliest, or missing, or rests on a place name or a chain alone: a person
-            should check it.
+        is_currency_decided: False where `currency` is only the likeliest, or missing, or rests on a place name, a chain or a phrase alone;
+            a person should check it then.
         currencies: Candidates, likeliest first.
         decimal_mark: From the amounts themselves, else the country's where its prices have decimals.
         date_order: Order of its numeric dates, where decided.
@@ -90,16 +90,18 @@ class LocaleGuess:
         return ranked[0][1] if ranked[0][0] > ranked[1][0] + _LEAN else None
 
 
-# Calibrated probabilities from which country and currency are decided, and from which a currency is worth proposing.
-_DECIDED, _PROPOSED = 0.8, 0.3
+# Calibrated probability from which country and currency are decided: rendered receipts, on which it is measured, hold fewer surprises than
+# real ones. Probability from which a currency is worth proposing. Confidence of a currency that the settings decide.
+_DECIDED, _PROPOSED, _SETTLED = 0.93, 0.3, 0.8
 # How many times likelier than the second a proposed currency has to be.
 _AHEAD = 1.7
 # Probability from which the order of dates is decided, and the difference between two orders that leans towards one.
 _DECIDED_ORDER, _LEAN = 0.9, 0.05
 # Probabilities from which a currency is a candidate, a preferred country is possible, and a year may come first.
 _CANDIDATE, _POSSIBLE, _POSSIBLY_YEAR_FIRST = 0.02, 0.01, 0.3
-# Families of clues that never decide alone: shops and dishes are called after places, and chains are printed in advertisements.
-_NAMES = frozenset({"places", "brands"})
+# Families of clues that never decide alone: shops and dishes are called after places, chains are printed in advertisements, and tills and
+# card terminals are exported.
+_WEAK = frozenset({"places", "brands", "phrases"})
 # Clues that are the same for many countries: they make one likelier and confirm none.
 _COMMON = frozenset(
     {"shared_mark", "commonest_mark", "more_shared_marks", "shared_mark_at_total", "rare_pound", "english_words", "dotted_dates"}
@@ -185,15 +187,15 @@ def _currency(
 
 
 def _is_independent(findings: Sequence[Finding]) -> bool:
-    """Whether more than a place name or a chain supports a country: other evidence, or a chain with the place in its address.
+    """Whether more than a place name, a chain or a phrase supports a country: other evidence, or one of the others with an address.
 
-    A mark that many currencies share confirms neither.
+    A mark that many currencies share confirms none of them.
     """
     weights = locale_weights()
     own = [finding for finding in findings if finding.feature not in _COMMON and weights.weight_of(finding) > 0]
     families = {finding.family for finding in own}
     has_address = any(finding.family == "places" and finding.feature.endswith(Zone.ADDRESS) for finding in own)
-    return bool(families - _NAMES) or (families >= _NAMES and has_address)
+    return bool(families - _WEAK) or (has_address and len(families) > 1)
 
 
 def _orders(probabilities: Mapping[str, float]) -> Mapping[Order, float]:
@@ -214,7 +216,7 @@ def _settle(guess: LocaleGuess, probabilities: Mapping[str, float], preferences:
     home = countries().get(found.get("country", ""))
     wanted = preferences.currency or (home.currency if home else None)
     if not guess.is_currency_decided and wanted and (guess.currency is None or wanted in guess.currencies):
-        found |= {"currency": wanted, "is_currency_decided": True, "currency_confidence": max(guess.currency_confidence, _DECIDED)}
+        found |= {"currency": wanted, "is_currency_decided": True, "currency_confidence": max(guess.currency_confidence, _SETTLED)}
     if guess.date_order is None and preferences.date_order:
         found["date_order"] = preferences.date_order
     return replace(guess, **found, settled=tuple(name for name in _SETTINGS if name in found))

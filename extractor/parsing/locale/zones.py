@@ -61,10 +61,10 @@ def zones_of(rows: Sequence[str]) -> tuple[Zone, ...]:
     zones = []
     for index, row in enumerate(rows):
         is_item = is_priced[index] and _letters(row) >= _MIN_LETTERS and not roles_of(row)
-        if is_item or first <= index < totals:
+        if is_item or (first <= index < totals and Role.TAX not in roles_of(row)):
             zones.append(Zone.ITEMS)
         else:
-            zones.append(Zone.HEADER if index < first else Zone.TOTALS if index <= last else Zone.FOOT)
+            zones.append(Zone.HEADER if index < first else Zone.TOTALS if index <= last else Zone.FOOT)  # a tax above the first sum, too
     return _with_addresses(rows, zones)
 
 
