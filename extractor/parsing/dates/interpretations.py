@@ -57,8 +57,6 @@ class PrintedDate:
 # Years that receipts can carry. Buddhist years run 543 ahead, Minguo years start in 1912, Heisei in 1989, Reiwa in 2019.
 _FIRST_YEAR, _LAST_YEAR = 1980, 2079
 _BUDDHIST, MINGUO, HEISEI, REIWA = 543, 1911, 1988, 2018
-AS_DIGIT = str.maketrans("OoQDlI|BSZ", "0000111852")
-"""Letters that OCR puts in a digit's place."""
 GLUED_TIME = re.compile(r"T?\d{1,2}\s?[:.h]\s?\d{2}")
 _TAIL = re.compile(r"[-/]\s?\d|[.,:']\d")
 

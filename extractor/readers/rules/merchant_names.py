@@ -3,6 +3,7 @@
 import re
 from functools import cache, lru_cache
 
+from extractor.parsing.confusions import DIGITS_AS_CAPITALS, DIGITS_AS_FOLDED_LETTERS, DIGITS_AS_SMALL_LETTERS
 from extractor.parsing.dates.months import fold
 from extractor.readers.rules.lexicon import words
 
@@ -38,7 +39,6 @@ _LEADING_NOUGHT = re.compile(r"\b0(?=['’][A-Z]|[a-z]{2,}\b)")
 """`0'Briens`, `0ld`."""
 _NUMBERED = frozenset("level lvl hotel terminal mall hall portal canal".split())
 """Words on l that numbers follow: `Level1` stays, `Mal1` does not."""
-_UPPER, _LOWER = str.maketrans("0158", "OISB"), str.maketrans("0158", "olsb")
 
 
 def mend_words(text: str) -> str:
@@ -57,8 +57,8 @@ def _mended(word: str) -> str:
     )
     if len(digits) > 2 or len(word) - len(digits) < 3 or is_number or not {word[index] for index in digits} <= set("0158"):
         return word
-    rest = word[1:].translate(_UPPER if word[1:].upper() == word[1:] else _LOWER)
-    return word[0].translate(_UPPER) + rest
+    rest = word[1:].translate(DIGITS_AS_CAPITALS if word[1:].upper() == word[1:] else DIGITS_AS_SMALL_LETTERS)
+    return word[0].translate(DIGITS_AS_CAPITALS) + rest
 
 
 def _first_part(text: str) -> str:
@@ -81,9 +81,6 @@ def clean_name(text: str) -> str:
     return mend_words(" ".join(name.split()))
 
 
-_AS_LETTER = str.maketrans("013458", "oieasb")
-
-
 def is_note(text: str) -> bool:
     """Whether a text is a registration and nothing else: `(Company No. 113825-W)`."""
     return not _NOTE.sub("", text).strip()
@@ -98,7 +95,7 @@ def is_slip_of(word: str, known: str) -> bool:
 def could_name(text: str) -> bool:
     """Whether a folded text has a word that could name somebody: not only greetings, titles and words of tills, also when misread."""
     found = [word for word in re.findall(r"[^\W_]+", text) if any(character.isalpha() for character in word)]
-    found = [word.translate(_AS_LETTER) for word in found]
+    found = [word.translate(DIGITS_AS_FOLDED_LETTERS) for word in found]
     found = [word for word in found if sum(character.isalpha() for character in word) >= 2]
     return any(word not in words("names", "nobody") and not _is_slip(word) for word in found)
 
