@@ -12,7 +12,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 def test_the_samples_extra_brings_every_font() -> None:
     """Whoever installs the extra can render every sample."""
     brought = {requirement.split("==")[0].replace("-", "_") for requirement in PROJECT["optional-dependencies"]["samples"]}
-    assert {font.package for font in FONTS.values()} == brought
+    assert {font.package for font in FONTS.values()} <= brought
 
 
 def test_every_requirement_is_pinned() -> None:

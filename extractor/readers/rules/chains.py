@@ -31,9 +31,20 @@ _NAME, _SAME = 7, 0.85
 class MarkKind(IntEnum):
     """How a row names a chain, weakest first."""
 
-    MISREAD = 1
-    ALIAS = 2
-    PRINTED = 3
+    MISREAD = 1  # the name with letters misread: as likely another shop's own name
+    ALIAS = 2  # a slogan or a web address
+    CONTAINED = 3  # the name among other words: `IKEA Deutschland GmbH & Co. KG`
+    PRINTED = 4  # the name, alone or with little beside it
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """One piece, or a piece with the one below, that names a chain; `key` is what of the chain's data it matches."""
+
+    name: str
+    pieces: tuple[HeaderSegment, ...]
+    kind: MarkKind
+    key: str
 
 
 @dataclass(frozen=True)
@@ -42,24 +53,26 @@ class BrandMark:
 
     Attributes:
         name: The chain's name.
-        row: The piece that names it.
-        kind: Whether that piece prints the name, an alias (a slogan, a web address), or something like either.
+        pieces: The piece that names it, or two where a slogan is broken over two rows.
+        kind: How they name it.
         rows: All pieces that name it.
+        is_confirmed: Whether other pieces name the same chain in another way: the same web address twice is one.
     """
 
     name: str
-    row: HeaderSegment
+    pieces: tuple[HeaderSegment, ...]
     kind: MarkKind
     rows: tuple[HeaderSegment, ...]
+    is_confirmed: bool
 
     @property
-    def is_confirmed(self) -> bool:
-        """Whether a second piece names the same chain in another way."""
-        return len({row.squashed for row in self.rows}) > 1
+    def row(self) -> HeaderSegment:
+        """The first of its pieces."""
+        return self.pieces[0]
 
     @property
     def is_printed(self) -> bool:
-        """Whether the piece prints the name itself."""
+        """Whether the piece prints the name with little beside it."""
         return self.kind is MarkKind.PRINTED
 
 
@@ -69,13 +82,20 @@ def find_brand(rows: Sequence[HeaderSegment]) -> BrandMark | None:
     `None` where there is none, or several. Misread text alone names none: it may be the exact name of another shop.
     """
     marks = [mark for row, below in zip_longest(rows, rows[1:]) for mark in _marks(row, below)]
-    strongest = max((kind for _, _, kind in marks), default=None)
-    best = [(name, row) for name, row, kind in marks if kind is strongest]
-    if strongest is None or len({name for name, _ in best}) != 1:
+    strongest = max((mark.kind for mark in marks), default=None)
+    best = [mark for mark in marks if mark.kind is strongest]
+    if strongest is None or len({mark.name for mark in best}) != 1:
         return None
-    name, row = next((mark for mark in best if mark[1].squashed == squash(mark[0])), best[0])
-    brand = BrandMark(name, row, strongest, tuple(other for known, other, _ in marks if known == name))
-    return brand if strongest > MarkKind.MISREAD or brand.is_confirmed else None
+    chosen = next((mark for mark in best if mark.pieces[0].squashed == squash(mark.name)), best[0])
+    own = [mark for mark in marks if mark.name == chosen.name]
+    is_confirmed = len({mark.key for mark in own}) > 1 and len({mark.pieces for mark in own}) > 1
+    brand = BrandMark(chosen.name, chosen.pieces, strongest, tuple(piece for mark in own for piece in mark.pieces), is_confirmed)
+    return brand if strongest > MarkKind.MISREAD or is_confirmed else None
+
+
+def resembles_chain(row: HeaderSegment) -> bool:
+    """Whether a piece is a chain's name but for a letter: the chain misread, or another shop."""
+    return any(mark.kind is MarkKind.MISREAD for mark in _marks(row, None))
 
 
 def has_slogan(squashed: str, name: str) -> bool:
@@ -83,16 +103,20 @@ def has_slogan(squashed: str, name: str) -> bool:
     return len(squashed) >= _PART and any(squashed in alias for alias in lists("brands").get(name, ()))
 
 
-def _marks(row: HeaderSegment, below: HeaderSegment | None) -> list[tuple[str, HeaderSegment, MarkKind]]:
+def _marks(row: HeaderSegment, below: HeaderSegment | None) -> list[_Mark]:
     """The chains that a row names."""
     if row.classes & {"street", "house"}:
         return []
     following = below.squashed if below is not None and len(below.squashed) < 3 * _SLOGAN else ""
-    found = _chains_in(row.squashed, following, row.letters)
-    if "web" in row.classes:
-        return [(name, row, min(kind, MarkKind.ALIAS)) for name, kind in found]
-    folded = row.folded
-    return [(name, row, MarkKind.PRINTED if kind is MarkKind.ALIAS and _prints(folded, name) else kind) for name, kind in found]
+    marks = []
+    for name, kind, key in _chains_in(row.squashed, following, row.letters):
+        if "web" in row.classes:
+            kind = min(kind, MarkKind.ALIAS)  # noqa: PLW2901  (an address is no printed name)
+        elif kind is MarkKind.ALIAS and _prints(row.folded, name):
+            kind = MarkKind.CONTAINED  # noqa: PLW2901  (as above)
+        is_broken = below is not None and key not in row.squashed and row.squashed + following == key
+        marks.append(_Mark(name, (row, below) if is_broken and below else (row,), kind, key))
+    return marks
 
 
 def _prints(folded: str, name: str) -> bool:
@@ -101,19 +125,19 @@ def _prints(folded: str, name: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _chains_in(squashed: str, following: str, letters: int) -> tuple[tuple[str, MarkKind], ...]:
-    """The chains that a row spells, or those that it resembles where it spells none."""
+def _chains_in(squashed: str, following: str, letters: int) -> tuple[tuple[str, MarkKind, str], ...]:
+    """The chains that a row spells, or those that it resembles where it spells none, each with the name or alias that matches."""
     both = squashed + following
     spelled, misread = [], []
     for name, own, aliases in _chains():
-        is_alias = any(alias in squashed or both == alias for alias in aliases)
-        is_name = squashed == own or (own in squashed and letters < _MUCH * len(own) and (len(own) >= _LONG or is_alias))
-        if is_name or is_alias:
-            spelled.append((name, MarkKind.PRINTED if is_name else MarkKind.ALIAS))
-        elif not spelled and any(_is_slogan(alias, squashed) for alias in aliases):
-            misread.append((name, MarkKind.ALIAS))
+        alias = next((alias for alias in aliases if alias in squashed or both == alias), None)
+        is_name = squashed == own or (own in squashed and letters < _MUCH * len(own) and (len(own) >= _LONG or alias is not None))
+        if is_name or alias is not None:
+            spelled.append((name, MarkKind.PRINTED if is_name else MarkKind.ALIAS, own if is_name else alias or own))
+        elif not spelled and (slogan := next((alias for alias in aliases if _is_slogan(alias, squashed)), None)):
+            misread.append((name, MarkKind.ALIAS, slogan))
         elif not spelled and _is_misread(own, squashed):
-            misread.append((name, MarkKind.MISREAD))
+            misread.append((name, MarkKind.MISREAD, own))
     return tuple(spelled or misread)
 
 

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Final
 
 import numpy as np
 
 from extractor.parsing.dates.months import fold
-from extractor.readers.rules.chains import BrandMark, find_brand, has_slogan
+from extractor.readers.rules.chains import BrandMark, MarkKind, find_brand, has_slogan, resembles_chain
 from extractor.readers.rules.lexicon import words
 from extractor.readers.rules.merchant_marks import Merchant, by_company, by_host, by_marks, chain_of, hosts_of
 from extractor.readers.rules.merchant_names import clean_name, could_name, is_note, is_slip_of
@@ -53,9 +54,9 @@ _SENTENCE = re.compile(r"[^\W\d_]{5,}\.$")
 """Matches the end of a slogan; abbreviations are shorter."""
 _HOUSE, _TOWN = re.compile(r"[^\W\d_]{3,} \d{1,3}[a-z]?$"), re.compile(r"\W?\d{4,6} ?[^\W\d_]{3,}")
 """Match the end of a street with its house number, and the beginning of the town with its postal code below it."""
+# The most that is claimed for a slogan, a street, a trade without a name, a name that differs from a chain's by a letter, or a piece that is
+# hardly like a name: less than what two looks that agree are accepted with.
 _NOBODY = 0.5
-"""The most that is claimed for a slogan, a street, a trade without a name, or a piece that is hardly like one: less than what two looks
-that agree make believed."""
 _LEAST = 0.1
 """Confidence below which a name is none: of names claimed with less on labelled photos none is right."""
 _NONE = 0.1
@@ -95,8 +96,10 @@ def find_merchant(rows: Sequence[HeaderSegment], matrix: np.ndarray) -> Merchant
     chances = dict(zip(kept, trees(WEIGHTS, "merchant").probabilities(matrix[kept]), strict=True)) if kept else {}
     best = max(kept, key=lambda index: chances[index], default=None)
     brand = find_brand(_heading(rows))
+    if brand is not None and not brand.is_printed and _has_logo(rows, brand):
+        brand = replace(brand, is_confirmed=True)
     if brand is not None and _is_chain(brand, None if best is None else rows[best], 0.0 if best is None else float(chances[best])):
-        return chain_of(brand, is_confirmed=best is not None and _is_its_logo(rows[best], brand))
+        return chain_of(brand)
     known = find_brand(rows)
     if best is not None and known is not None and _is_its_logo(rows[best], known):
         return chain_of(known, is_confirmed=True)
@@ -117,7 +120,8 @@ def find_merchant(rows: Sequence[HeaderSegment], matrix: np.ndarray) -> Merchant
     is_unlikely = max(chances.get(index, 0.0) for index in chosen) < _TWIN
     below = rows[chosen[-1] + 1].text if chosen[-1] + 1 < len(rows) else ""
     is_street = _HOUSE.search(name) and _TOWN.match(below)
-    if is_unlikely or is_street or _is_trade_alone(name) or _SENTENCE.search(name):
+    is_doubtful = any(resembles_chain(row) for row in own)
+    if is_unlikely or is_street or is_doubtful or _is_trade_alone(name) or _SENTENCE.search(name):
         sure = _NOBODY
     return Merchant(tuple(rows[index] for index in chosen), name, min(sure, _confidence(chosen, rows, chances)))
 
@@ -161,7 +165,7 @@ def _is_chain(brand: BrandMark, best: HeaderSegment | None, chance: float) -> bo
     """
     if best is None or _is_beside(best, brand) or _is_its_logo(best, brand):
         return True
-    return chance < (_BRAND if brand.is_printed else _DOUBTED if brand.is_confirmed else _UNSURE)
+    return chance < (_BRAND if brand.kind >= MarkKind.CONTAINED else _DOUBTED if brand.is_confirmed else _UNSURE)
 
 
 def _is_beside(row: HeaderSegment, brand: BrandMark) -> bool:
@@ -173,6 +177,11 @@ def _is_its_logo(row: HeaderSegment, brand: BrandMark) -> bool:
     """Whether a piece is what OCR made of the logo of a chain that is known by its slogan or host."""
     names = (squash(brand.name), squash(brand.name.split()[0]))
     return not brand.is_printed and any(SequenceMatcher(None, row.squashed, name, autojunk=False).ratio() >= _LOGO for name in names)
+
+
+def _has_logo(rows: Sequence[HeaderSegment], brand: BrandMark) -> bool:
+    """Whether one of the first pieces is what OCR read of the chain's logo."""
+    return any(_is_its_logo(row, brand) for row in rows[:_NEAR] if row not in brand.pieces)
 
 
 def _is_possible(row: HeaderSegment, below: HeaderSegment | None, *, is_unspaced: bool) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from extractor.parsing.dates.months import fold
-from extractor.readers.rules.chains import BrandMark, find_brand
+from extractor.readers.rules.chains import BrandMark, MarkKind, find_brand
 from extractor.readers.rules.merchant_names import clean_name, could_name
 from extractor.readers.rules.segments import HeaderSegment, squash
 
@@ -74,7 +74,9 @@ def chain_of(brand: BrandMark, *, is_confirmed: bool = False) -> Merchant:
     if brand.is_printed:
         is_own = len(brand.row.text) < _SHORT and squash(name).startswith(squash(brand.name))
         return Merchant((brand.row,), name if is_own else brand.name, 0.8)
-    return Merchant((brand.row,), brand.name, 0.8 if is_confirmed or brand.is_confirmed else _ALIAS_ALONE, is_alias=True)
+    if brand.kind is MarkKind.CONTAINED:
+        return Merchant((brand.row,), brand.name, 0.8)
+    return Merchant(brand.pieces, brand.name, 0.8 if is_confirmed or brand.is_confirmed else _ALIAS_ALONE, is_alias=True)
 
 
 _HOST = re.compile(

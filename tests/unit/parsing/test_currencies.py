@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from babel.numbers import get_currency_precision
 
 from extractor.parsing.currencies import CODES, SYMBOLS, WORDS, candidates_of, cash_steps, find_marks, has_decimals
 from extractor.schemas.values import minor_digits
@@ -62,3 +63,11 @@ def test_currencies_without_decimals() -> None:
     """Currencies without a minor unit, and those whose minor unit no receipt prints."""
     assert not any(map(has_decimals, ("JPY", "KRW", "IDR", "HUF", "UGX")))
     assert all(map(has_decimals, ("EUR", "USD", "KWD", "SEK")))
+
+
+def test_minor_digits_agree_with_cldr() -> None:
+    """Digits follow ISO 4217; where CLDR has fewer, the minor unit exists in law only."""
+    fewer = {code for code in CODES if get_currency_precision(code) < minor_digits(code)}
+    more = {code for code in CODES if get_currency_precision(code) > minor_digits(code)}
+    assert more == set()
+    assert fewer <= set("AFN ALL IRR IQD KPW LAK LBP MGA MMK RSD SOS SYP YER".split())
