@@ -54,8 +54,8 @@ _SENTENCE = re.compile(r"[^\W\d_]{5,}\.$")
 """Matches the end of a slogan; abbreviations are shorter."""
 _HOUSE, _TOWN = re.compile(r"[^\W\d_]{3,} \d{1,3}[a-z]?$"), re.compile(r"\W?\d{4,6} ?[^\W\d_]{3,}")
 """Match the end of a street with its house number, and the beginning of the town with its postal code below it."""
-# The most that is claimed for a slogan, a street, a trade without a name, a name that differs from a chain's by a letter, or a piece that is
-# hardly like a name: less than what two looks that agree are accepted with.
+# The most that is claimed for a slogan, a street, a trade without a name, a name that differs from a chain's by a letter, or a piece that
+# is hardly like a name: less than what two looks that agree are accepted with.
 _NOBODY = 0.5
 _LEAST = 0.1
 """Confidence below which a name is none: of names claimed with less on labelled photos none is right."""
