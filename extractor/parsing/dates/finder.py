@@ -1,4 +1,4 @@
-"""Dates in printed text, each with everything that it can mean. Decides nothing: order and year system belong to the whole receipt."""
+"""Dates in printed text, each with all its interpretations. Order and year system are decided later, from the whole receipt."""
 
 import re
 from collections.abc import Iterator

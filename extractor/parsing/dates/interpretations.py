@@ -1,4 +1,4 @@
-"""What a printed date can mean: days, orders of its parts and calendars. And where one may end in a line of print."""
+"""Interpretations of a printed date: days, orders of its parts and calendars; and where a date may end in a line of print."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ class PrintedDate:
         start: Where it begins in the searched text.
         end: Where it ends, excluding.
         readings: At least one; the same day may occur in several orders.
-        is_repaired: True where OCR slips had to be put right, such as O for 0 or a lost separator.
+        is_repaired: True where OCR errors were corrected, such as O for 0 or a lost separator.
         is_weak: True for eight digits in a row and for a year of two digits at the front: as likely a number.
         is_named: True where the month is a word.
     """
