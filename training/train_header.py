@@ -155,7 +155,7 @@ def rendered(count: int) -> Iterator[tuple[tuple[Transcript, ...], dict[str, Any
 
 
 def train(samples: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Fit boosted trees and return them in the form that `extractor.readers.rules.trees.Trees.of` loads."""
+    """Fit boosted trees and return them in the form that `extractor.readers.rules.models.Trees.of` loads."""
     model = HistGradientBoostingClassifier(
         max_iter=180, learning_rate=0.07, max_leaf_nodes=10, min_samples_leaf=15, l2_regularization=2.0, max_features=0.25, random_state=0
     )

@@ -1,1 +1,1 @@
-"""What printed text can mean: amounts, dates, times, currencies and the places they come from. Pure; decides nothing alone."""
+"""Parsers for printed text: amounts, dates, times, currencies, and the locale of a receipt. Pure functions."""

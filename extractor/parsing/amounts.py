@@ -1,4 +1,4 @@
-"""Printed numbers and the amounts that they can mean: separators, signs, currency marks, and what OCR does to them. Pure."""
+"""Printed numbers and the amounts that they can mean: separators, signs, currency marks, despite OCR errors."""
 
 import re
 from collections import Counter
@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from extractor.parsing import currencies
 from extractor.parsing.digits import clean_digits, find_percentages
+from extractor.schemas.values import minor_digits
 
 __all__ = ["DecimalMark", "PrintedAmount", "decimal_mark", "find_amounts", "find_percentages", "parse_amount"]
 
@@ -63,18 +64,18 @@ _NUMBER: Final = re.compile(
     """,
     re.VERBOSE,
 )
+# As above, and `1 234.50` in a column of its own: on Cyrillic receipts a space groups thousands, whatever the decimal mark is.
 _SPACED: Final = re.compile(rf"{_NUMBER.pattern.replace('(?P<number>', _SPACED_THOUSANDS, 1)}", re.VERBOSE)
-"""As above, and `1 234.50` in a column of its own: on Cyrillic receipts a space groups thousands, whatever the decimal mark is."""
 _CYRILLIC: Final = re.compile("[\u0400-\u052f]")
 _SEPARATORS: Final = re.compile(r"[.,'’´`\u00a0\u2009\u202f]")
 _SIGN_BEFORE: Final = re.compile(rf"(?P<sign>{_DASH}|\()\s?(?:{currencies.BEFORE.pattern[:-1]})?$", re.IGNORECASE)
+# Matches what follows the digit in a word whose beginning looks like a mark: `FR1EDENSPLATZ`.
 _REST_OF_WORD: Final = re.compile(r"_|[^\W\d_]{3}")
-"""Matches what follows the digit in a word whose beginning looks like a mark: `FR1EDENSPLATZ`."""
 _CREDIT_AFTER: Final = re.compile(rf"\s?(?:[{_DASHES}](?![\d{_DASHES}])|CR\b)", re.IGNORECASE)
 _TIMES: Final = r"[xX×*@✕]"
 _GLUED_LETTERS: Final = re.compile(r"[^\W\d_]+[.\-/]?$")
+# Characters in front of a number that say what it is; all of a long row, looked at for each of its numbers, would take minutes.
 _BESIDE: Final = 40
-"""Characters in front of a number that say what it is; all of a long row, looked at for each of its numbers, would take minutes."""
 _MAX_INTEGER_DIGITS: Final = 9
 _MAX_PLAIN_DIGITS: Final = 6
 
@@ -237,24 +238,21 @@ def decimal_mark(texts: Iterable[str]) -> DecimalMark | None:
             _vote(amount, votes)
             currencies_seen.update(currencies.candidates_of(amount.mark)[:1])
         whole += bool(_WHOLE.search(plain))
-    is_three = bool(set(currencies_seen) & _THREE_DIGITS)
+    is_three = any(minor_digits(code) == 3 for code in currencies_seen)
     if is_three and votes["groups"]:
         votes[max((".", ","), key=lambda mark: votes[f"groups{mark}"])] += votes["groups"]
         votes["groups"] = 0
     dot, comma = votes["."], votes[","]
     if not is_three and whole > max(1, dot, comma):
         return None
-    limit = 1 if set(currencies_seen) & _NO_DIGITS else 3
+    limit = 3 if all(map(currencies.has_decimals, currencies_seen)) else 1
     if max(dot, comma) <= 0 or votes["groups"] > limit * (dot + comma):
         return None
     return "." if dot >= comma else ","
 
 
+# A round amount of thousands at the end of a row.
 _WHOLE: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:[.,]\d{3})*[.,]\d00\s?\D{0,2}$")
-"""A round amount of thousands at the end of a row."""
-_THREE_DIGITS: Final = frozenset({"KWD", "BHD", "OMR", "JOD", "TND", "IQD", "LYD"})
-_NO_DIGITS: Final = frozenset({"IDR", "JPY", "KRW", "VND", "CLP", "PYG", "ISK", "UGX", "XOF"})
-"""Currencies whose receipts print no decimals; the rupiah has them only in law."""
 
 
 def _vote(amount: PrintedAmount, votes: Counter[str]) -> None:

@@ -1,10 +1,18 @@
 """Currency marks and codes as printed, and which ISO 4217 currencies each can mean."""
 
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any, Final
 
+from extractor.schemas.values import minor_digits
+
+# Marks that are currency signs wherever they stand. An order of candidates is an order of how common they are, not a default.
 SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
     "€": ("EUR",),
     "£": ("GBP", "GIP", "FKP", "EGP", "LBP"),
@@ -35,8 +43,8 @@ SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
     "៛": ("KHR",),
     "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "ARS", "CLP", "COP", "UYU", "FJD", "JMD", "TTD", "BBD", "BSD", "NAD"),
 }
-"""Marks that are currency signs wherever they stand. An order of candidates is an order of how common they are, not a default."""
 
+# Letters that mean a currency when they touch an amount or stand alone beside it (casefolded, without a trailing dot).
 WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "us$": ("USD",),
     "usd$": ("USD",),
@@ -130,8 +138,8 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "جنيه": ("EGP", "SDG"),
     "د.أ": ("JOD",),
 }
-"""Letters that mean a currency when they touch an amount or stand alone beside it (casefolded, without a trailing dot)."""
 
+# ISO 4217 codes of circulating currencies, and HRK, which older Croatian receipts carry. Source: ISO 4217, table A.1.
 CODES: Final[frozenset[str]] = frozenset(
     "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP "
     "CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD "
@@ -139,10 +147,27 @@ CODES: Final[frozenset[str]] = frozenset(
     "NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS "
     "TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW".split()
 )
-"""ISO 4217 codes of circulating currencies, and HRK, which older Croatian receipts carry. Source: ISO 4217, table A.1."""
 
+# Codes that are also words in capitals; they count only where they touch an amount.
 SHOUTED: Final[frozenset[str]] = frozenset("ALL TOP TRY CUP PEN SOS LAK GEL MAD COP BAM ANG MOP SLE SCR AMD".split())
-"""Codes that are also words in capitals; they count only where they touch an amount."""
+
+
+@cache
+def _habits() -> Mapping[str, Any]:
+    text = resources.files("extractor.parsing").joinpath("data", "currencies.toml").read_text(encoding="utf-8")
+    return MappingProxyType(tomllib.loads(text))
+
+
+@cache
+def cash_steps() -> Mapping[str, Decimal]:
+    """What totals paid in cash are rounded to, by ISO 4217 code; currencies that are paid to their minor unit are not listed."""
+    return MappingProxyType({code: Decimal(step) for code, step in _habits()["cash_steps"].items()})
+
+
+@cache
+def has_decimals(code: str) -> bool:
+    """Whether receipts in this currency print amounts with decimals."""
+    return minor_digits(code) > 0 and code not in _habits()["whole_amounts"]
 
 
 @dataclass(frozen=True)
@@ -169,21 +194,21 @@ def _alternatives(marks: Mapping[str, object]) -> str:
 
 _LETTER: Final = r"[^\W\d_]"
 _BEFORE_ONLY: Final = "r"
+# Codes count in capitals only; BHD behind SDN is a Malaysian company.
 _CODES: Final = "|".join(rf"(?<!SDN\s)(?<!SDN\.){code}" if code == "BHD" else code for code in sorted(CODES))
-"""Codes count in capitals only; BHD behind SDN is a Malaysian company."""
 _NAMES: Final = f"{_alternatives({word: None for word in WORDS if word != _BEFORE_ONLY})}|(?-i:{_CODES})"
 _SIGNS: Final = re.escape("".join(SYMBOLS))
 _ANY: Final = rf"(?:(?<!{_LETTER})(?:{_NAMES})(?!{_LETTER})\.?|(?:us|ca|au|nz|hk|nt|mx)?[{_SIGNS}])"
+# One letter that is a mark only in front of an amount; behind one it is a tax letter.
 _RAND: Final = rf"(?<!{_LETTER})R"
-"""One letter that is a mark only in front of an amount; behind one it is a tax letter."""
+# Matches a text that ends in a mark, as in front of an amount.
 BEFORE: Final = re.compile(rf"(?P<mark>{_ANY}|{_RAND})\s?[:=]?\s?[-−–(*]?\s?$", re.IGNORECASE)
-"""Matches a text that ends in a mark, as in front of an amount."""
+# Matches a mark at a position, as behind an amount.
 AFTER: Final = re.compile(rf"\s?(?P<mark>{_ANY})", re.IGNORECASE)
-"""Matches a mark at a position, as behind an amount."""
 _MARK: Final = re.compile(_ANY, re.IGNORECASE)
 _RAND_MARK: Final = re.compile(rf"{_RAND}(?=\s?\d+[.,\s]\d)")
+# Characters in front of a mark that may be its amount.
 _BESIDE: Final = 40
-"""Characters in front of a mark that may be its amount."""
 _NEXT_TO_AMOUNT: Final = (
     re.compile(rf"\s*+[:=]?\s*+[-−–(*]?\s*+[\d.,]*\d(?![\d_]|{_LETTER}{{3}})"),  # in `FR1EDENSPLATZ` is no amount
     re.compile(r"\d[.,\-]*\s?$"),

@@ -1,8 +1,10 @@
-"""Digits as they are printed in any script, and as OCR misreads them. Pure."""
+"""Digits of any script as 0 to 9, also where OCR read letters for them."""
 
 import re
 from decimal import Decimal
 from typing import Final
+
+from extractor.parsing.confusions import LETTERS_AS_DIGITS
 
 _WIDE: Final = str.maketrans(
     {**{chr(0xFF10 + i): str(i) for i in range(10)}, "，": ",", "．": ".", "：": ":", "（": "(", "）": ")", "－": "-"}
@@ -19,7 +21,6 @@ _LOOKALIKE: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:RM|Rp|Rs)?(?:[\dOoQDIil|ZG][\dOoQDIil|ZGS]{0,6}|[SB](?=[.,]))\s?[.,]\s?"
     r"(?:[\dOoQDBISZG][\dOoQDCISZGB]|[\dOoQD]{2})(?![A-Za-z0-9]|[.,]\d)"
 )
-_AS_DIGIT: Final = str.maketrans("OoQDIil|BCSZG", "0000111180526")
 _MARKS: Final = frozenset({"RM", "Rp", "Rs"})
 # Behind the dot of an abbreviation (`USt.19 %`), a number has no spaces in it: in `No.4. 20%`, the rate is 20.
 _PERCENTAGE: Final = re.compile(r"(?:(?<![\d.,])(\d{1,3}(?:\s?[.,]\s?\d{1,3})?)|(?<=[^\W\d_][.,])(\d{1,3}(?:[.,]\d{1,3})?))\s?[%％]")
@@ -36,7 +37,7 @@ def _as_digits(match: re.Match[str]) -> str:
     mark = text[:2] if text[:2] in _MARKS else ""
     number = text[len(mark) :]
     is_number = 2 * sum(c.isdigit() for c in number) >= sum(c.isalnum() for c in number)
-    return mark + number.translate(_AS_DIGIT) if is_number else text
+    return mark + number.translate(LETTERS_AS_DIGITS) if is_number else text
 
 
 def find_percentages(text: str) -> tuple[Decimal, ...]:

@@ -1,18 +1,19 @@
-"""Words that say what an amount is, in the languages of receipts, and how to find them in misread print."""
+"""Labels of amounts in the languages of receipts, found also where OCR misread letters."""
 
-import re
+import tomllib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
+from importlib import resources
 from typing import Final, NamedTuple
 
-from extractor.parsing.keyword_lists import PHRASES
+from extractor.parsing.confusions import SHAPES
 
 
 class Role(StrEnum):
-    """What a label says of the amounts beside it."""
+    """What a label says about the amounts beside it."""
 
     GRAND = "grand"
     TOTAL = "total"
@@ -37,16 +38,9 @@ class Role(StrEnum):
     UNIT = "unit"
 
 
-_SHAPES: Final = (
-    "$s 0o 1l 5s 8b !l |l ıl íl il "
-    "аa бb вb гr дa еe жx з3 иn йn кk лn мm нh оo пn рp сc тt уy хx цu ч4 шw щw ъb ьb юo яr іl "
-    "∑σ αa βb γf δa εe ζz ηh θo ιl κk λa μm νn ξe οo πn ρp τt υy χx ψy ωo"
-)
-"""Pairs of a character and the Latin letter that OCR takes it for: look-alikes, and capitals of scripts that an engine does not know."""
-_ALIKE: Final = str.maketrans({pair[0]: pair[1] for pair in _SHAPES.split()})
+# Keywords up to these lengths: found only without a space inside, and found only as whole words.
 _SHORT: Final = 4
 _MIDDLE: Final = 6
-"""Keywords up to this length count as whole words only."""
 
 
 def skeleton(text: str) -> str:
@@ -78,27 +72,32 @@ def _squash(text: str) -> _Squashed:
             kind = now
         if character.isspace():
             gaps.add(len(squashed))
-        alike = character.translate(_ALIKE)
+        alike = character.translate(SHAPES)
         if alike.isalnum():
             squashed.append(alike)
     edges.add(len(squashed))
     return _Squashed("".join(squashed), frozenset(edges), frozenset(gaps))
 
 
-def _table(phrases: Mapping[str, str]) -> dict[str, Role]:
+def _phrases() -> Mapping[str, list[str]]:
+    text = resources.files("extractor.parsing").joinpath("data", "keywords.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def _table(phrases: Mapping[str, list[str]]) -> dict[str, Role]:
+    """The role of each phrase's skeleton; the first role that lists it counts."""
     table: dict[str, Role] = {}
     for role, listed in phrases.items():
-        for phrase in re.split(r"[,\n]", listed):
+        for phrase in listed:
             if key := skeleton(phrase):
                 table.setdefault(key, Role(role))
     return table
 
 
-_ROLES: Final = _table(PHRASES)
-_PHRASED: Final = frozenset(
-    skeleton(phrase) for listed in PHRASES.values() for phrase in re.split(r"[,\n]", listed) if " " in phrase.strip()
-)
-"""Keywords of several words."""
+_PHRASES: Final = _phrases()
+_ROLES: Final = _table(_PHRASES)
+# Keywords of several words.
+_PHRASED: Final = frozenset(skeleton(phrase) for listed in _PHRASES.values() for phrase in listed if " " in phrase)
 _START: Final = 2
 
 
@@ -128,7 +127,7 @@ _LONGEST_FUZZY: Final = max(length for length, _ in _FUZZY) + 1
 
 @lru_cache(maxsize=4096)
 def roles_of(label: str) -> frozenset[Role]:
-    """What a label says, by the longest keywords that it holds: `Sub Total` is a subtotal and no total.
+    """The roles of a label, by the longest keywords that it contains: `Sub Total` is a subtotal and no total.
 
     Keywords are found without their spaces, with look-alike characters, and with wrong letters: one from six letters on (and in
     `total`), two from eight on.

@@ -1,4 +1,4 @@
-"""Letters that OCR gave in the look-alikes of another script, put back: Latin ones in Cyrillic and Greek words, and the reverse."""
+"""Words with look-alike letters of two scripts, rewritten in one: Latin letters in Cyrillic and Greek words, and the reverse."""
 
 import re
 import unicodedata
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+from extractor.parsing import confusions
 
 _OTHER: Final = re.compile("[\u0370-\u03ff\u0400-\u052f\u0e00-\u0e7f∑]")
 _WORD: Final = re.compile(r"[^\W_]*(?:∑[^\W_]*)+|[^\W_]{2,}")
@@ -33,23 +35,22 @@ class _Script:
 
 
 _CYRILLIC: Final = _Script(
-    str.maketrans("АВЕКМНОРСТУХІЈЅаеорсухіјѕ", "ABEKMHOPCTYXIJSaeopcyxijs"),
-    str.maketrans("ABEKMHOPCTYXIJSaeopcyxijskmth", "АВЕКМНОРСТУХІЈЅаеорсухіјѕкмтн"),
+    confusions.CYRILLIC_AS_LATIN,
+    confusions.LATIN_AS_CYRILLIC,
     re.compile("[БГДЖЗИЙЛПФЦЧШЩЪЫЬЭЮЯЁЄЇҐЂЉЊЋЌЃЏбвгджзийклмнптфцчшщъыьэюяёєїґђљњћќѓџ]"),
     re.compile("[DFGLNQRUVWZbdfglnqruvwz]"),
-    str.maketrans("03", "ОЗ"),
+    confusions.DIGITS_AS_CYRILLIC,
     few=1,
 )
 _GREEK: Final = _Script(
-    str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEZHIKMNOPTYXo"),
-    str.maketrans("ABEZHIKMNOPTYXVvou∑", "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧΝνουΣ"),
+    confusions.GREEK_AS_LATIN,
+    confusions.LATIN_AS_GREEK,
     re.compile("[ΓΔΘΛΞΠΣΦΨΩ∑α-ξπ-ωά-ώ]"),
     re.compile("[CDFGJLQRSUWa-np-tw-z]"),
-    str.maketrans("0", "Ο"),
+    confusions.DIGITS_AS_GREEK,
     few=2,
 )
 _INNER_DIGIT: Final = re.compile(r"(?<=[^\W\d_])[03](?=[^\W\d_])")
-_NOUGHT: Final = str.maketrans("ОоΟο", "0000")
 
 
 def is_other(text: str) -> bool:
@@ -66,7 +67,7 @@ def unmixed(text: str) -> str:
     """
     if text.isascii() or not _OTHER.search(text):
         return text
-    text = unicodedata.normalize("NFC", text).replace("\u0e4d\u0e32", "\u0e33")  # the two halves of a Thai vowel
+    text = confusions.join_thai_vowels(unicodedata.normalize("NFC", text))
     greek, cyrillic = (len(script.own.findall(text)) for script in (_GREEK, _CYRILLIC))
     script = _GREEK if greek > cyrillic else _CYRILLIC
     is_its = max(greek, cyrillic) >= script.few
@@ -81,7 +82,7 @@ def _is_latin(word: str, script: _Script) -> bool:
 def _in_one_script(word: str, script: _Script, *, is_its: bool, has_latin: bool) -> str:
     """The word in one script, where each of its letters may be; numbers stay."""
     if sum(character.isdigit() for character in word) * 2 >= len(word):
-        number = word.translate(_NOUGHT)
+        number = word.translate(confusions.OTHER_LETTERS_AS_ZERO)
         return number if number.isdigit() else word
     if script.latin_own.search(word) and not script.own.search(word):
         latin = word.translate(script.as_latin)

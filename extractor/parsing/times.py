@@ -1,23 +1,24 @@
-"""Times of day in printed text. Opening hours and durations are not among them; which one is the sale's belongs to the whole receipt."""
+"""Times of day in printed text, opening hours and durations left out. The caller picks the one of the sale."""
 
 import re
 from dataclasses import dataclass
 from datetime import time
 from functools import lru_cache
 
+from extractor.parsing.confusions import LETTERS_AS_DIGITS
 from extractor.parsing.dates.finder import find_dates
 
 
 @dataclass(frozen=True)
 class PrintedTime:
-    """A time of day as printed and what it means.
+    """A time of day as printed and its value.
 
     Attributes:
         text: As printed, with its AM or PM.
         start: Where it begins in the searched text.
         end: Where it ends, excluding.
         value: On the 24-hour clock.
-        is_repaired: True where OCR slips had to be put right, such as PH for PM.
+        is_repaired: True where OCR errors were corrected, such as PH for PM.
         is_weak: True where it is printed like an amount (`14.05`) or a bare hour (`8 PM`): needs a date or a label beside it.
     """
 
@@ -87,7 +88,7 @@ def _time(match: re.Match[str], text: str) -> PrintedTime | None:
     after, before = masked[match.end() :], masked[: match.start()]
     if _RANGE_AFTER.match(after) or _RANGE_BEFORE.search(before) or _DURATION_AFTER.match(after):
         return None
-    digits = [(groups.get(name) or "0").translate(str.maketrans("OoQq", "0000")) for name in "hms"]
+    digits = [(groups.get(name) or "0").translate(LETTERS_AS_DIGITS) for name in "hms"]
     hour, minute, second = (int(part) for part in digits)
     half = _half(groups)
     is_bare = match.re is _BARE

@@ -97,12 +97,21 @@ class Question:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The text of a field, where a reader found it, and its confidence. `box` is in pixels of that page."""
+    """The text of a field, where a reader found it, and its confidence.
+
+    Attributes:
+        text: As printed.
+        page: Counted from 0.
+        box: In pixels of that page.
+        confidence: Probability that the value is right.
+        is_alias: True where the text is something else that stands for the value, as a slogan stands for a chain's name.
+    """
 
     text: str
     page: int = 0
     box: Box | None = None
     confidence: float | None = None
+    is_alias: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from extractor.ocr.transcript import Box, Transcript
 from extractor.parsing.amounts import DecimalMark, decimal_mark, find_percentages, parse_amount
 from extractor.parsing.dates.finder import find_dates
 from extractor.parsing.locale.resolution import LocaleGuess, weigh_locale
+from extractor.parsing.locale.zones import Zone, zones_of
 from extractor.parsing.times import find_times
 from extractor.readers.base import Evidence, Issue
 from extractor.schemas.answer import DocumentType, ItemAnswer, PaymentAnswer, ReceiptAnswer, TaxLineAnswer
@@ -57,17 +58,21 @@ def normalise(
         origin: Who read the answer.
         preferences: Tie-breaks for what the receipt does not decide.
     """
-    texts = [*(line.text for transcript in transcripts for line in transcript.lines), *_texts_of(answer)]
-    locale = weigh_locale(texts, mark=answer.currency, preferences=preferences)
+    rows = [line.text for transcript in transcripts for line in transcript.lines]
+    answered = _texts_of(answer)
+    texts = [*rows, *(text for text, _ in answered)]
+    zones = (*zones_of(rows), *(zone for _, zone in answered))
+    locale = weigh_locale(texts, zones=zones, mark=answer.currency, preferences=preferences)
     work = _Work(answer, evidence, transcripts, origin, locale, locale.decimal_mark or decimal_mark(texts))
     return work.done()
 
 
-def _texts_of(answer: ReceiptAnswer) -> list[str]:
-    """Every text of the answer: the witness may have missed what a model saw."""
-    plain = [value for name in ReceiptAnswer.model_fields if isinstance(value := getattr(answer, name), str)]
-    rows = chain(answer.items, answer.tax_lines, answer.payments)
-    return [*plain, *(value for row in rows for value in row.model_dump().values() if isinstance(value, str))]
+def _texts_of(answer: ReceiptAnswer) -> list[tuple[str, Zone]]:
+    """Every text of the answer with its zone: the OCR text may lack what a model read."""
+    found = [(value, Zone.HEADER) for name in ReceiptAnswer.model_fields if isinstance(value := getattr(answer, name), str)]
+    for zone, rows in ((Zone.ITEMS, answer.items), (Zone.TOTALS, chain(answer.tax_lines, answer.payments))):
+        found += [(value, zone) for row in rows for value in row.model_dump().values() if isinstance(value, str)]
+    return found
 
 
 @dataclass
@@ -105,7 +110,7 @@ class _Work:
         self.fields[path] = FieldEvidence(
             raw_text=(seen.text if seen else text)[:2000],
             confidence=seen.confidence if seen else None,
-            origin=self.origin,
+            origin=Origin.ALIAS if seen and seen.is_alias else self.origin,
             page=seen.page if seen else None,
             box=self._fractions(seen) if seen else None,
             state=state,

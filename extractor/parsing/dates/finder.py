@@ -1,10 +1,11 @@
-"""Dates in printed text, each with everything that it can mean. Decides nothing: order and year system belong to the whole receipt."""
+"""Dates in printed text, each with all its interpretations. Order and year system are decided later, from the whole receipt."""
 
 import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from extractor.parsing.dates.interpretations import AS_DIGIT, GLUED_TIME, DateInterpretation, PrintedDate, ends_well, readings_of, scan
+from extractor.parsing.confusions import LETTERS_AS_DIGITS
+from extractor.parsing.dates.interpretations import GLUED_TIME, DateInterpretation, PrintedDate, ends_well, readings_of, scan
 from extractor.parsing.dates.named import find_eastern, find_named
 
 _WIDE = str.maketrans("０１２３４５６７８９／－．，：∶·　–—−‐’‘`´", "0123456789/-.,::: ----''''")
@@ -60,7 +61,7 @@ def _numeric(match: re.Match[str]) -> PrintedDate | None:
     for length in (len(parts[2]), 2):
         end = match.start("c") + length
         printed = (parts[0], parts[1], parts[2][:length])
-        first, second, third = (part.translate(AS_DIGIT) for part in printed)
+        first, second, third = (part.translate(LETTERS_AS_DIGITS) for part in printed)
         readings = _numeric_readings(first, second, third)
         if readings and ends_well(plain, end) and (length == len(parts[2]) or GLUED_TIME.match(plain[end:])):
             is_repaired = not "".join(printed).isdigit() or separators[0] != separators[1] or separators[0] not in {"/", "-", "."}

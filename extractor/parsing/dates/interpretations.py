@@ -1,4 +1,4 @@
-"""What a printed date can mean: days, orders of its parts and calendars. And where one may end in a line of print."""
+"""Interpretations of a printed date: days, orders of its parts and calendars; and where a date may end in a line of print."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ class PrintedDate:
         start: Where it begins in the searched text.
         end: Where it ends, excluding.
         readings: At least one; the same day may occur in several orders.
-        is_repaired: True where OCR slips had to be put right, such as O for 0 or a lost separator.
+        is_repaired: True where OCR errors were corrected, such as O for 0 or a lost separator.
         is_weak: True for eight digits in a row and for a year of two digits at the front: as likely a number.
         is_named: True where the month is a word.
     """
@@ -57,8 +57,6 @@ class PrintedDate:
 # Years that receipts can carry. Buddhist years run 543 ahead, Minguo years start in 1912, Heisei in 1989, Reiwa in 2019.
 _FIRST_YEAR, _LAST_YEAR = 1980, 2079
 _BUDDHIST, MINGUO, HEISEI, REIWA = 543, 1911, 1988, 2018
-AS_DIGIT = str.maketrans("OoQDlI|BSZ", "0000111852")
-"""Letters that OCR puts in a digit's place."""
 GLUED_TIME = re.compile(r"T?\d{1,2}\s?[:.h]\s?\d{2}")
 _TAIL = re.compile(r"[-/]\s?\d|[.,:']\d")
 

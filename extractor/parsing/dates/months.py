@@ -1,9 +1,11 @@
-"""Names of months in 34 languages, folded, and a pattern that finds them through slips of OCR."""
+"""Names of months in 34 languages, folded, and a pattern that finds them despite OCR errors."""
 
 import re
 import unicodedata
 from functools import cache
 from types import MappingProxyType
+
+from extractor.parsing.confusions import SLIPS
 
 # Source: CLDR's wide and abbreviated names (format and stand-alone) of ca bg cs da de el en es et fi fr hr hu id is it lt
 # lv ms nb nl pl pt ro ru sk sl sr sv th tr uk vi, folded; and what tills print besides: ags, agt, mrz, nop, okt, peb.
@@ -74,8 +76,8 @@ _NAMES: dict[int, str] = {
     ),
 }
 
+# Folded name to the months that it can mean: `listopad` is November in Polish and October in Croatian.
 MONTHS: "MappingProxyType[str, tuple[int, ...]]"
-"""Folded name to the months that it can mean: `listopad` is November in Polish and October in Croatian."""
 
 _index: dict[str, tuple[int, ...]] = {}
 for _month, _lines in _NAMES.items():
@@ -83,29 +85,12 @@ for _month, _lines in _NAMES.items():
         _index[_name.replace("_", " ")] = (*_index.get(_name.replace("_", " "), ()), _month)
 MONTHS = MappingProxyType(_index)
 
+# Names that are ordinary words elsewhere; a date with one of them needs a year of four digits or separators other than spaces.
 ALSO_WORDS = frozenset("ara bal bre des dis kas mac maj out pro set stu tra uno".split())
-"""Names that are ordinary words elsewhere; a date with one of them needs a year of four digits or separators other than spaces."""
 
+# A Thai vowel that Unicode decomposes though it is no letter with an accent.
 _SARA_AM = "\u0e33"
-"""A Thai vowel that is no letter with an accent, though Unicode takes it apart."""
 _SINGLE = {"ς": "σ", "ı": "i", "ł": "l", "đ": "d", "ø": "o"}
-
-# What OCR prints for a letter of a name.
-_SLIPS = {
-    "n": "nm",
-    "o": "o0",
-    "i": "il1|!",
-    "l": "li1|",
-    "s": "s5",
-    "b": "b8",
-    "g": "g96",
-    "z": "z2",
-    "t": "t7",
-    "e": "ec",
-    "c": "ce(",
-    "v": "vu",
-    "u": "uv",
-}
 
 
 def fold(text: str) -> str:
@@ -127,8 +112,8 @@ def _slipped(name: str) -> str:
     for character in name:
         if character in ". ":
             parts.append("[. ]?")
-        elif character in _SLIPS:
-            parts.append(f"[{re.escape(_SLIPS[character])}]")
+        elif character in SLIPS:
+            parts.append(f"[{re.escape(SLIPS[character])}]")
         else:
             parts.append(re.escape(character))
     return "".join(parts)
@@ -136,15 +121,14 @@ def _slipped(name: str) -> str:
 
 # Longest first, so that `mars` is not read as `mar` and an `s`. Plain names before slipped ones, so that `jul` never loses to `jui`.
 _ORDERED = sorted(MONTHS, key=lambda name: (-len(name), name))
+# Matches a month's name in folded text.
 PATTERN = "(?:" + "|".join([*(re.escape(name) for name in _ORDERED), *(_slipped(name) for name in _ORDERED)]) + ")"
-"""Matches a month's name in folded text."""
-
 _SLIPPED = tuple((re.compile(_slipped(name)), name) for name in _ORDERED)
 
 
 @cache
 def months_of(name: str) -> tuple[tuple[int, ...], bool]:
-    """The months that a folded name can mean, and whether it had to be repaired to be one. Empty where it is none."""
+    """The months that a folded name can mean, and whether it had to be repaired to be one. Empty where it is no month."""
     if name in MONTHS:
         return MONTHS[name], False
     for pattern, plain in _SLIPPED:

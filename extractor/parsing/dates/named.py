@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+from extractor.parsing.confusions import LETTERS_AS_DIGITS
 from extractor.parsing.dates import months
 from extractor.parsing.dates.interpretations import (
-    AS_DIGIT,
     HEISEI,
     MINGUO,
     REIWA,
@@ -47,7 +47,7 @@ def find_named(plain: str) -> Iterator[PrintedDate]:
 def _named(match: re.Match[str], plain: str, order: Order) -> PrintedDate | None:
     folded = match.string
     possible, is_repaired = months.months_of(match["m"])
-    day, year = match["d"].translate(AS_DIGIT), match["y"].translate(AS_DIGIT)
+    day, year = match["d"].translate(LETTERS_AS_DIGITS), match["y"].translate(LETTERS_AS_DIGITS)
     is_spaced = match["g"].isspace() and match["h"].isspace() and match["m"] in months.ALSO_WORDS
     is_word = sum(character.isalpha() for character in match["m"]) >= 2
     if not is_word or not re.search(r"\d", match["d"]) or (len(year) == 2 and (is_spaced or (order == "MDY" and match["h"] == "."))):

@@ -1,4 +1,4 @@
-"""Weekdays in printed text: a weekday beside an ambiguous date tells which day is meant."""
+"""Weekdays in printed text: a weekday beside an ambiguous date decides its order."""
 
 import re
 

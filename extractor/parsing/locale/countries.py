@@ -1,4 +1,4 @@
-"""What gives a country away on a receipt, and what it prints by habit: currency, date order, decimal mark. Reads `countries.toml`."""
+"""Each country's conventions on receipts (currency, date order, decimal mark) and the patterns that indicate it, from `countries.toml`."""
 
 import re
 import tomllib
@@ -13,8 +13,8 @@ from typing import Any, Literal
 from extractor.parsing.dates.interpretations import Order
 from extractor.parsing.vocabulary import company_form_evidence
 
-CLUES = ("tax_ids", "taxes", "legal", "places", "streets", "addresses", "postal", "local_phone", "brands")
-"""The kinds of patterns that a country's table may have."""
+# The kinds of patterns that a country's table may have.
+CLUES = ("tax_ids", "taxes", "phrases", "legal", "places", "streets", "addresses", "postal", "local_phone", "brands")
 
 
 _PLAIN = re.compile(r"[^\\\[\](){}.?*+|^$]+")
@@ -22,7 +22,7 @@ _PLAIN = re.compile(r"[^\\\[\](){}.?*+|^$]+")
 
 @dataclass(frozen=True)
 class Clue:
-    """Words and patterns that say the same thing. Plain words are looked up before any pattern runs: receipts hold few of them."""
+    """Alternative words and patterns. Plain words are looked up before any pattern runs: receipts contain few of them."""
 
     literals: tuple[tuple[str, re.Pattern[str]], ...]
     pattern: re.Pattern[str] | None
@@ -37,7 +37,7 @@ class Clue:
 
 @dataclass(frozen=True)
 class Country:
-    """One country's habits and clues.
+    """One country's conventions and clues.
 
     Attributes:
         code: ISO 3166-1.
@@ -46,9 +46,10 @@ class Country:
         decimal: Usual decimal mark.
         languages: ISO 639-1, the commonest on receipts first.
         phone: Country code of telephone numbers, without `+`.
-        domain: The last part of its web and mail addresses; `None` where those say nothing.
+        domain: The last part of its web and mail addresses; `None` where those are used elsewhere, too.
         regions: Short names of states or provinces, as addresses print them.
         clues: Patterns by kind (see `CLUES`): `tax_ids` are labels and shapes of tax numbers and fiscal devices; `taxes` names and rates;
+            `phrases` words of tills and card terminals that are more usual there than elsewhere;
             `legal` forms of companies; `places` towns and regions; `streets` words of addresses; `addresses` towns with their state and
             postal code, `postal` codes with what stands beside them, both searched in text as printed; `local_phone` numbers without
             the country code; `brands` chains that are at home there. All others are searched in folded text.
@@ -65,11 +66,12 @@ class Country:
     clues: Mapping[str, Clue]
 
     def currency_on(self, day: date | None) -> str:
-        """What is paid with there on that day; today's currency where the day is not known."""
+        """The currency on that day; today's currency where the day is not known."""
         former, end = FORMER_CURRENCIES.get(self.code, ("", date.min))
         return former if day is not None and day < end else self.currency
 
 
+# What a country paid with before the euro, and the euro's first day. Source: European Central Bank, dates of adoption.
 FORMER_CURRENCIES: Mapping[str, tuple[str, date]] = MappingProxyType(
     {
         "HR": ("HRK", date(2023, 1, 1)),
@@ -79,7 +81,6 @@ FORMER_CURRENCIES: Mapping[str, tuple[str, date]] = MappingProxyType(
         "EE": ("EEK", date(2011, 1, 1)),
     }
 )
-"""What a country paid with before the euro, and the euro's first day. Source: European Central Bank, dates of adoption."""
 
 
 @cache
@@ -92,7 +93,7 @@ def countries() -> Mapping[str, Country]:
 
 @cache
 def language_words() -> Mapping[str, Clue]:
-    """Words of tills by language (ISO 639-1), in folded text."""
+    """Words of receipts by language (ISO 639-1), in folded text."""
     return MappingProxyType({language: _any_of(words, {}) for language, words in _read("languages.toml").items()})
 
 

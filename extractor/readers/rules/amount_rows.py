@@ -11,6 +11,7 @@ from typing import Final
 
 from extractor.ocr.transcript import Box, Line, Transcript
 from extractor.parsing.amounts import DecimalMark, PrintedAmount, decimal_mark, find_amounts
+from extractor.parsing.confusions import LETTERS_AS_DIGITS
 from extractor.parsing.keywords import Role, roles_of
 from extractor.readers.base import Evidence
 from extractor.readers.rules.field_values import box_of, confidence_of
@@ -243,8 +244,6 @@ _LOOSE_PRICE: Final = re.compile(
         (?P<tax>[\s\t]*(?:[A-Za-z*#]{0,2}|[А-ЯЂЈЉЊЋЏΑ-Ω])\d?[\s\t.*]*)$""",
     re.VERBOSE,
 )
-# Letters that OCR returns for digits inside a price.
-_AS_DIGITS: Final = str.maketrans("OoClISBE€", "000115866")
 # Distance of a price's right edge from the column's, in heights of the row.
 _COLUMN_TOLERANCE: Final = 0.8
 
@@ -263,8 +262,8 @@ def loose_price(row: AmountRow, right: float, mark: DecimalMark, most: Decimal) 
     box = box_of(row.line, match.start(), end)
     if abs(box.right - right) > _COLUMN_TOLERANCE * max(box.height, 1.0) + (box.width / 3 if match["tax"].strip() else 0):
         return None
-    whole = re.sub(r"^S(?=\d)", "", match["whole"]).translate(_AS_DIGITS)  # a dollar sign more often than a five
-    text = f"{'-' if match['sign'] else ''}{whole}{mark}{match['cents'].translate(_AS_DIGITS)}"
+    whole = re.sub(r"^S(?=\d)", "", match["whole"]).translate(LETTERS_AS_DIGITS)  # a dollar sign more often than a five
+    text = f"{'-' if match['sign'] else ''}{whole}{mark}{match['cents'].translate(LETTERS_AS_DIGITS)}"
     found = find_amounts(text)
     if len(found) != 1 or (len(whole) > 1 and whole.startswith("0")) or (most and found[0].value(mark) > most):
         return None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from extractor.ocr.transcript import Box, Transcript
@@ -39,7 +39,9 @@ def read_header(transcripts: Sequence[Transcript]) -> FieldValues:
     merchant = find_merchant(segments, merchant_features(matrix, starts))
     if merchant is not None:
         values["merchant_name"] = merchant.name
-        evidence["merchant_name"] = _evidence_of(merchant.segments, merchant.name, merchant.confidence)
+        printed = " ".join(segment.text for segment in merchant.segments) if merchant.is_alias else merchant.name
+        merchant_evidence = _evidence_of(merchant.segments, printed, merchant.confidence)
+        evidence["merchant_name"] = replace(merchant_evidence, is_alias=merchant.is_alias)
     address = find_address(segments, matrix_with_parts, starts, merchant.segments if merchant else ())
     if address is not None:
         values["merchant_address"] = address.text

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Final
@@ -11,7 +11,7 @@ import numpy as np
 
 from extractor.parsing.dates.months import fold
 from extractor.parsing.vocabulary import trades
-from extractor.readers.rules.chains import BrandMark, find_brand, says_slogan
+from extractor.readers.rules.chains import BrandMark, MarkKind, find_brand, has_slogan, resembles_chain
 from extractor.readers.rules.header_features import feature_names
 from extractor.readers.rules.merchant_names import (
     COMPANY_FORM,
@@ -58,6 +58,8 @@ _UNSURE, _HOPELESS = 0.3, 0.03
 _REACH = 3
 # Similarity of a misread logo to the chain's name.
 _LOGO_SIMILARITY = 0.6
+# Confidence of a chain that a single alias names: below the confidence that a second look at the same print could confirm.
+_ALIAS_CONFIDENCE = 0.5
 # Segments at the top in which companies name themselves, and the probability below which a chain's printed name there is preferred.
 _TOP, _BRAND = 12, 0.85
 # Share of different ones among these characters; rules that OCR reads as such are always the same few.
@@ -75,7 +77,8 @@ _OWNER_REACH, _OWNER = 2, 0.1
 _SENTENCE = re.compile(r"[^\W\d_]{5,}\.$")
 # The end of a street with its house number, and the beginning of the town with its postal code below it.
 _HOUSE, _TOWN = re.compile(r"[^\W\d_]{3,} \d{1,3}[a-z]?$"), re.compile(r"\W?\d{4,6} ?[^\W\d_]{3,}")
-# Upper bound of the confidence of a slogan, a street, a trade without a name, or an improbable segment: below the confidence that two
+# Upper bound of the confidence of a slogan, a street, a trade without a name, a name one letter from a chain's, or an improbable
+# segment: below the confidence that two
 # agreeing readings result in.
 _DOUBTFUL_CONFIDENCE = 0.5
 # Confidence below which no name is returned: on labelled photos, no name with less was right.
@@ -105,11 +108,19 @@ _HOST_LETTERS = 4
 
 @dataclass(frozen=True)
 class Merchant:
-    """The segments that name the merchant (one or two, in print order), the name, and the probability that it is right."""
+    """The merchant's name.
+
+    Attributes:
+        segments: The segments that name the merchant, one or two, in print order.
+        name: The name.
+        confidence: Probability that it is right.
+        is_alias: Whether the segments print something else that stands for the name, such as a slogan.
+    """
 
     segments: tuple[HeaderSegment, ...]
     name: str
     confidence: float
+    is_alias: bool = False
 
 
 def find_merchant(segments: Sequence[HeaderSegment], matrix: np.ndarray) -> Merchant | None:
@@ -151,14 +162,31 @@ def _chances(segments: Sequence[HeaderSegment], matrix: np.ndarray) -> dict[int,
 
 
 def _chain_near(best: int | None, segments: Sequence[HeaderSegment], chances: Mapping[int, float]) -> Merchant | None:
-    """Return the chain that is printed at the top or that the likeliest segment is the logo of."""
-    printed = find_brand(segments[:_TOP])
-    if printed is not None and (
-        best is None or chances[best] < _BRAND or _is_beside(segments[best], printed) or _is_its_logo(segments[best], printed)
-    ):
-        return chain_of(printed)
+    """Return the chain that the heading names or that the likeliest segment is the logo of."""
+    brand = find_brand(_heading(segments))
+    if brand is not None and not brand.is_printed and _has_logo(segments, brand):
+        brand = replace(brand, is_confirmed=True)
+    if brand is not None and _is_chain(brand, best, segments, chances):
+        return chain_of(brand)
     known = find_brand(segments)
-    return chain_of(known) if best is not None and known is not None and _is_its_logo(segments[best], known) else None
+    is_logo = best is not None and known is not None and _is_its_logo(segments[best], known)
+    return chain_of(known, is_confirmed=True) if known is not None and is_logo else None
+
+
+def _heading(segments: Sequence[HeaderSegment]) -> Sequence[HeaderSegment]:
+    """Return the segments above the first amount: below it, an advertisement may name a chain."""
+    amounts = (segment.index for segment in segments[:_TOP] if "amount" in segment.classes)
+    return segments[: next(amounts, _TOP)]
+
+
+def _is_chain(brand: BrandMark, best: int | None, segments: Sequence[HeaderSegment], chances: Mapping[int, float]) -> bool:
+    """Return whether a chain's mark in the heading names the merchant rather than the likeliest segment.
+
+    A printed name takes precedence over a less probable segment, an alias only over one that is hardly a name or the chain's.
+    """
+    if best is None or _is_beside(segments[best], brand) or _is_its_logo(segments[best], brand):
+        return True
+    return chances[best] < (_BRAND if brand.kind >= MarkKind.CONTAINED else _COMPANY_BETTER if brand.is_confirmed else _UNSURE)
 
 
 def _fallback(best: int | None, segments: Sequence[HeaderSegment], chances: Mapping[int, float]) -> Merchant | None:
@@ -176,7 +204,8 @@ def _max_confidence(name: str, run: Sequence[int], segments: Sequence[HeaderSegm
     is_unlikely = max(chances.get(index, 0.0) for index in run) < _TWIN
     below = segments[run[-1] + 1].text if run[-1] + 1 < len(segments) else ""
     is_street = _HOUSE.search(name) and _TOWN.match(below)
-    if is_unlikely or is_street or _is_trade_alone(name) or _SENTENCE.search(name):
+    is_like_chain = any(resembles_chain(segments[index]) for index in run)
+    if is_unlikely or is_street or is_like_chain or _is_trade_alone(name) or _SENTENCE.search(name):
         return _DOUBTFUL_CONFIDENCE
     return 1.0 if _is_printed_again(name, run, segments) else _SINGLE_CONFIDENCE
 
@@ -251,8 +280,8 @@ def _is_unspaced(segments: Sequence[HeaderSegment]) -> bool:
 def _is_beside(segment: HeaderSegment, brand: BrandMark) -> bool:
     """Return whether a segment is the chain's printed name, or its slogan or branch beside it."""
     return (
-        segment is brand.row
-        or says_slogan(segment.squashed, brand.name)
+        segment in brand.rows
+        or has_slogan(segment.squashed, brand.name)
         or (brand.is_printed and abs(segment.index - brand.row.index) == 1)
     )
 
@@ -263,6 +292,11 @@ def _is_its_logo(segment: HeaderSegment, brand: BrandMark) -> bool:
     return not brand.is_printed and any(
         SequenceMatcher(None, segment.squashed, name, autojunk=False).ratio() >= _LOGO_SIMILARITY for name in names
     )
+
+
+def _has_logo(segments: Sequence[HeaderSegment], brand: BrandMark) -> bool:
+    """Return whether one of the first segments is the chain's misread logo."""
+    return any(_is_its_logo(segment, brand) for segment in segments[:_TWIN_REACH] if segment not in brand.pieces)
 
 
 def _company(best: int, segments: Sequence[HeaderSegment], chances: Mapping[int, float]) -> int:
@@ -396,12 +430,20 @@ def by_marks(segments: Sequence[HeaderSegment]) -> Merchant | None:
     return None
 
 
-def chain_of(brand: BrandMark) -> Merchant:
-    """Return the merchant that a mark of a chain belongs to, by its own print where that begins with the name."""
+def chain_of(brand: BrandMark, *, is_confirmed: bool = False) -> Merchant:
+    """Return the merchant that a mark of a chain belongs to, by its own print where that begins with the name.
+
+    Args:
+        brand: The mark.
+        is_confirmed: Whether other evidence than marks of the chain agrees, such as a logo that resembles the name.
+    """
     name = clean_name(brand.row.text)
-    if not (brand.is_printed and len(brand.row.text) < _SENTENCE_LENGTH and squash(name).startswith(squash(brand.name))):
-        name = brand.name
-    return Merchant((brand.row,), name, 0.8)
+    if brand.is_printed:
+        is_own = len(brand.row.text) < _SENTENCE_LENGTH and squash(name).startswith(squash(brand.name))
+        return Merchant((brand.row,), name if is_own else brand.name, 0.8)
+    if brand.kind is MarkKind.CONTAINED:
+        return Merchant((brand.row,), brand.name, 0.8)
+    return Merchant(brand.pieces, brand.name, 0.8 if is_confirmed or brand.is_confirmed else _ALIAS_CONFIDENCE, is_alias=True)
 
 
 def by_host(segments: Sequence[HeaderSegment]) -> Merchant | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import cache, lru_cache
 
+from extractor.parsing.confusions import DIGITS_AS_FOLDED_LETTERS
 from extractor.parsing.dates.months import fold
 from extractor.parsing.vocabulary import company_form_words, telephone, top_level_domains
 from extractor.readers.rules.segments import HeaderSegment, mend_words, squash, words
@@ -40,8 +41,6 @@ _MISREAD_FORMS = (
     (re.compile(r"\s?d\.\s?0\.\s?0\b\.?", re.IGNORECASE), " d.o.o."),
     (re.compile(r"\bs\W{0,3}r\W{0,2}0\b\.?", re.IGNORECASE), "s.r.o."),
 )
-# Digits that OCR returns for letters, in folded text.
-_AS_LETTER = str.maketrans("013458", "oieasb")
 
 
 @lru_cache(maxsize=4096)
@@ -73,7 +72,7 @@ def is_registration(text: str) -> bool:
 def could_name(text: str) -> bool:
     """Return whether a folded text has a word that could name somebody: not only greetings, titles and words of tills, misread or not."""
     found = [word for word in re.findall(r"[^\W_]+", text) if any(character.isalpha() for character in word)]
-    found = [word.translate(_AS_LETTER) for word in found]
+    found = [word.translate(DIGITS_AS_FOLDED_LETTERS) for word in found]
     if len(found) == 2 and found[0] == "the" and found[1] in words("names", "after_article"):
         return True
     found = [word for word in found if sum(character.isalpha() for character in word) >= 2]

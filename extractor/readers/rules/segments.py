@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from extractor.ocr.transcript import Box, Fragment, Line, Transcript
+from extractor.parsing.confusions import DIGITS_AS_CAPITALS, DIGITS_AS_SMALL_LETTERS
 from extractor.parsing.dates.finder import find_dates
 from extractor.parsing.dates.months import fold
 from extractor.parsing.locale.countries import countries
@@ -227,8 +228,6 @@ _DOUBLE_L = re.compile(r"(?<=[^\W\d_])11(?=[a-zäöü])")
 _LEADING_NOUGHT = re.compile(r"\b0(?=['’][A-Z]|[a-z]{2,}\b)")
 # Words ending with l that numbers follow: `Level1` stays, `Mal1` does not.
 _NUMBERED = frozenset("level lvl hotel terminal mall hall portal canal".split())
-# Letters that OCR returns as digits.
-_UPPER, _LOWER = str.maketrans("0158", "OISB"), str.maketrans("0158", "olsb")
 
 
 def mend_words(text: str) -> str:
@@ -247,8 +246,8 @@ def _mended(word: str) -> str:
     )
     if len(digits) > 2 or len(word) - len(digits) < 3 or is_number or not {word[index] for index in digits} <= set("0158"):
         return word
-    rest = word[1:].translate(_UPPER if word[1:].upper() == word[1:] else _LOWER)
-    return word[0].translate(_UPPER) + rest
+    rest = word[1:].translate(DIGITS_AS_CAPITALS if word[1:].upper() == word[1:] else DIGITS_AS_SMALL_LETTERS)
+    return word[0].translate(DIGITS_AS_CAPITALS) + rest
 
 
 @cache

@@ -1,8 +1,12 @@
 """Currency marks: what they can mean and where they count."""
 
-import pytest
+from decimal import Decimal
 
-from extractor.parsing.currencies import CODES, SYMBOLS, WORDS, candidates_of, find_marks
+import pytest
+from babel.numbers import get_currency_precision
+
+from extractor.parsing.currencies import CODES, SYMBOLS, WORDS, candidates_of, cash_steps, find_marks, has_decimals
+from extractor.schemas.values import minor_digits
 
 
 @pytest.mark.parametrize(
@@ -41,3 +45,29 @@ def test_tables_hold_iso_codes() -> None:
 def test_an_unknown_mark_means_nothing() -> None:
     """What is no mark has no candidates: nothing is assumed."""
     assert candidates_of("XX") == ()
+
+
+@pytest.mark.parametrize(("code", "step"), [("CHF", "0.05"), ("NZD", "0.10"), ("SEK", "1"), ("HUF", "5"), ("DKK", "0.50")])
+def test_cash_is_rounded_to_the_smallest_coin(code: str, step: str) -> None:
+    """The step of cash rounding differs by currency."""
+    assert cash_steps()[code] == Decimal(step)
+
+
+def test_cash_steps_are_known_currencies() -> None:
+    """No step is listed for a code that does not exist, and none is below the minor unit."""
+    assert set(cash_steps()) <= CODES
+    assert all(step > Decimal(1).scaleb(-minor_digits(code)) or not minor_digits(code) for code, step in cash_steps().items())
+
+
+def test_currencies_without_decimals() -> None:
+    """Currencies without a minor unit, and those whose minor unit no receipt prints."""
+    assert not any(map(has_decimals, ("JPY", "KRW", "IDR", "HUF", "UGX")))
+    assert all(map(has_decimals, ("EUR", "USD", "KWD", "SEK")))
+
+
+def test_minor_digits_agree_with_cldr() -> None:
+    """Digits follow ISO 4217; where CLDR has fewer, the minor unit exists in law only."""
+    fewer = {code for code in CODES if get_currency_precision(code) < minor_digits(code)}
+    more = {code for code in CODES if get_currency_precision(code) > minor_digits(code)}
+    assert more == set()
+    assert fewer <= set("AFN ALL IRR IQD KPW LAK LBP MGA MMK RSD SOS SYP YER".split())

@@ -63,12 +63,38 @@ def test_a_town_with_its_state_and_postal_code_decides(country: str, town: str) 
     assert (guess.country, guess.is_currency_decided) == (country, True)
 
 
-@pytest.mark.parametrize("rows", [["FAIRHAVEN,NJ", "(609) 555-0134"], ["IN-N-OUT BURGER", "Tea $1.20"]])
-def test_a_town_with_its_state_alone_or_a_chain_needs_little_more(rows: list[str]) -> None:
-    """A state behind a town's comma, or a chain that is at home in one country, decides with a phone number or a mark beside it."""
-    guess = weigh_locale([*rows, "Subtotal 12.00", "Tax 1.08", "Total 13.08", "Thank you"])
-    assert guess.currency == "USD"
-    assert guess.is_currency_decided
+def test_a_town_with_its_state_needs_little_more() -> None:
+    """A state behind a town's comma decides with a phone number beside it."""
+    guess = weigh_locale(["FAIRHAVEN,NJ", "(609) 555-0134", "Subtotal 12.00", "Tax 1.08", "Total 13.08", "Thank you"])
+    assert (guess.currency, guess.is_currency_decided) == ("USD", True)
+
+
+def test_a_chain_decides_nothing_alone() -> None:
+    """A chain that is at home in one country proposes its currency; a dollar sign confirms it for none of the countries with dollars."""
+    guess = weigh_locale(["IN-N-OUT BURGER", "Tea $1.20", "Subtotal 12.00", "Tax 1.08", "Total 13.08", "Thank you"])
+    assert (guess.currency, guess.is_currency_decided) == ("USD", False)
+
+
+@pytest.mark.parametrize("item", ["California roll", "Pilot pen", "Dallas jeans", "Hamilton ham", "Wellington boots"])
+def test_an_item_is_no_clue(item: str) -> None:
+    """A place or a chain in the name of an item makes no currency likelier."""
+    rows = ["CORNER CAFE", "{} 9.50", "Tea 2.00", "Subtotal $11.50", "Total $11.50", "Thank you"]
+    with_name, without = (weigh_locale([row.format(text) for row in rows]) for text in (item, "Plain thing"))
+    assert with_name == without
+
+
+def test_a_place_in_the_address_counts_more_than_in_a_name() -> None:
+    """`Dallas` below a street is where the shop is; `Dallas Grill` may be anywhere."""
+    rows = ("Tea 2.00", "Subtotal $2.00", "Total $2.00")
+    address, name = weigh_locale(["CORNER CAFE", "12 Main St", "Dallas", *rows]), weigh_locale(["DALLAS GRILL", "Welcome", *rows])
+    assert address.currency_confidence > name.currency_confidence
+
+
+def test_a_street_named_after_a_town_is_no_clue() -> None:
+    """Hamilton Street and Wellington Road are found in many countries."""
+    rows = ("Tea 2.00", "Subtotal $2.00", "Total $2.00")
+    guesses = {weigh_locale(["CORNER CAFE", street, *rows]).currencies for street in ("12 Hamilton Street", "12 Linden Street")}
+    assert len(guesses) == 1
 
 
 @pytest.mark.parametrize(
@@ -87,9 +113,9 @@ def test_the_script_tells_the_currency(currency: str, rows: list[str]) -> None:
 
 
 def test_words_of_a_card_terminal_lean_towards_canada() -> None:
-    """What only Canadian terminals print makes its dollar likelier, and decides nothing alone."""
+    """What Canadian terminals print makes its dollar the likeliest, and decides nothing alone."""
     guess = weigh_locale(["MEMBER", "COKE ZERO 17.19", "SUBTOTAL 17.19", "TOTAL 19.42", "01 APPROVED - THANK YOU 027", "Retain this copy"])
-    assert (guess.currency, guess.is_currency_decided) == ("CAD", False)
+    assert (guess.currencies[0], guess.is_currency_decided) == ("CAD", False)
 
 
 def test_a_date_that_the_place_cannot_mean_decides_nothing_for_others() -> None:

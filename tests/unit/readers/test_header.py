@@ -82,12 +82,18 @@ def test_rows_that_name_nobody_are_passed_over(noise: str) -> None:
 
 
 def test_a_slogan_or_host_identifies_a_chain_whose_logo_is_a_picture() -> None:
-    """The chain is named with a confidence that needs a second reading to be accepted."""
-    part = read_header([transcript("12", "2750 N HOLLY ROAD", "FRESNO, CA 93999", *FOOT, "Visit www.homedepot.com/survey")])
-    assert part.values["merchant_name"] == "The Home Depot"
-    confidence = part.evidence["merchant_name"].confidence
-    assert confidence is not None
-    assert TRUST["merchant_name"].backed < confidence < TRUST["merchant_name"].alone
+    """Where the name is a picture, a chain's slogan or host proposes it; two of them make it likely."""
+    rows = ("12", "2750 N HOLLY ROAD", "FRESNO, CA 93999", *FOOT, "Visit www.homedepot.com/survey")
+    one, two = (read_header([transcript(*rows, *more)]) for more in ((), ("How doers", "get more done")))
+    assert one.values["merchant_name"] == two.values["merchant_name"] == "The Home Depot"
+    assert (one.evidence["merchant_name"].confidence or 1) < TRUST["merchant_name"].backed
+    assert TRUST["merchant_name"].backed < (two.evidence["merchant_name"].confidence or 0) < TRUST["merchant_name"].alone
+
+
+def test_an_alias_keeps_the_printed_text() -> None:
+    """Evidence of a name that a web address stands for is the address as printed, marked as an alias."""
+    seen = read_header([transcript("12", "2750 N HOLLY ROAD", *FOOT, "Visit www.homedepot.com/survey")]).evidence["merchant_name"]
+    assert (seen.text, seen.is_alias) == ("Visit www.homedepot.com/survey", True)
 
 
 def test_the_foot_names_whom_it_thanks_for() -> None:

@@ -24,10 +24,11 @@ def test_a_chains_slogan_is_its_name() -> None:
 
 
 def test_a_chain_is_recognised_beside_a_scrawled_logo() -> None:
-    """A chain's name alone in print takes precedence over its logo with scrawls, and a misread first letter is repaired."""
+    """Its name alone in print takes precedence over the logo with scrawls; a misread letter is corrected where a second mark agrees."""
     below = ("725 W Hawthorn Rd.", "Millbrook, NJ 08199")
     assert merchant("Applebee's Sax", "APPLEBEE'S", "NEIGHBORHOOD GRILL & BAR", *below) == "APPLEBEE'S"
-    assert merchant("Pizza Mut Restaurant Sdn. Bhd.", *below) == "Pizza Hut"
+    assert merchant("Pizza Mut Restaurant Sdn. Bhd.", "www.pizzahut.com.my", *below) == "Pizza Hut"
+    assert merchant("Pizza Mut Restaurant Sdn. Bhd.", *below) == "Pizza Mut Restaurant Sdn. Bhd."
     assert merchant("Pizza Fun Centre Ltd", *below) == "Pizza Fun Centre Ltd"
 
 
