@@ -1,4 +1,4 @@
-"""Reading runs in children, side by side or, with a GPU, batch after batch in one: a file harms at worst itself."""
+"""Reads files in worker processes: in several side by side, or, with a GPU, batch after batch in one. A bad file harms only itself."""
 
 import itertools
 import logging
@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 from extractor.config.settings import MAX_RUNGS, Settings
 from extractor.errors import ConfigError, ExtractorError, ReaderDown, ReaderUnavailable
-from extractor.jobs import Extract, Extracted, Source
+from extractor.jobs import ExtractAhead, Extracted, Source
 from extractor.readers.vision.reader_process import START_SECONDS as MODEL_SECONDS
 from extractor.workers.capacity import plan_processes
 from extractor.workers.pool import IDLE_SECONDS, TRIES, PoisonTask, WorkerPool
@@ -18,10 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 class Batch(NamedTuple):
-    """What a child is told to read.
+    """The task of a worker.
 
     Attributes:
-        announced: What it will probably be told next, and may prepare meanwhile.
+        sources: The files to read.
+        upcoming: Files that will probably be read next, which the worker may prepare meanwhile.
     """
 
     sources: Sequence[Source]
@@ -29,53 +30,51 @@ class Batch(NamedTuple):
 
 
 class LoadedExtraction(NamedTuple):
-    """A reader that is ready to read, in its child.
+    """A reader that is ready, in its worker.
 
     Attributes:
-        announce: Hears what will be read after the next batch; only of a reader that reads a batch in one go, and of which there can be
-            only one: it has the GPU.
+        extract: Reads a batch.
+        reads_together: The reader reads a whole batch at once and needs the GPU, so that there can be only one worker.
     """
 
-    extract: Extract
-    prefetch: Callable[[Sequence[Source]], None] | None = None
+    extract: ExtractAhead
+    reads_together: bool = False
 
 
 def load_extraction(settings: Settings, *, threads: int | None = None, warm_up: bool = True) -> LoadedExtraction:
-    """What the settings ask for.
+    """Load the reader that the settings ask for.
 
     Args:
-        threads: CPU threads for OCR, where this child is one of several.
-        warm_up: Read an empty page first: an engine that is broken shows it now, and no receipt is blamed.
+        threads: CPU threads for OCR, where this worker is one of several.
+        warm_up: Read an empty page first, so that a broken engine fails here and not on the first receipt.
     Raises:
         ConfigError: The reader cannot work here.
         ReaderUnavailable: It cannot work now.
     """
-    from extractor.extraction.runner import Extraction  # noqa: PLC0415 -- brings the OCR engine, which only the children need
+    from extractor.extraction.runner import Extraction  # noqa: PLC0415 -- imports the OCR engine, which only workers need
 
     extraction = Extraction.from_settings(settings, threads=threads)
     if warm_up:
         extraction.warm_up()
-    return LoadedExtraction(extraction.read, extraction.prefetch if extraction.reads_together else None)
+    return LoadedExtraction(extraction.read, extraction.reads_together)
 
 
-class _Reading:
-    """Reads in the child; see `Servant`."""
+class _ReadingHandler:
+    """Reads batches inside a worker; see `TaskHandler`. Its greeting limits the workers to one where the reader needs the GPU."""
 
     def __init__(self, load: Callable[[], LoadedExtraction]) -> None:
-        self._extract, self._prefetch = load()
-        self.greeting = None if self._prefetch is None else 1
+        self._extract, reads_together = load()
+        self.greeting = 1 if reads_together else None
 
     def __call__(self, batch: Batch, /) -> list[Extracted]:
-        """One result a source; nothing that reading one of them raises harms the others."""
+        """Return one result per source. An exception from reading one of them does not affect the others."""
         sources = batch.sources
-        if self._prefetch is not None:
-            self._prefetch(batch.upcoming)
         try:
-            return self._extract(sources)
+            return self._extract(sources, batch.upcoming)
         except MemoryError:
-            raise  # nobody knows what else is broken now
+            raise  # the state of this process is not known any more
         except (ConfigError, ReaderUnavailable) as error:
-            raise ReaderDown(str(error)) from error  # raised, not returned: it is about none of the files
+            raise ReaderDown(str(error)) from error  # raised, not returned: no file is at fault
         except Exception as error:
             logger.exception("reading_crashed", extra={"files": [source.name for source in sources]})
             if len(sources) > 1:
@@ -85,17 +84,17 @@ class _Reading:
 
 
 class IsolatedReading:
-    """Reads batches in children; see `Extract`. A file that ends or hangs two of them is `FileCrashesReader`; the others do not notice.
+    """Reads batches in worker processes; see `ExtractAhead`. A file that crashes or hangs two workers gives `FileCrashesReader`.
 
     Args:
-        load: Loads the reader, in each child; must be picklable.
-        processes: How many children at most.
-        receipt_seconds: Time that a receipt may take.
-        batch_seconds: Time that a batch may take in addition, with a reader that reads batches together.
-        batch_size: Receipts of a batch, for each child.
-        together_size: Receipts of a batch, with a reader that reads batches together.
-        memory_mb: Memory that a child may take.
-        recycle_receipts: Receipts after which a child is replaced.
+        load: Loads the reader, in each worker; must be picklable.
+        processes: Maximum number of workers.
+        receipt_seconds: Time limit for a receipt.
+        batch_seconds: Additional time for a batch, with a reader that reads whole batches at once.
+        batch_size: Receipts in a batch, for each worker.
+        together_size: Receipts in a batch, with a reader that reads whole batches at once.
+        memory_mb: Memory limit of a worker.
+        recycle_receipts: Receipts after which a worker is replaced.
     """
 
     def __init__(
@@ -111,10 +110,9 @@ class IsolatedReading:
         recycle_receipts: int | None = None,
     ) -> None:
         self._batch_size, self._together_size = batch_size * processes, together_size
-        self._upcoming: Sequence[Source] = ()
         self._receipt_seconds, self._batch_seconds = receipt_seconds, batch_seconds
         self._pool: WorkerPool[Batch] = WorkerPool(
-            partial(_Reading, load),
+            partial(_ReadingHandler, load),
             name="reading",
             size=processes,
             seconds=lambda batch: self._seconds(len(batch.sources)),
@@ -125,10 +123,10 @@ class IsolatedReading:
 
     @classmethod
     def from_settings(cls, settings: Settings, *, for_one: bool = False) -> Self:
-        """As the settings ask for; no child is started yet.
+        """Build what the settings ask for; no process is started yet.
 
         Args:
-            for_one: There is one receipt to read: one child has all threads, and warms up with it.
+            for_one: There is one receipt to read: one worker gets all threads, and the receipt is its warm-up.
         """
         reader, vision = settings.reader, settings.vision
         if for_one:
@@ -138,7 +136,7 @@ class IsolatedReading:
             partial(load_extraction, settings.model_copy(update={"reader": reader}), threads=threads, warm_up=not for_one),
             processes=processes,
             receipt_seconds=reader.receipt_seconds,
-            batch_seconds=MODEL_SECONDS + vision.answer_seconds * 2 * (1 + MAX_RUNGS),  # a batch that hangs is asked again
+            batch_seconds=MODEL_SECONDS + vision.answer_seconds * 2 * (1 + MAX_RUNGS),  # a question that hangs is repeated once
             batch_size=settings.work.batch_size,
             together_size=vision.max_rows,
             memory_mb=reader.memory_mb,
@@ -147,27 +145,27 @@ class IsolatedReading:
 
     @property
     def reads_together(self) -> bool:
-        """Whether the reader reads a batch in one go, and may be announced what comes next; known once a child is ready."""
+        """Whether the reader reads a whole batch at once, and can prepare upcoming files meanwhile; known once a worker is ready."""
         return self._pool.most is not None
 
     @property
     def batch_size(self) -> int:
-        """Receipts that are best given together; known once a child is ready."""
+        """The number of receipts that are best read in one call; known once a worker is ready."""
         return self._together_size if self.reads_together else self._batch_size
 
     @property
     def restarts(self) -> Counter[str]:
-        """How many children were replaced, by reason: `crashed`, `hung`, `memory`, `recycled`."""
+        """Number of workers that were replaced, by reason: `crashed`, `hung`, `memory`, `recycled`."""
         return self._pool.restarts
 
     @property
     def longest_seconds(self) -> float:
-        """Time that the next result may be waited for at most, lost children included; known once a child is ready."""
+        """Longest time until the next result, lost workers included; known once a worker is ready."""
         alone = TRIES * self._seconds(1)
         return alone + self._seconds(self.batch_size) if self.reads_together else alone
 
     def start(self) -> None:
-        """Waits until a child is ready to read.
+        """Wait until a worker is ready to read.
 
         Raises:
             ConfigError: The reader cannot work here.
@@ -175,16 +173,14 @@ class IsolatedReading:
         """
         self._pool.start()
 
-    def prefetch(self, sources: Sequence[Source]) -> None:
-        """What will be read next, after the sources of the next call; it may be prepared while those are read."""
-        self._upcoming = tuple(sources)
+    def __call__(self, sources: Sequence[Source], upcoming: Sequence[Source] = ()) -> list[Extracted]:
+        return list(self.read_each(sources, upcoming))
 
-    def __call__(self, sources: Sequence[Source]) -> list[Extracted]:
-        return list(self.read_each(sources))
+    def read_each(self, sources: Iterable[Source], upcoming: Sequence[Source] = ()) -> Iterator[Extracted]:
+        """Yield the records of every source in order, or the error; only a few sources are taken ahead of the next result.
 
-    def read_each(self, sources: Iterable[Source]) -> Iterator[Extracted]:
-        """A record, or the reason why there is none, for every source in its order; few are taken ahead of the result that is due.
-
+        Args:
+            upcoming: Sources of the next call, which may be prepared meanwhile.
         Raises:
             ReaderDown: The reader cannot work now.
         """
@@ -195,7 +191,6 @@ class IsolatedReading:
         if not self.reads_together:
             yield from self._one_by_one(sources)
             return
-        upcoming, self._upcoming = self._upcoming, ()
         remaining = iter(sources)
         batch = list(itertools.islice(remaining, self.batch_size))
         while batch:
@@ -205,16 +200,16 @@ class IsolatedReading:
                 raise results
             if isinstance(results, list):
                 yield from results
-            else:  # which of them it was shows when each is read alone
+            else:  # one of them ended the worker; reading each alone shows which
                 yield from self._one_by_one(batch)
             batch = following
 
     def drain(self) -> None:
-        """From now on no receipt is begun; those in hand are finished."""
+        """Begin no further receipt; those in progress are finished."""
         self._pool.drain()
 
     def close(self) -> None:
-        """Ends the children."""
+        """Stop the workers."""
         self._pool.close()
 
     def _one_by_one(self, sources: Iterable[Source]) -> Iterator[Extracted]:

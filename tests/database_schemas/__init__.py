@@ -16,7 +16,7 @@ from extractor.config.settings import InboxSettings, Settings
 from extractor.errors import Encrypted
 from extractor.jobs import Arrival, Extracted, Source, part_id
 from extractor.schemas.receipt import Item, ItemKind, Payment, TaxLine
-from extractor.schemas.record import Attempt, Check, Record, RecordStatus, Region, ReviewReason
+from extractor.schemas.record import Attempt, Check, ReasonKind, Record, RecordStatus, Region, ReviewReason
 from extractor.schemas.values import FieldEvidence, Origin
 from extractor.service.app import build_service
 from extractor.storage.database.connection import HEAD
@@ -93,7 +93,7 @@ def read(source: Source) -> Record | Extracted:
         return make_record(
             source, merchant_name="ラーメン二郎", transaction_date=date(2026, 2, 28), currency_code="JPY", total=Decimal(1200),
             status=RecordStatus.NEEDS_REVIEW,
-            review_reasons=(ReviewReason(field="total", kind="unconfirmed", message="Compare the total with the picture."),),
+            review_reasons=(ReviewReason(field="total", kind=ReasonKind.UNCONFIRMED, message="Compare the total with the picture."),),
         )  # fmt: skip
     return make_record(
         source, merchant_name="Kopi & Co.", transaction_date=date(2026, 3, 14), transaction_time=time(9, 26), currency_code="MYR",

@@ -102,7 +102,7 @@ def _discount(rows: AmountRows, sums: Sums) -> LabelledAmount | None:
     return summed[0] if summed else None
 
 
-_LAST4: Final = re.compile(r"(?:[*xX#•.·关美★女兴长大×]{2,}[\s-]*|\b(?:ending|acct|account|card|no\.?)\D{0,12})(\d{4})(?!\d)")
+_LAST4: Final = re.compile(r"(?:[*xX#•.·关美★女兴长大×]{2,}[\s-]*|\b(?:ending|acct|account|card|no\.?)\D{0,12})([0-9]{4})(?!\d)")
 
 
 @dataclass(frozen=True)

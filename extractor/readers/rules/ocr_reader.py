@@ -1,6 +1,5 @@
 """Reader on a transcript and the field models: the embedded default, no GPU, no downloads."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from extractor.readers.rules.field_values import FieldValues
 from extractor.readers.rules.header import read_header
 from extractor.readers.rules.money_fields import read_amounts
 from extractor.readers.rules.transaction_datetime import read_when
-from extractor.schemas.answer import DocumentType
+from extractor.schemas.answer import DocumentType, MissingField, ReceiptAnswer
 
 FIELD_MODELS_VERSION = "4"
 """Changes with every change of rules, tables or weights that may answer the same transcript differently."""
@@ -31,8 +30,10 @@ BESIDE = {"transaction_time": "transaction_date"}
 LOCAL = ("merchant_name",)
 """Fields of which much print is another candidate: where a closer look loses it, the next best one is no second opinion."""
 
+# Bounds of `ReceiptAnswer`: characters of a text, rows of a list.
 MAX_LENGTHS = {"merchant_address": 300, "description": 120, "merchant_name": 120, "method": 120}
-"""Bounds of `ReceiptAnswer`; everything else is short."""
+MAX_LENGTH = 40
+MAX_ROWS = {"items": 300, "tax_lines": 20, "payments": 10}
 
 
 class OcrReader:
@@ -80,10 +81,12 @@ class OcrReading:
         strayed = _strayed(part, first) if self._efforts.get(row) == 0 else frozenset()
         part = _reduced(part, [name for name in names if name not in strayed])
         values = _bounded(dict(part.values))
+        missing = [MissingField(field=name, reason="cut_off") for name, most in MAX_ROWS.items() if len(part.values.get(name) or ()) > most]
         if not question.is_first and _is_legible(transcripts):
             absent = [name for name in names if name not in strayed and values.get(name) in (None, [], ())]
-            values["missing"] = [{"field": name, "reason": "not_printed"} for name in absent]
-        return Answer(json.dumps(values, ensure_ascii=False), part.evidence, seconds=time.perf_counter() - started)
+            missing += [MissingField(field=name, reason="not_printed") for name in absent]
+        receipt = ReceiptAnswer.model_validate(values | {"missing": tuple(missing)})
+        return Answer(evidence=part.evidence, seconds=time.perf_counter() - started, receipt=receipt)
 
     def _look(self, row: int, names: Sequence[str], look: Look) -> tuple[Transcript, ...]:
         """The pages' text, from the cheapest look that promises something new: closer at known places, then the whole page again."""
@@ -152,12 +155,12 @@ def _reduced(part: FieldValues, names: Sequence[str]) -> FieldValues:
 
 
 def _bounded(values: Any, name: str = "") -> Any:
-    """The values with overlong texts cut: OCR may join what no receipt prints in one field."""
+    """The values with overlong texts and lists cut: OCR may join what no receipt prints in one field."""
     if isinstance(values, Mapping):
         return {key: _bounded(value, key) for key, value in values.items()}
     if isinstance(values, list | tuple):
-        return [_bounded(value, name) for value in values]
-    return values[: MAX_LENGTHS.get(name, 40)] if isinstance(values, str) else values
+        return [_bounded(value, name) for value in values[: MAX_ROWS.get(name)]]
+    return values[: MAX_LENGTHS.get(name, MAX_LENGTH)] if isinstance(values, str) else values
 
 
 def _is_legible(transcripts: Sequence[Transcript]) -> bool:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from extractor.errors import ConfigError, StorageError
 from extractor.schemas.answer import DocumentType
 from extractor.schemas.receipt import Item, ItemKind, Payment, TaxLine
-from extractor.schemas.record import Attempt, Check, Record, RecordStatus, ReviewReason
+from extractor.schemas.record import Attempt, Check, ReasonKind, Record, RecordStatus, ReviewReason
 from extractor.schemas.values import FieldEvidence, FieldState, Origin
 from extractor.storage.archive import Archive
 from extractor.storage.database import connection
@@ -70,7 +70,7 @@ def cafe(name: str = "cafe.jpg", **values: Any) -> Record:
         "checks": (
             Check(name="subtotal_plus_tax", expected=Decimal("16.96"), actual=Decimal("16.95"), tolerance=Decimal("0.01"), passed=True),
         ),
-        "review_reasons": (ReviewReason(field="total", kind="unconfirmed", message="Compare the total with the picture."),),
+        "review_reasons": (ReviewReason(field="total", kind=ReasonKind.UNCONFIRMED, message="Compare the total with the picture."),),
         "attempts": (Attempt(rung="first", fields=("total",), seconds=0.25),),
         "fields": {"total": FieldEvidence(raw_text="RM16.96", confidence=0.9, origin=Origin.OCR, page=0, box=(0.1, 0.2, 0.3, 0.4))},
         "tags": ("travel", "kl"),

@@ -3,7 +3,7 @@
 from PIL import Image
 
 from extractor.documents import Page
-from extractor.extraction.regions import MOST, part_to_enlarge
+from extractor.extraction.regions import MAX_SHARE, part_to_enlarge
 from extractor.ocr.transcript import Box, Fragment, Line, Transcript
 from extractor.readers.base import Document, Evidence
 
@@ -39,7 +39,7 @@ def test_fields_near_one_another_are_enlarged_together_and_far_ones_left_to_the_
     """More than half of the text would hardly be larger; the first field decides. All are asked for: the whole page is shown, too."""
     part = part_to_enlarge(["total", "merchant_name", "tip"], {"total": seen(15), "merchant_name": seen(0), "tip": seen(13)}, document())
     assert part.box == Box(10, 260, 190, 310)
-    assert part.box.height <= MOST * 390
+    assert part.box.height <= MAX_SHARE * 390
     assert part.fields == ("total", "merchant_name", "tip")
 
 

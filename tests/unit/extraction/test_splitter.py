@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from extractor.extraction.splitter import Paper, cut_out, may_be_several, papers_of
+from extractor.extraction.splitter import SeparateReceipt, cut_out, may_be_several, separate_receipts
 from extractor.ocr.layout import to_lines
 from extractor.ocr.transcript import Box, Fragment, Transcript
 from training.render import RenderedReceipt, Style, render
@@ -35,8 +35,8 @@ def beside(*receipts: RenderedReceipt, gap: float = 60.0, lean: float = 0.0) -> 
     return Transcript(to_lines(fragments), round(left + 200), round(height), "test")
 
 
-def totals(papers: Sequence[Paper]) -> list[str]:
-    return [paper.said["total"] for paper in papers]
+def totals(papers: Sequence[SeparateReceipt]) -> list[str]:
+    return [paper.texts["total"] for paper in papers]
 
 
 @pytest.mark.parametrize("lean", [0.0, 0.1, -0.1])
@@ -44,9 +44,9 @@ def totals(papers: Sequence[Paper]) -> list[str]:
 def test_receipts_beside_one_another_are_told_apart(numbers: tuple[int, ...], lean: float) -> None:
     """Two and three, straight or leaning: each with its own total, from left to right."""
     receipts = [receipt(number) for number in numbers]
-    papers = papers_of(beside(*receipts, lean=lean))
+    papers = separate_receipts(beside(*receipts, lean=lean))
     assert [paper.transcript.text for paper in papers] == [paper.transcript.text for paper in sorted(papers, key=lambda one: one.box.left)]
-    alone = [papers_of(beside(one)) for one in receipts]
+    alone = [separate_receipts(beside(one)) for one in receipts]
     assert alone == [()] * len(receipts)
     assert len(papers) == len(receipts)
     assert len(set(totals(papers))) == len(receipts)
@@ -56,14 +56,14 @@ def test_receipts_beside_one_another_are_told_apart(numbers: tuple[int, ...], le
 def test_one_receipt_is_one(seed: int) -> None:
     """Whatever its columns, of any country and kind."""
     transcript = render(f"one-{seed}").transcript()
-    assert papers_of(transcript) == ()
+    assert separate_receipts(transcript) == ()
     assert not may_be_several(transcript)
 
 
 def test_a_copy_beside_its_receipt_is_no_receipt_of_its_own() -> None:
     """Nor is a card slip: it is of the same day, and repeats merchant, time or total."""
     one = receipt(0)
-    assert papers_of(beside(one, one)) == ()
+    assert separate_receipts(beside(one, one)) == ()
     assert may_be_several(beside(one, one))
 
 
@@ -76,7 +76,7 @@ def test_a_copy_whose_date_is_misread_is_no_receipt_of_its_own() -> None:
     ]
     assert "08 Sep" in seen.text
     assert {fragment.text for fragment in fragments} != {fragment.text for fragment in seen.fragments}
-    assert papers_of(Transcript(to_lines(fragments), seen.width, seen.height, "test")) == ()
+    assert separate_receipts(Transcript(to_lines(fragments), seen.width, seen.height, "test")) == ()
 
 
 def test_a_folded_receipt_is_one() -> None:
@@ -84,9 +84,9 @@ def test_a_folded_receipt_is_one() -> None:
     seen = [fragment for line in receipt(1).transcript().lines for fragment in line.fragments]
     middle = sorted(fragment.box.middle for fragment in seen)[len(seen) // 2]
     folded = [shifted(fragment, 900) if fragment.box.middle > middle else fragment for fragment in seen]
-    assert papers_of(Transcript(to_lines(folded), 2000, 2000, "test")) == ()
+    assert separate_receipts(Transcript(to_lines(folded), 2000, 2000, "test")) == ()
     torn = [shifted(fragment, 300) if fragment.box.left > 300 else fragment for fragment in seen]
-    assert papers_of(Transcript(to_lines(torn), 2000, 2000, "test")) == ()
+    assert separate_receipts(Transcript(to_lines(torn), 2000, 2000, "test")) == ()
 
 
 def test_a_page_of_many_columns_is_a_table() -> None:
@@ -94,11 +94,11 @@ def test_a_page_of_many_columns_is_a_table() -> None:
     cells = [
         Fragment("x", Box(60.0 * column, 20.0 * row, 60.0 * column + 10, 20.0 * row + 10), 0.9) for column in range(20) for row in range(7)
     ]
-    assert papers_of(Transcript(to_lines(cells), 1300, 200, "test")) == ()
+    assert separate_receipts(Transcript(to_lines(cells), 1300, 200, "test")) == ()
 
 
 def test_a_page_without_print_has_no_receipts() -> None:
-    assert papers_of(Transcript((), 100, 100, "test")) == ()
+    assert separate_receipts(Transcript((), 100, 100, "test")) == ()
 
 
 def test_a_part_shows_nothing_of_its_neighbour() -> None:
@@ -109,7 +109,9 @@ def test_a_part_shows_nothing_of_its_neighbour() -> None:
     for fragment in right:
         left, top, edge, bottom = map(round, fragment.box)
         image.paste("black", (left, top, edge, bottom))
-    papers = [Paper(Box.around([one.box for one in own]), Transcript(to_lines(own), 400, 200, "test"), {}) for own in (lines, right)]
+    papers = [
+        SeparateReceipt(Box.around([one.box for one in own]), Transcript(to_lines(own), 400, 200, "test"), {}) for own in (lines, right)
+    ]
     (left_part, left_box), (right_part, right_box) = cut_out(image, papers)
     assert left_part.getextrema() == ((255, 255),) * 3
     assert left_part.size == (left_box.width, left_box.height)

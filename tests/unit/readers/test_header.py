@@ -8,7 +8,7 @@ from extractor.ocr.transcript import Line, Transcript
 from extractor.readers.rules.header import read_header
 from extractor.readers.rules.merchant_marks import find_host
 from extractor.readers.rules.segments import header_rows
-from extractor.validation.decision import TRUST
+from extractor.validation.confidence import THRESHOLDS
 from tests.transcripts import transcript
 
 FOOT = ("Tea 2.00", "Coffee 3.50", "Subtotal 5.50", "Total 5.50", "Cash 10.00", "Change 4.50", "THANK YOU")
@@ -87,7 +87,7 @@ def test_a_logo_is_known_by_what_is_printed_elsewhere() -> None:
     assert part.values["merchant_name"] == "The Home Depot"
     confidence = part.evidence["merchant_name"].confidence
     assert confidence is not None
-    assert TRUST["merchant_name"].backed < confidence < TRUST["merchant_name"].alone
+    assert THRESHOLDS["merchant_name"].backed < confidence < THRESHOLDS["merchant_name"].alone
 
 
 def test_the_foot_names_whom_it_thanks_for() -> None:
@@ -203,7 +203,7 @@ def test_a_name_without_a_rival_is_surer_than_the_same_name_beside_another() -> 
     assert alone is not None
     assert rivalled is not None
     assert rivalled < alone
-    assert alone >= TRUST["merchant_name"].backed
+    assert alone >= THRESHOLDS["merchant_name"].backed
 
 
 @pytest.mark.parametrize("noise", ["(Company No. 113825-W)", "Cashjer [P.NISANTHI]", "OMAHA, NE #1012"])
@@ -262,7 +262,7 @@ def test_a_trade_without_an_owner_and_a_slogan_are_not_believed() -> None:
     """Two looks would agree on `HOUSE` or `VIELFALT.` as they are printed; neither is a merchant."""
     for heading in ("STEAK & GRILL", "FRISCHE UND VIELFALT."):
         part = read_header([transcript(heading, "12 Main Street", "04107 Leipzig", *FOOT)])
-        assert (part.evidence["merchant_name"].confidence or 0) < TRUST["merchant_name"].backed, heading
+        assert (part.evidence["merchant_name"].confidence or 0) < THRESHOLDS["merchant_name"].backed, heading
 
 
 def test_letters_that_a_logo_hides_are_found_where_the_name_is_printed_again() -> None:

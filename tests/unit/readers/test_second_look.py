@@ -1,7 +1,5 @@
 """The OCR reader asked again: what a closer look did not read at a field's place, it does not judge."""
 
-import json
-
 from PIL import Image
 
 from extractor.documents import Page
@@ -9,6 +7,7 @@ from extractor.ocr.transcript import Box, Transcript
 from extractor.readers.base import Answer, Document, Issue, Look
 from extractor.readers.prompts import FIRST, again
 from extractor.readers.rules.ocr_reader import OcrReader
+from extractor.schemas.record import ReasonKind
 from tests.transcripts import transcript
 
 BELOW = ("EAT STREET", "14 QUAY STREET", "BRISTOL BS1 4DJ", "05/03/2018 14:05", "Tea 2.00", "Total 2.00", "Cash 5.00", "Change 3.00")
@@ -30,13 +29,13 @@ class Second:
 def asked_again(sees: Transcript) -> dict[str, object]:
     """What the reader says when it is asked for the merchant again and its second engine sees this."""
     page = Page(Image.new("RGB", (FIRST_LOOK.width, FIRST_LOOK.height), "white"))
-    question = again([Issue("merchant_name", "unconfirmed", "Look again.")], Look(effort=1))
+    question = again([Issue("merchant_name", ReasonKind.UNCONFIRMED, "Look again.")], Look(effort=1))
     with OcrReader(Second(sees)).open([Document("a.jpg", (page,), (FIRST_LOOK,))]) as reading:
         reading.ask({0: FIRST})
         answer = reading.ask({0: question})[0]
     assert isinstance(answer, Answer), answer
-    stated: dict[str, object] = json.loads(answer.text)
-    return stated
+    assert answer.receipt is not None
+    return answer.receipt.model_dump(exclude_unset=True)
 
 
 def test_the_name_is_confirmed_at_its_place() -> None:
@@ -46,4 +45,4 @@ def test_the_name_is_confirmed_at_its_place() -> None:
 
 def test_where_the_name_is_not_seen_again_no_other_print_takes_its_place() -> None:
     """A second engine that overlooks the name neither names another row nor says that none is printed."""
-    assert asked_again(Transcript((), FIRST_LOOK.width, FIRST_LOOK.height, "second")) == {"missing": []}
+    assert asked_again(Transcript((), FIRST_LOOK.width, FIRST_LOOK.height, "second")) == {"missing": ()}
