@@ -7,7 +7,7 @@ from pathlib import Path
 from extractor.config.settings import Settings
 from extractor.documents.isolated_check import IsolatedCheck
 from extractor.extraction.isolated import IsolatedReading
-from extractor.jobs import Extract, Extracted, JobState, Source
+from extractor.jobs import Extract, ExtractAhead, Extracted, JobState, Source
 from extractor.pipeline import Pipeline
 from extractor.runtime.checkpoints import AtCheckpoint, go_on
 from extractor.runtime.clock import Clock, SystemClock
@@ -51,41 +51,43 @@ def build_service(
         archive.outbox.mark()  # it was made anew, and nothing is missing in it
     again = partial(build_service, extract=extract, check=check, clock=clock, at_checkpoint=at_checkpoint, telemetry=telemetry)
     isolated: list[IsolatedReading | IsolatedCheck] = []
-    batch, prefetch = settings.work.batch_size, None
+    batch, reads_ahead = settings.work.batch_size, False
     if check is None:
         isolated.append(check := IsolatedCheck.from_settings(settings))
     if extract is None:
         isolated.append(reading := IsolatedReading.from_settings(settings))
         reading.start()
-        extract, batch = _signalling(reading, heartbeat), reading.batch_size
-        prefetch = reading.prefetch if reading.reads_together else None
+        read_ahead, batch, reads_ahead = _signalling(reading, heartbeat), reading.batch_size, reading.reads_together
         heartbeat.hung_seconds += reading.longest_seconds  # it ends children that hang by itself
+    else:
+        read_ahead = _one_batch_at_a_time(extract)
     most_bytes = ENORMOUS * settings.limits.max_bytes
-    inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check, telemetry, heartbeat), clock, most_bytes=most_bytes)
-    steps = (archive.database, archive.job_queue, archive.store, archive.outbox, extract)
-    pipeline = Pipeline(*steps, prefetch=prefetch, at_checkpoint=at_checkpoint, telemetry=telemetry)
+    steps = (archive.database, archive.job_queue, archive.store, archive.outbox, read_ahead)
+    pipeline = Pipeline(*steps, check=check, reads_ahead=reads_ahead, at_checkpoint=at_checkpoint, telemetry=telemetry)
+    inbox = Inbox(settings.inbox_dir, settings.inbox, _alive(pipeline.check, heartbeat), clock, most_bytes=most_bytes)
     worker = Worker(
         archive.job_queue, pipeline, clock, batch_size=batch, at_checkpoint=at_checkpoint, heartbeat=heartbeat, telemetry=telemetry
     )
-    watch = InboxScanner(
-        inbox, archive.job_queue, clock, settings.inbox, on_taken=worker.wake.set, at_checkpoint=at_checkpoint, heartbeat=heartbeat
-    )
+    watch = InboxScanner(inbox, pipeline, archive.job_queue, clock, settings.inbox, on_taken=worker.wake.set, heartbeat=heartbeat)
     return Service(archive, watch, worker, heartbeat=heartbeat, telemetry=telemetry, build_again=again, isolated=isolated)
 
 
-def _timed(check: Check, telemetry: Telemetry, heartbeat: Heartbeat) -> Check:
-    def timed(path: Path) -> None:
+def _alive(check: Check, heartbeat: Heartbeat) -> Check:
+    def checked(path: Path) -> None:
         heartbeat.beat(WATCH)
-        with telemetry.stage("check"):
-            check(path)
+        check(path)
 
-    return timed
+    return checked
 
 
-def _signalling(reading: IsolatedReading, heartbeat: Heartbeat) -> Extract:
-    def read(sources: Sequence[Source]) -> list[Extracted]:
+def _one_batch_at_a_time(extract: Extract) -> ExtractAhead:
+    return lambda sources, _=(), /: extract(sources)
+
+
+def _signalling(reading: IsolatedReading, heartbeat: Heartbeat) -> ExtractAhead:
+    def read(sources: Sequence[Source], upcoming: Sequence[Source] = (), /) -> list[Extracted]:
         results: list[Extracted] = []
-        for result in reading.read_each(sources):
+        for result in reading.read_each(sources, upcoming):
             heartbeat.beat(WORKER)
             results.append(result)
         return results

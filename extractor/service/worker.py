@@ -96,22 +96,20 @@ class Worker:
         """
         self._job_queue.release(self.name)  # what an error has left in this worker's hands
         self._told_at, self._filed = self._clock.monotonic(), 0
-        worked, ahead = self._file_due(), tuple[Job, ...]()
+        worked, upcoming = self._file_due(), tuple[Job, ...]()
         while not stop.is_set():
             self._tell_progress()
             self._heartbeat.beat(WORKER)
-            jobs = ahead or self._claim()
-            ahead = self._claim() if jobs and self._pipeline.reads_ahead else ()
-            if ahead:
-                self._pipeline.prefetch(ahead)
+            jobs = upcoming or self._claim()
+            upcoming = self._claim() if jobs and self._pipeline.reads_ahead else ()
             with self._holding(jobs):
-                for outcome in self._attempt(jobs) if jobs else ():
+                for outcome in self._attempt(jobs, upcoming) if jobs else ():
                     self._settle(outcome)
                 step = len(jobs) + self._file_due()
             if not step:
                 break
             worked += step
-        if ahead:
+        if upcoming:
             self._job_queue.release(self.name)
         return worked
 
@@ -143,11 +141,11 @@ class Worker:
             self._at_checkpoint(Checkpoint.CLAIMED)
         return jobs
 
-    def _attempt(self, jobs: Sequence[Job]) -> list[JobResult]:
+    def _attempt(self, jobs: Sequence[Job], upcoming: Sequence[Job] = ()) -> list[JobResult]:
         """What became of the jobs. Nothing that reading one of them raises ends the worker or harms the others."""
         self._heartbeat.beat(WORKER)
         try:
-            return self._pipeline.read(jobs)
+            return self._pipeline.read(jobs, upcoming)
         except (StorageError, DatabaseDamaged, ReaderDown):
             raise  # no fault of the files
         except Exception as error:
