@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from extractor.parsing import currencies
 from extractor.parsing.digits import clean_digits, find_percentages
+from extractor.schemas.values import minor_digits
 
 __all__ = ["DecimalMark", "PrintedAmount", "decimal_mark", "find_amounts", "find_percentages", "parse_amount"]
 
@@ -237,14 +238,14 @@ def decimal_mark(texts: Iterable[str]) -> DecimalMark | None:
             _vote(amount, votes)
             currencies_seen.update(currencies.candidates_of(amount.mark)[:1])
         whole += bool(_WHOLE.search(plain))
-    is_three = bool(set(currencies_seen) & _THREE_DIGITS)
+    is_three = any(minor_digits(code) == 3 for code in currencies_seen)
     if is_three and votes["groups"]:
         votes[max((".", ","), key=lambda mark: votes[f"groups{mark}"])] += votes["groups"]
         votes["groups"] = 0
     dot, comma = votes["."], votes[","]
     if not is_three and whole > max(1, dot, comma):
         return None
-    limit = 1 if set(currencies_seen) & _NO_DIGITS else 3
+    limit = 3 if all(map(currencies.has_decimals, currencies_seen)) else 1
     if max(dot, comma) <= 0 or votes["groups"] > limit * (dot + comma):
         return None
     return "." if dot >= comma else ","
@@ -252,9 +253,6 @@ def decimal_mark(texts: Iterable[str]) -> DecimalMark | None:
 
 _WHOLE: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:[.,]\d{3})*[.,]\d00\s?\D{0,2}$")
 """A round amount of thousands at the end of a row."""
-_THREE_DIGITS: Final = frozenset({"KWD", "BHD", "OMR", "JOD", "TND", "IQD", "LYD"})
-_NO_DIGITS: Final = frozenset({"IDR", "JPY", "KRW", "VND", "CLP", "PYG", "ISK", "UGX", "XOF"})
-"""Currencies whose receipts print no decimals; the rupiah has them only in law."""
 
 
 def _vote(amount: PrintedAmount, votes: Counter[str]) -> None:

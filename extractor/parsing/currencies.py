@@ -1,9 +1,16 @@
 """Currency marks and codes as printed, and which ISO 4217 currencies each can mean."""
 
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any, Final
+
+from extractor.schemas.values import minor_digits
 
 SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
     "€": ("EUR",),
@@ -143,6 +150,24 @@ CODES: Final[frozenset[str]] = frozenset(
 
 SHOUTED: Final[frozenset[str]] = frozenset("ALL TOP TRY CUP PEN SOS LAK GEL MAD COP BAM ANG MOP SLE SCR AMD".split())
 """Codes that are also words in capitals; they count only where they touch an amount."""
+
+
+@cache
+def _habits() -> Mapping[str, Any]:
+    text = resources.files("extractor.parsing").joinpath("data", "currencies.toml").read_text(encoding="utf-8")
+    return MappingProxyType(tomllib.loads(text))
+
+
+@cache
+def cash_steps() -> Mapping[str, Decimal]:
+    """What totals paid in cash are rounded to, by ISO 4217 code; currencies that are paid to their minor unit are not listed."""
+    return MappingProxyType({code: Decimal(step) for code, step in _habits()["cash_steps"].items()})
+
+
+@cache
+def has_decimals(code: str) -> bool:
+    """Whether receipts in this currency print amounts with decimals."""
+    return minor_digits(code) > 0 and code not in _habits()["whole_amounts"]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from extractor.parsing.amounts import find_amounts
-from extractor.parsing.currencies import CurrencyMark, candidates_of, find_marks
+from extractor.parsing.currencies import CurrencyMark, candidates_of, find_marks, has_decimals
 from extractor.parsing.dates.finder import find_dates
 from extractor.parsing.dates.months import fold
 from extractor.parsing.locale.countries import Country, countries, language_words
@@ -43,8 +43,6 @@ _OWN_LETTERS = {"el": frozenset("γδθλξπσφψω∑∆△")}
 _FEW_LETTERS = 4
 _OTHER_CODES = frozenset({"SR", "SVC"})
 _IN_BRACKETS = re.compile(r"[(\[]\s?([^()\[\]\d\s]{1,4})\s?[)\]]")
-WITHOUT_FRACTIONS = frozenset("IDR VND JPY KRW CLP COP PYG ISK HUF".split())
-"""Currencies whose prices have no decimals."""
 
 
 @dataclass(frozen=True)
@@ -184,9 +182,9 @@ class CurrencyMarks:
         if total >= 2 and not any(currency in candidates for candidates in self.marks):
             yield _NO_MARK, "other currency marks"
         if self.whole >= 2 and self.whole > self.broken:
-            if currency in WITHOUT_FRACTIONS:
+            if not has_decimals(currency):
                 yield _WHOLE_AMOUNTS, "amounts without decimals"
             elif not any(currency in candidates for candidates in self.marks):
                 yield -_WHOLE_AMOUNTS, "amounts without decimals"
-        elif self.broken >= 3 and currency in WITHOUT_FRACTIONS:
+        elif self.broken >= 3 and not has_decimals(currency):
             yield _FRACTIONS, "amounts with decimals"

@@ -9,12 +9,13 @@ from datetime import date
 from typing import Any, Literal, Protocol
 
 from extractor.parsing.amounts import decimal_mark
+from extractor.parsing.currencies import has_decimals
 from extractor.parsing.dates.finder import find_dates
 from extractor.parsing.dates.interpretations import Order, PrintedDate
 from extractor.parsing.dates.months import fold
 from extractor.parsing.dates.weekdays import weekdays_in
 from extractor.parsing.locale.countries import countries
-from extractor.parsing.locale.evidence import WITHOUT_FRACTIONS, CurrencyMarks, clues_in
+from extractor.parsing.locale.evidence import CurrencyMarks, clues_in
 from extractor.parsing.times import find_times
 
 
@@ -154,7 +155,7 @@ def _decide(
         currency_confidence=round(best_chance, 4),
         is_currency_decided=currency is not None and best_chance >= _DECIDED,
         currencies=tuple(name for name in ranked if by_currency[name] >= _CANDIDATE),
-        decimal_mark=decimal_mark(texts) or (home.decimal if home and home.currency not in WITHOUT_FRACTIONS else None),
+        decimal_mark=decimal_mark(texts) or (home.decimal if home and has_decimals(home.currency) else None),
         date_order=order,
         orders=orders,
     )

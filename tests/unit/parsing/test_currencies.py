@@ -1,8 +1,11 @@
 """Currency marks: what they can mean and where they count."""
 
+from decimal import Decimal
+
 import pytest
 
-from extractor.parsing.currencies import CODES, SYMBOLS, WORDS, candidates_of, find_marks
+from extractor.parsing.currencies import CODES, SYMBOLS, WORDS, candidates_of, cash_steps, find_marks, has_decimals
+from extractor.schemas.values import minor_digits
 
 
 @pytest.mark.parametrize(
@@ -41,3 +44,21 @@ def test_tables_hold_iso_codes() -> None:
 def test_an_unknown_mark_means_nothing() -> None:
     """What is no mark has no candidates: nothing is assumed."""
     assert candidates_of("XX") == ()
+
+
+@pytest.mark.parametrize(("code", "step"), [("CHF", "0.05"), ("NZD", "0.10"), ("SEK", "1"), ("HUF", "5"), ("DKK", "0.50")])
+def test_cash_is_rounded_to_the_smallest_coin(code: str, step: str) -> None:
+    """The step of cash rounding differs by currency."""
+    assert cash_steps()[code] == Decimal(step)
+
+
+def test_cash_steps_are_known_currencies() -> None:
+    """No step is listed for a code that does not exist, and none is below the minor unit."""
+    assert set(cash_steps()) <= CODES
+    assert all(step > Decimal(1).scaleb(-minor_digits(code)) or not minor_digits(code) for code, step in cash_steps().items())
+
+
+def test_currencies_without_decimals() -> None:
+    """Currencies without a minor unit, and those whose minor unit no receipt prints."""
+    assert not any(map(has_decimals, ("JPY", "KRW", "IDR", "HUF", "UGX")))
+    assert all(map(has_decimals, ("EUR", "USD", "KWD", "SEK")))
