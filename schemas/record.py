@@ -47,13 +47,12 @@ class CheckName(StrEnum):
     DATE_PLAUSIBLE = "date_plausible"  # neither in the future nor older than machine-readable receipts
 
 
-RowCheckName = Annotated[str, Field(pattern=r"^(items|tax_lines)\[[0-9]+\]$")]
-
-
 class Check(Frozen):
     """One check of the receipt against itself."""
 
-    name: CheckName | RowCheckName = Field(description="Stable name; of a check of one row its path, such as `items[2]`.")
+    name: CheckName | str = Field(
+        union_mode="left_to_right", description="Stable name; for a check of one row its path, such as `items[2]` or `tax_lines[0]`."
+    )
     expected: Amount | str | None = None
     actual: Amount | str | None = None
     tolerance: Amount | None = None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-HEAD = "0003"
+HEAD = "0004"
 """Newest migration; a test compares it with the files. Keeps Alembic from being imported when there is nothing to do."""
 
 _HERE = Path(__file__).parent
