@@ -5,11 +5,11 @@
 -- Spending by month and currency:
 -- example: SELECT month, currency_code, count(*) AS receipts, sum(total_minor) * 1.0 / minor_factor AS total FROM v_spending GROUP BY month, currency_code, minor_factor ORDER BY month
 -- The ten merchants where most was spent:
--- example: SELECT merchant_name, currency_code, count(*) AS receipts, sum(total) AS total FROM v_spending GROUP BY merchant_name, currency_code ORDER BY total DESC LIMIT 10
+-- example: SELECT merchant_name, currency_code, count(*) AS receipts, sum(total_minor) * 1.0 / minor_factor AS total FROM v_spending GROUP BY merchant_name, currency_code, minor_factor ORDER BY total DESC LIMIT 10
 -- What was bought most often:
 -- example: SELECT description, count(*) AS times, min(unit_price) AS cheapest, max(unit_price) AS dearest FROM v_items WHERE kind = 'item' GROUP BY description ORDER BY times DESC LIMIT 20
 -- Tax by rate, for a tax return:
--- example: SELECT currency_code, rate, sum(net_amount) AS net, sum(amount) AS tax FROM v_tax_lines JOIN v_spending USING (receipt_id, currency_code) WHERE day BETWEEN '2026-01-01' AND '2026-12-31' GROUP BY currency_code, rate
+-- example: SELECT currency_code, rate, sum(net_amount_minor) * 1.0 / minor_factor AS net, sum(amount_minor) * 1.0 / minor_factor AS tax FROM v_tax_lines JOIN v_spending USING (receipt_id, currency_code, minor_factor) WHERE day BETWEEN '2026-01-01' AND '2026-12-31' GROUP BY currency_code, rate, minor_factor
 -- What a person has to check, and why:
 -- example: SELECT receipt_id, file, merchant_name, field, kind, message FROM v_needs_review ORDER BY receipt_id
 -- Receipts with a tag (the inbox subfolder they were dropped in):
@@ -68,7 +68,7 @@ SELECT
     w.field, w.kind, w.message
 FROM receipts AS r
 LEFT JOIN review_reasons AS w ON w.receipt_id = r.receipt_id
-LEFT JOIN jobs AS j ON j.receipt_id = r.receipt_id
+LEFT JOIN jobs AS j ON j.sha256 = r.source_sha256 AND j.state in ('queued', 'reading', 'stored', 'done') AND j.sha256 is not null
 WHERE r.status = 'needs_review';
 
 -- For sums: each purchase once. Accepted and corrected records; of several photos of one receipt only one. Dates that are missing count as

@@ -50,7 +50,7 @@ def document(name: str = "a.jpg") -> Document:
 
 
 def read(*answers: Answer | ExtractorError, witness: Answer | None = None, **policy: Any) -> tuple[DocumentResult, ScriptedReader]:
-    """What comes of one document whose reader gives these answers in turn."""
+    """The result for one document whose reader gives these answers in turn."""
     reader = ScriptedReader({"a.jpg": answers}, name="ocr" if witness is None else "vision")  # type: ignore[dict-item]
     receipt = ReceiptInput(document(), witness=witness)
     outcome = read_documents(reader, [receipt], ReaskPolicy(today=lambda: date(2026, 1, 1), **policy))[0]
@@ -114,9 +114,9 @@ def test_a_second_look_that_agrees_confirms() -> None:
 
 def test_looks_that_disagree_are_a_conflict_until_one_value_leads() -> None:
     """Two values with one look each settle nothing; a third look does."""
-    torn, _ = read(said(0.9, items=None), said(0.9, items=None, total="4,90 EUR"), max_rungs=1)
-    assert torn.fields["total"].state is FieldState.CONFLICT
-    assert torn.decision.status is RecordStatus.NEEDS_REVIEW
+    split, _ = read(said(0.9, items=None), said(0.9, items=None, total="4,90 EUR"), max_rungs=1)
+    assert split.fields["total"].state is FieldState.CONFLICT
+    assert split.decision.status is RecordStatus.NEEDS_REVIEW
     settled, _ = read(said(0.9, items=None), said(0.9, items=None, total="4,90 EUR"), said(0.9, items=None, total="4,90 EUR"), max_rungs=2)
     assert settled.receipt.total == Decimal("4.90")
     assert settled.fields["total"].looks == 2
@@ -195,7 +195,7 @@ def test_a_witness_that_disagrees_is_a_conflict_and_never_the_value() -> None:
 
 
 def model(*answers: Answer | ExtractorError, witness: Answer | None = None, **policy: Any) -> tuple[DocumentResult, ScriptedReader]:
-    """What comes of one document that a model reads, beside a witness that sees nothing unless told otherwise."""
+    """The result for one document that a model reads, beside a witness that finds nothing by default."""
     return read(*answers, witness=witness or partly(), **policy)
 
 
@@ -250,7 +250,7 @@ def test_what_no_two_looks_agree_on_is_null_and_the_reason_says_what_was_read() 
     assert all(text in issue.message for text in ("4,00 EUR", "4,90 EUR", "5,00 EUR", "8,00 EUR"))
 
 
-def test_a_torn_vote_leaves_what_two_looks_agree_on() -> None:
+def test_a_split_vote_leaves_what_two_looks_agree_on() -> None:
     """The first look and the enlarged one say the same; chance does not outweigh them."""
     votes = [partly(0.9, total=f"{number},00 EUR") for number in (5, 6, 7)]
     outcome, _ = model(said(0.5), partly(), partly(0.5, total="4,00 EUR"), drawn(*votes), witness=partly(0.9, total="3,00 EUR"))

@@ -24,7 +24,7 @@ def shifted(fragment: Fragment, right: float, *, lean: float = 0.0) -> Fragment:
 
 
 def beside(*receipts: RenderedReceipt, gap: float = 60.0, lean: float = 0.0) -> Transcript:
-    """What OCR would see of the receipts side by side."""
+    """The transcript of the receipts side by side."""
     fragments, left, height = list[Fragment](), 0.0, 0.0
     for one in receipts:
         seen = [fragment for line in one.transcript().lines for fragment in line.fragments]
@@ -35,8 +35,8 @@ def beside(*receipts: RenderedReceipt, gap: float = 60.0, lean: float = 0.0) -> 
     return Transcript(to_lines(fragments), round(left + 200), round(height), "test")
 
 
-def totals(papers: Sequence[SeparateReceipt]) -> list[str]:
-    return [paper.texts["total"] for paper in papers]
+def totals(parts: Sequence[SeparateReceipt]) -> list[str]:
+    return [part.texts["total"] for part in parts]
 
 
 @pytest.mark.parametrize("lean", [0.0, 0.1, -0.1])
@@ -44,12 +44,12 @@ def totals(papers: Sequence[SeparateReceipt]) -> list[str]:
 def test_receipts_beside_one_another_are_told_apart(numbers: tuple[int, ...], lean: float) -> None:
     """Two and three, straight or leaning: each with its own total, from left to right."""
     receipts = [receipt(number) for number in numbers]
-    papers = separate_receipts(beside(*receipts, lean=lean))
-    assert [paper.transcript.text for paper in papers] == [paper.transcript.text for paper in sorted(papers, key=lambda one: one.box.left)]
+    parts = separate_receipts(beside(*receipts, lean=lean))
+    assert [part.transcript.text for part in parts] == [part.transcript.text for part in sorted(parts, key=lambda one: one.box.left)]
     alone = [separate_receipts(beside(one)) for one in receipts]
     assert alone == [()] * len(receipts)
-    assert len(papers) == len(receipts)
-    assert len(set(totals(papers))) == len(receipts)
+    assert len(parts) == len(receipts)
+    assert len(set(totals(parts))) == len(receipts)
 
 
 @pytest.mark.parametrize("seed", range(24))
@@ -102,17 +102,17 @@ def test_a_page_without_print_has_no_receipts() -> None:
 
 
 def test_a_part_shows_nothing_of_its_neighbour() -> None:
-    """Papers that lie askew reach over one another's edges: what would be read twice is painted over."""
+    """Receipts that lie askew reach over one another's edges: what would be read twice is painted over."""
     image = Image.new("RGB", (400, 200), "white")
     lines = [Fragment("x", Box(10, 20.0 * row, 190, 20.0 * row + 10), 0.9) for row in range(8)]
     right = [Fragment("y", Box(180 if row > 5 else 220, 20.0 * row, 390, 20.0 * row + 10), 0.9) for row in range(8)]
     for fragment in right:
         left, top, edge, bottom = map(round, fragment.box)
         image.paste("black", (left, top, edge, bottom))
-    papers = [
+    parts = [
         SeparateReceipt(Box.around([one.box for one in own]), Transcript(to_lines(own), 400, 200, "test"), {}) for own in (lines, right)
     ]
-    (left_part, left_box), (right_part, right_box) = cut_out(image, papers)
+    (left_part, left_box), (right_part, right_box) = cut_out(image, parts)
     assert left_part.getextrema() == ((255, 255),) * 3
     assert left_part.size == (left_box.width, left_box.height)
     assert (left_box.left, left_box.top) == (0, 0)

@@ -6,7 +6,7 @@ from extractor.documents import Page
 from extractor.ocr.transcript import Box, Transcript
 from extractor.readers.base import Answer, Document, Issue, Look
 from extractor.readers.prompts import FIRST, again
-from extractor.readers.rules.ocr_reader import OcrReader
+from extractor.readers.rules.ocr_reader import MAX_ROWS, OcrReader
 from extractor.schemas.record import ReasonKind
 from tests.transcripts import transcript
 
@@ -46,3 +46,16 @@ def test_the_name_is_confirmed_at_its_place() -> None:
 def test_where_the_name_is_not_seen_again_no_other_print_takes_its_place() -> None:
     """A second engine that overlooks the name neither names another row nor says that none is printed."""
     assert asked_again(Transcript((), FIRST_LOOK.width, FIRST_LOOK.height, "second")) == {"missing": ()}
+
+
+def test_a_list_that_is_longer_than_an_answer_may_be_is_kept_in_part_and_said_to_be_cut_off() -> None:
+    """The receipt is read all the same; what is lost is on record, and needs a person."""
+    rows = [f"Tea number {number} 2.00" for number in range(MAX_ROWS["items"] + 20)]
+    page = transcript("HARBOUR FISH", "14 QUAY STREET", "05/03/2018 14:05", *rows, f"Total {2 * len(rows)}.00")
+    document = Document("a.jpg", (Page(Image.new("RGB", (page.width, page.height), "white")),), (page,))
+    with OcrReader(Second(page)).open([document]) as reading:
+        answer = reading.ask({0: FIRST})[0]
+    assert isinstance(answer, Answer), answer
+    assert answer.receipt is not None
+    assert len(answer.receipt.items) == MAX_ROWS["items"]
+    assert [(absence.field, absence.reason) for absence in answer.receipt.missing] == [("items", "cut_off")]
