@@ -1,6 +1,6 @@
 -- The documented views: stable names for queries; amounts in the receipt's currency as decimal numbers.
--- Made anew after each migration. `*_minor` columns are exact integers (cents): add those up where every cent counts.
--- The tests run every line that begins with `-- example:`.
+-- They are recreated after each migration. `*_minor` columns are exact integers (cents); add those up for exact sums.
+-- Tests run every line that begins with `-- example:`.
 --
 -- Spending by month and currency:
 -- example: SELECT month, currency_code, count(*) AS receipts, sum(total_minor) * 1.0 / minor_factor AS total FROM v_spending GROUP BY month, currency_code, minor_factor ORDER BY month

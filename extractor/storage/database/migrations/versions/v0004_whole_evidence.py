@@ -1,4 +1,4 @@
-"""Columns for all that a record says about its evidence and its attempts; the rows that are there are filled from the record's JSON."""
+"""Columns for the whole evidence and all attempts of a record; existing rows are filled from the records' JSON."""
 
 from alembic import op
 
