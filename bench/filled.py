@@ -17,7 +17,7 @@ from typing import Any
 from bench.overhead import rich_record
 from extractor.config.settings import InboxSettings, Settings
 from extractor.jobs import Arrival, JobState, Source, new_receipt_id
-from extractor.schemas.record import Record, RecordStatus, ReviewReason
+from extractor.schemas.record import ReasonKind, Record, RecordStatus, ReviewReason
 from extractor.storage.archive import Archive, open_archive
 from extractor.storage.database.job_queue import JobQueue
 from extractor.storage.files.sidecars import record_json
@@ -83,7 +83,7 @@ def _first(archive: Archive) -> Record:
 def _copies(model: Record, count: int) -> Iterator[tuple[Record, str]]:
     """Yield variations of the record, each with the path that it is filed under."""
     dice = random.Random(SEED)  # noqa: S311 -- no secrets here
-    reason = ReviewReason(field="total", kind="unconfirmed", message="Compare the total with the picture.")
+    reason = ReviewReason(field="total", kind=ReasonKind.UNCONFIRMED, message="Compare the total with the picture.")
     for number in range(1, count + 1):
         arrived = FIRST_DAY + timedelta(minutes=number * 50)
         is_accepted = dice.random() < 0.75

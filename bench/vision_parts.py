@@ -23,6 +23,7 @@ from extractor.readers.prompts import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import ModelReply, ModelRequest
 from extractor.readers.vision.loading import LoadedModel
 from extractor.readers.vision.model_options import VisionOptions
+from extractor.schemas.record import ReasonKind
 
 if TYPE_CHECKING:
     from extractor.readers.vision.mllama import MllamaEngine
@@ -37,7 +38,7 @@ BATCH = 64
 # Sizes of four, four, four and two tiles, as typical for photos of receipts.
 SIZES = ((900, 1500), (700, 2400), (1080, 1920), (560, 1000))
 
-AGAIN = Question(("currency", "total"), (Issue("total", "missing", "No total was found. Look at the last lines."),))
+AGAIN = Question(("currency", "total"), (Issue("total", ReasonKind.MISSING, "No total was found. Look at the last lines."),))
 
 
 @dataclass(frozen=True)

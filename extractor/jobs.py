@@ -1,4 +1,4 @@
-"""A file on its way from inbox to outbox, as a value that travels."""
+"""A file between inbox and outbox, as values that the steps of the pipeline hand over."""
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from extractor.errors import ExtractorError, InputError
 from extractor.runtime.filenames import printable
@@ -13,24 +14,24 @@ from extractor.schemas.record import Record
 
 
 class JobState(StrEnum):
-    """Where a file is."""
+    """The state of a file's job."""
 
-    QUEUED = "queued"  # settled and complete; waits for a worker
-    READING = "reading"  # a worker has it until its lease ends
-    STORED = "stored"  # its record is saved; its files are on their way
+    QUEUED = "queued"  # complete; waits for a worker
+    READING = "reading"  # leased by a worker
+    STORED = "stored"  # its records are in the database; its files are not filed yet
     DONE = "done"  # record, JSON and original are in place
     FAILED = "failed"  # will not be read, with the reason
-    DUPLICATE = "duplicate"  # the same bytes are filed or on their way already
+    DUPLICATE = "duplicate"  # a job with the same bytes exists
     WITHDRAWN = "withdrawn"  # gone or changed in the inbox before it was read
 
 
 class Refused(InputError):
-    """Something in the inbox that is no file (a link, FIFO, device), may not be opened, or is enormous: left there, refused by name."""
+    """Left in the inbox and reported by name: no regular file (a link, FIFO, device), not readable, or enormous."""
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A file that the inbox hands over.
+    """A file that was found in the inbox.
 
     Attributes:
         path: Relative to the inbox.
@@ -54,17 +55,17 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Job:
-    """One file's row as it was when it was read; see `Arrival` for the first fields.
+    """One file's row in the job queue, as it was when it was queried; see `Arrival` for the first fields.
 
     Attributes:
-        receipt_id: Its identifier, also that of its record if it gets one.
+        receipt_id: Its identifier, also that of its first record.
         attempts: Attempts that ended in an error that counts.
-        interruptions: Times that the program died while reading it.
+        interruptions: How often the program died while reading it.
         waits: Waits for storage since the last success; they do not count as attempts.
-        next_attempt_at: Seconds since 1970; not tried before.
+        next_attempt_at: Seconds since 1970; it is not tried earlier.
         duplicate_of: `receipt_id` of the job with the same bytes.
-        filed_as: Where the file lies, or is to lie, relative to the outbox.
-        filed_at: When everything was in place; `None` while the job is open.
+        filed_as: Its present or planned path, relative to the outbox.
+        filed_at: When all its files were in place; `None` while the job is open.
     """
 
     id: int
@@ -94,15 +95,15 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 @dataclass(frozen=True)
 class Source:
-    """A file and what is known of it before it is read.
+    """A file to be read.
 
     Attributes:
-        path: Where its bytes lie while they are read; nobody else writes there.
-        name: File name as it was dropped, valid Unicode: bytes that are not UTF-8 are written with a backslash and their hexadecimal value.
+        path: A private copy that nothing else writes to.
+        name: File name as it was dropped, valid Unicode: a byte that is not UTF-8 is written as a backslash and its hexadecimal value.
         sha256: Of the raw bytes, 64 lower-case hexadecimal digits.
         receipt_id: 26 characters, sorts by time of arrival.
-        received_at: When the file was taken, with its zone.
-        tags: Names of the inbox subfolders that it lay in, outermost first.
+        received_at: When the file was queued, with time zone.
+        tags: Names of the inbox subfolders that it was dropped in, outermost first.
     """
 
     path: Path
@@ -113,30 +114,41 @@ class Source:
     tags: tuple[str, ...] = ()
 
 
+# The result for a file: a record for each receipt that it shows, in order, or the reason why there is none.
 Extracted = tuple[Record, ...] | ExtractorError
-"""What a file gave: a record for each receipt that it shows, in order, or the reason why there is none."""
 
-Extract = Callable[[Sequence[Source]], list[Extracted]]
-"""Reads a batch: what each source gave, in their order."""
 
-ExtractEach = Callable[[Sequence[Source]], Iterable[Extracted]]
-"""The same, but each result may be yielded as soon as it is known."""
+# Reads a batch of files: the result for each source, in their order; each may be yielded as soon as it is known.
+Extract = Callable[[Sequence[Source]], Iterable[Extracted]]
 
-Prefetch = Callable[[Sequence[Source]], None]
-"""Hears of files that will be read after the next batch."""
+
+class ExtractAhead(Protocol):
+    """Reads a batch of files, yields each result as soon as it is known, and may prepare the files of its next call meanwhile."""
+
+    def __call__(self, sources: Sequence[Source], upcoming: Sequence[Source] = (), /) -> Iterable[Extracted]:
+        """The result for each source, in their order.
+
+        Args:
+            upcoming: Files of the next call.
+        """
+        ...
 
 
 def new_receipt_id(received_at: datetime) -> str:
-    """A new identifier: 10 characters of time in milliseconds, then 16 random ones, in Crockford's base 32.
+    """A new identifier: a ULID, 10 characters of time in milliseconds and 16 random ones in Crockford's base 32.
 
-    Source: https://github.com/ulid/spec, whose layout it has.
+    Source: https://github.com/ulid/spec
     """
     number = int(received_at.timestamp() * 1000) << 80 | secrets.randbits(80)
     return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 def part_id(receipt_id: str, number: int) -> str:
-    """The identifier of one of several receipts in a file: the file's own for the first, and those that follow it for the others."""
+    """The identifier of a file's receipt: the job's own for the first, and the ones following it for the others.
+
+    Args:
+        number: Which of the file's receipts, from 1.
+    """
     value = number - 1
     for place, character in enumerate(reversed(receipt_id)):
         value += _CROCKFORD.index(character) << 5 * place

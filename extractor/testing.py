@@ -1,4 +1,4 @@
-"""Doubles that satisfy the project's own contracts, for tests here and in programs that build on this one."""
+"""Test doubles for the project's protocols, for its own tests and for those of programs that build on it."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from extractor.schemas.record import Record, RecordStatus
 
 
 class ManualClock:
-    """A clock that stands still until it is told to go on."""
+    """A clock that only moves when a test advances it."""
 
     def __init__(self, start: datetime = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)) -> None:
         self._start = start
@@ -28,22 +28,22 @@ class ManualClock:
         return self._elapsed
 
     def advance(self, seconds: float) -> None:
-        """Lets time pass."""
+        """Let time pass."""
         self._elapsed += seconds
 
     def set_by(self, seconds: float) -> None:
-        """Sets the wall clock forward, or back, as people and time servers do; no time passes."""
+        """Set the wall clock forward or back, as people and time servers do; no time passes."""
         self._set_by += seconds
 
 
 @dataclass
 class ScriptedReader:
-    """A Reader that gives prepared answers.
+    """A `Reader` that returns prepared answers.
 
     Attributes:
-        answers: By document name, in the order of asking; the last one is given again and again.
-        asked: Every question that was put, with the name of its document.
-        opened: Names of the documents of every batch.
+        answers: By document name, in the order of asking; the last one is repeated.
+        asked: Every question, with the name of its document.
+        opened: The names of the documents of every batch.
     """
 
     answers: Mapping[str, Sequence[Answer | ReaderError]]
@@ -54,21 +54,21 @@ class ScriptedReader:
     opened: list[tuple[str, ...]] = field(default_factory=list)
 
     def open(self, documents: Sequence[Document]) -> "ScriptedReading":
-        """A batch whose answers come from the script."""
+        """A batch of these documents."""
         names = tuple(document.name for document in documents)
         self.opened.append(names)
         return ScriptedReading(self, names)
 
 
 class ScriptedReading:
-    """One batch of a ScriptedReader."""
+    """One batch of a `ScriptedReader`."""
 
     def __init__(self, reader: ScriptedReader, names: tuple[str, ...]) -> None:
         self._reader = reader
         self._names = names
 
     def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Answer | ReaderError]:
-        """The next answer of the script for every row asked."""
+        """The next answer of the script for every row."""
         return {row: self._answer(self._names[row], question) for row, question in questions.items()}
 
     def _answer(self, name: str, question: Question) -> Answer | ReaderError:
@@ -86,17 +86,17 @@ class ScriptedReading:
 
 @dataclass
 class ScriptedExtraction:
-    """The pipeline's `Extract`: a plain accepted record for every file, unless the script says otherwise.
+    """The pipeline's `Extract`: a plain accepted record for every file, unless the script returns something else.
 
     Attributes:
-        script: Called with each source; a record or several, an error, or `None` for the plain record. What it raises is raised.
-        read: Every source that came in, with the SHA-256 of the bytes that lay there.
+        script: Called with each source; returns a record or several, an error, or `None` for the plain record. May raise.
+        read: Every source that was read, with the SHA-256 of its bytes.
     """
 
     script: Callable[[Source], Record | Extracted | None] = lambda _: None
     read: list[tuple[Source, str]] = field(default_factory=list)
 
-    def __call__(self, sources: Sequence[Source]) -> list[Extracted]:
+    def __call__(self, sources: Sequence[Source], _: Sequence[Source] = (), /) -> list[Extracted]:
         """One result a source, in order."""
         return [self._result(source) for source in sources]
 
@@ -107,14 +107,14 @@ class ScriptedExtraction:
 
 
 def make_source(name: str = "lunch.jpg", *, path: Path | None = None) -> Source:
-    """A source whose bytes are its name, which nobody has written to disk."""
+    """A source whose hash is that of its name; no file is written."""
     received_at = ManualClock().now()
     sha256 = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
     return Source(path or Path(name), name, sha256, new_receipt_id(received_at), received_at)
 
 
 def make_record(source: Source | None = None, **values: Any) -> Record:
-    """An accepted record of the source that says nothing else, with these values changed."""
+    """An accepted record of the source without any values but these."""
     source = source or make_source()
     plain: dict[str, Any] = {
         "receipt_id": source.receipt_id,

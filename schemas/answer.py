@@ -1,4 +1,4 @@
-"""What a reader may say about a receipt: text as printed, never interpreted. Its JSON schema drives prompts and grammars."""
+"""A reader's answer: the receipt's texts as printed, not interpreted. Prompts and grammars are made from its JSON schema."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -58,14 +58,14 @@ class PaymentAnswer(Frozen):
 
 
 class MissingField(Frozen):
-    """A field that the reader looked for and did not find, and why."""
+    """A field that the reader did not find, and why."""
 
     field: Short
     reason: Literal["not_printed", "unreadable", "cut_off"]
 
 
 class ReceiptAnswer(Frozen):
-    """A receipt in its own words. `None` means that the reader did not find the field; see `missing` for the reason."""
+    """A receipt's texts as printed. `None` means that the reader did not find the field; `missing` may say why."""
 
     document_type: DocumentType | None = Field(default=None, description="What kind of document this is.")
     merchant_name: Line | None = Field(default=None, description="The shop or company that sold, as printed.")

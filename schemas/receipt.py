@@ -1,4 +1,4 @@
-"""What a receipt means: typed, normalised values. Everything may be null; nothing is invented."""
+"""A receipt as typed, normalised values. Every value may be null; none is invented."""
 
 from datetime import date, time
 from decimal import Decimal
@@ -15,7 +15,7 @@ TaxRate = Annotated[Amount, Field(description="Per cent: 19 for 19 %.")]
 
 
 class ItemKind(StrEnum):
-    """What a line item adds to the receipt."""
+    """What a line item is."""
 
     ITEM = "item"
     DISCOUNT = "discount"
@@ -50,7 +50,7 @@ class TaxLine(Frozen):
 
 
 class Payment(Frozen):
-    """One means of payment and what it paid."""
+    """One payment: its means and its amount."""
 
     method: Text | None = None
     amount: Amount | None = None

@@ -1,4 +1,4 @@
-"""The values that receipts are made of: bounded amounts, ISO currencies, and where a value was seen."""
+"""Types of single values: bounded amounts, ISO codes, and the evidence for a value."""
 
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
+# Larger than any receipt; a million of them add up without overflow.
 MAX_AMOUNT = Decimal("999999999999.999")
-"""Larger than any receipt, small enough that a million of them add up without overflow."""
 
 
 def _bounded(value: Decimal) -> Decimal:
@@ -21,19 +21,16 @@ def clamped(value: Decimal) -> Decimal:
     return max(-MAX_AMOUNT, min(MAX_AMOUNT, value))
 
 
+# Money or a quantity: a finite Decimal, written to JSON as a plain string such as "12.50".
 Amount = Annotated[
     Decimal,
     # The bound is checked here and not by Field(le=...), which leaks decimal exceptions for values such as 9E999999.
     AfterValidator(_bounded),
     PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json"),
 ]
-"""Money or a quantity: a finite Decimal, written to JSON as a plain string such as `"12.50"`."""
 
-CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-"""ISO 4217 alphabetic code."""
-
-CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-"""ISO 3166-1 alpha-2 code."""
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]  # ISO 4217 alphabetic code
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]  # ISO 3166-1 alpha-2 code
 
 _NO_MINOR_UNIT = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
 _THREE_DIGITS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
@@ -53,18 +50,18 @@ def to_minor(amount: Decimal, currency_code: str | None) -> int:
 
 
 class Origin(StrEnum):
-    """Who says that a value is so."""
+    """Where a value comes from."""
 
-    VISION = "vision"
-    OCR = "ocr"
-    BOTH = "both"
-    ARITHMETIC = "arithmetic"
-    ALIAS = "alias"
-    USER = "user"
+    VISION = "vision"  # a model that sees the pages
+    OCR = "ocr"  # the OCR text
+    BOTH = "both"  # a model, and the OCR text agrees
+    ARITHMETIC = "arithmetic"  # computed from other values of the receipt
+    ALIAS = "alias"  # a table of names
+    USER = "user"  # a person
 
 
 class FieldState(StrEnum):
-    """Whether a field has a value, and if not, why not."""
+    """Whether a field has a value; if it has none, why."""
 
     OK = "ok"
     NOT_PRINTED = "not_printed"
@@ -83,7 +80,7 @@ FractionBox = tuple[float, float, float, float]
 
 
 class FieldEvidence(Frozen):
-    """What one field's value rests on."""
+    """The evidence for one field's value."""
 
     raw_text: str | None = Field(default=None, max_length=2000, description="The text as printed.")
     confidence: float | None = Field(default=None, ge=0, le=1, description="0 to 1, calibrated where the reader says so.")

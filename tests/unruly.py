@@ -55,8 +55,10 @@ def misbehave(path: Path) -> None:
             pass
 
 
-def extract(sources: Sequence[Source]) -> list[Extracted]:
+def extract(sources: Sequence[Source], upcoming: Sequence[Source] = ()) -> list[Extracted]:
     """Records that say by `model` which process has read them."""
+    for source in upcoming:
+        source.path.with_name(f"foretold-{source.name}").touch()
     for source in sources:
         logger.debug("contents", extra={"text": source.name})
         if source.name.startswith("patient"):
@@ -75,13 +77,7 @@ def await_announced(path: Path) -> None:
 
 
 def load(*, reads_together: bool = False) -> LoadedExtraction:
-    return LoadedExtraction(extract, prefetch if reads_together else None)
-
-
-def prefetch(sources: Sequence[Source]) -> None:
-    """Notes beside each source that it was announced."""
-    for source in sources:
-        source.path.with_name(f"announced-{source.name}").touch()
+    return LoadedExtraction(extract, reads_together)
 
 
 def load_unless(obstacle: Path) -> LoadedExtraction:
@@ -94,15 +90,15 @@ def load_unless(obstacle: Path) -> LoadedExtraction:
 def load_sabotaged(obstacle: Path) -> LoadedExtraction:
     """Reads batches together; the first one puts the obstacle in the way of all later workers, and ends its own."""
 
-    def sabotaged(sources: Sequence[Source]) -> list[Extracted]:
+    def sabotaged(sources: Sequence[Source], upcoming: Sequence[Source] = ()) -> list[Extracted]:
         if not obstacle.with_name("sabotaged").exists():
             obstacle.with_name("sabotaged").touch()
             obstacle.touch()
             os._exit(3)
-        return extract(sources)
+        return extract(sources, upcoming)
 
     load_unless(obstacle)
-    return LoadedExtraction(sabotaged, prefetch)
+    return LoadedExtraction(sabotaged, reads_together=True)
 
 
 @dataclass(frozen=True)

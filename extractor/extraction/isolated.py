@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 from extractor.config.settings import MAX_RUNGS, Settings
 from extractor.errors import ConfigError, ExtractorError, ReaderDown, ReaderUnavailable
-from extractor.jobs import Extract, Extracted, Source
+from extractor.jobs import ExtractAhead, Extracted, Source
 from extractor.readers.vision.reader_process import START_SECONDS as MODEL_SECONDS
 from extractor.workers.capacity import plan_processes
 from extractor.workers.pool import IDLE_SECONDS, TRIES, PoisonTask, WorkerPool
@@ -34,12 +34,11 @@ class LoadedExtraction(NamedTuple):
 
     Attributes:
         extract: Reads a batch.
-        prefetch: Takes the sources of the batch after next. Only for a reader that reads a whole batch at once and needs the GPU, so that
-            one worker is all there can be.
+        reads_together: The reader reads a whole batch at once and needs the GPU, so that there can be only one worker.
     """
 
-    extract: Extract
-    prefetch: Callable[[Sequence[Source]], None] | None = None
+    extract: ExtractAhead
+    reads_together: bool = False
 
 
 def load_extraction(settings: Settings, *, threads: int | None = None, warm_up: bool = True) -> LoadedExtraction:
@@ -57,23 +56,21 @@ def load_extraction(settings: Settings, *, threads: int | None = None, warm_up: 
     extraction = Extraction.from_settings(settings, threads=threads)
     if warm_up:
         extraction.warm_up()
-    return LoadedExtraction(extraction.read, extraction.prefetch if extraction.reads_together else None)
+    return LoadedExtraction(extraction.read, extraction.reads_together)
 
 
 class _ReadingHandler:
     """Reads batches inside a worker; see `TaskHandler`. Its greeting limits the workers to one where the reader needs the GPU."""
 
     def __init__(self, load: Callable[[], LoadedExtraction]) -> None:
-        self._extract, self._prefetch = load()
-        self.greeting = None if self._prefetch is None else 1
+        self._extract, reads_together = load()
+        self.greeting = 1 if reads_together else None
 
     def __call__(self, batch: Batch, /) -> list[Extracted]:
         """Return one result per source. An exception from reading one of them does not affect the others."""
         sources = batch.sources
-        if self._prefetch is not None:
-            self._prefetch(batch.upcoming)
         try:
-            return self._extract(sources)
+            return list(self._extract(sources, batch.upcoming))
         except MemoryError:
             raise  # the state of this process is not known any more
         except (ConfigError, ReaderUnavailable) as error:
@@ -87,7 +84,7 @@ class _ReadingHandler:
 
 
 class IsolatedReading:
-    """Reads batches in worker processes; see `Extract`. A file that crashes or hangs two workers gives `FileCrashesReader`.
+    """Reads batches in worker processes; see `ExtractAhead`. A file that crashes or hangs two workers gives `FileCrashesReader`.
 
     Args:
         load: Loads the reader, in each worker; must be picklable.
@@ -113,7 +110,6 @@ class IsolatedReading:
         recycle_receipts: int | None = None,
     ) -> None:
         self._batch_size, self._together_size = batch_size * processes, together_size
-        self._upcoming: Sequence[Source] = ()
         self._receipt_seconds, self._batch_seconds = receipt_seconds, batch_seconds
         self._pool: WorkerPool[Batch] = WorkerPool(
             partial(_ReadingHandler, load),
@@ -149,7 +145,7 @@ class IsolatedReading:
 
     @property
     def reads_together(self) -> bool:
-        """Whether the reader reads a whole batch at once, and takes announcements of the next; known once a worker is ready."""
+        """Whether the reader reads a whole batch at once, and can prepare upcoming files meanwhile; known once a worker is ready."""
         return self._pool.worker_limit is not None
 
     @property
@@ -177,16 +173,14 @@ class IsolatedReading:
         """
         self._pool.start()
 
-    def prefetch(self, sources: Sequence[Source]) -> None:
-        """Announce the sources that will be read after those of the next call; they may be prepared meanwhile."""
-        self._upcoming = tuple(sources)
+    def __call__(self, sources: Sequence[Source], upcoming: Sequence[Source] = ()) -> list[Extracted]:
+        return list(self.read_each(sources, upcoming))
 
-    def __call__(self, sources: Sequence[Source]) -> list[Extracted]:
-        return list(self.read_each(sources))
-
-    def read_each(self, sources: Iterable[Source]) -> Iterator[Extracted]:
+    def read_each(self, sources: Iterable[Source], upcoming: Sequence[Source] = ()) -> Iterator[Extracted]:
         """Yield the records of every source in order, or the error; only a few sources are taken ahead of the next result.
 
+        Args:
+            upcoming: Sources of the next call, which may be prepared meanwhile.
         Raises:
             ReaderDown: The reader cannot work now.
         """
@@ -197,7 +191,6 @@ class IsolatedReading:
         if not self.reads_together:
             yield from self._one_by_one(sources)
             return
-        upcoming, self._upcoming = self._upcoming, ()
         remaining = iter(sources)
         batch = list(itertools.islice(remaining, self.batch_size))
         while batch:

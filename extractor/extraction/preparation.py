@@ -1,143 +1,105 @@
-"""A file becomes a document with the witness's answer: all that is done for a receipt before a reader is asked about it."""
+"""Prepares a file for a reader: loads its pages, runs OCR on them, separates several receipts, and asks the witness about each."""
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Self
 
 from PIL import Image
 
 from extractor.documents import Page, PageLimits, load_pages
 from extractor.errors import ExtractorError, ReaderUnavailable
-from extractor.extraction.splitter import Paper, cut_out, may_be_several, papers_of
+from extractor.extraction.session import ReceiptInput
+from extractor.extraction.splitter import SeparateReceipt, cut_out, may_be_several, separate_receipts
 from extractor.jobs import Source
 from extractor.ocr.page_reader import PageReader
 from extractor.ocr.transcript import Transcript
-from extractor.readers.base import Answer, Document, Question, Reader, ReaderError
+from extractor.readers.base import Document, Reader
 from extractor.readers.prompts import FIRST
 from extractor.schemas.record import Region
 from extractor.validation.normalisation import fractions
 
 logger = logging.getLogger(__name__)
 
+# Added to the niceness of processes that prepare files beside a GPU, so that the process that feeds the GPU takes precedence.
 NICENESS = 5
-"""Of the processes that prepare beside a GPU: the one that feeds the GPU goes before them."""
-
-
-@dataclass(frozen=True)
-class PreparedReceipt:
-    """One receipt of a file.
-
-    Attributes:
-        region: Where in the file it is, if the file shows several.
-        witness: What the second reader says about it; `None` without one.
-        may_be_several: Whether it may be several receipts that cannot be told apart for sure.
-    """
-
-    document: Document
-    region: Region | None = None
-    witness: Answer | ReaderError | None = None
-    may_be_several: bool = False
 
 
 @dataclass(frozen=True)
 class PreparedFile:
-    """A file that can be read: its receipts, mostly one."""
+    """A file's receipts, in most files one, ready to be read."""
 
-    parts: tuple[PreparedReceipt, ...]
+    receipts: tuple[ReceiptInput, ...]
 
     @property
     def size_bytes(self) -> int:
-        """What its pages take in memory."""
-        return sum(3 * page.image.width * page.image.height for part in self.parts for page in part.document.pages)
+        """Memory that the pages take."""
+        return sum(3 * page.image.width * page.image.height for receipt in self.receipts for page in receipt.document.pages)
 
 
-class Preparation:
-    """Prepares files, one at a time.
+class FilePreparer:
+    """Prepares one file at a time, in this process or as the `TaskHandler` of a worker process.
 
     Args:
-        second_reader: Gives the witness's answer, where another reader than it reads.
+        ocr: Reads the text of pages.
+        witness: The second reader, where the reader that is asked afterwards is another one.
     """
 
-    def __init__(self, witness: PageReader, limits: PageLimits, second_reader: Reader | None = None) -> None:
-        self._witness, self._limits, self._second_reader = witness, limits, second_reader
+    greeting = None
 
-    def __call__(self, source: Source) -> PreparedFile | ExtractorError:
-        try:
-            parts = self._parts(source)
-        except ExtractorError as error:
-            return error
-        if self._second_reader is None:
-            return PreparedFile(parts)
-        with self._second_reader.open([part.document for part in parts]) as reading:
-            said = reading.ask(dict.fromkeys(range(len(parts)), FIRST))
-        return PreparedFile(tuple(replace(part, witness=said[row]) for row, part in enumerate(parts)))
+    def __init__(self, ocr: PageReader, limits: PageLimits, witness: Reader | None = None) -> None:
+        self._ocr, self._limits, self._witness = ocr, limits, witness
 
-    def _parts(self, source: Source) -> tuple[PreparedReceipt, ...]:
-        seen = [self._witness.read(page) for page in load_pages(source.path, self._limits)]
-        if len(seen) == 1 and (papers := papers_of(seen[0][1])):
-            return self._apart(source, *seen[0], papers)
-        document = Document(source.name, tuple(page for page, _ in seen), tuple(transcript for _, transcript in seen))
-        return (PreparedReceipt(document, may_be_several=any(may_be_several(transcript) for transcript in document.transcripts)),)
-
-    def _apart(self, source: Source, page: Page, whole: Transcript, papers: Sequence[Paper]) -> tuple[PreparedReceipt, ...]:
-        """The receipts on a page, each as a document of its own, looked at anew: each may lie askew in its own way."""
-        logger.info("several_receipts", extra={"file": source.name, "receipts": len(papers)})
-        parts = []
-        for number, (image, box) in enumerate(cut_out(page.image, papers), 1):
-            own, transcript = self._witness.read(Page(image, page.number))
-            region = Region(number=number, count=len(papers), page=page.number, box=fractions(box, whole))
-            parts.append(PreparedReceipt(Document(source.name, (own,), (transcript,)), region))
-        return tuple(parts)
+    @classmethod
+    def in_worker(cls, make: Callable[[], "FilePreparer"]) -> "FilePreparer":
+        """The preparer of a worker process, which runs at lower priority; returns when the OCR engine works."""
+        os.nice(NICENESS)
+        preparer = make()
+        preparer.warm_up()
+        return preparer
 
     def warm_up(self) -> None:
-        """Reads an empty page, so that the engine is loaded, and known to work, before a receipt waits for it.
+        """Read an empty page, so that the engine is loaded, and known to work, before a receipt waits for it.
 
         Raises:
             ReaderUnavailable: The engine cannot be loaded, or fails.
         """
-        self._witness.read(Page(Image.new("RGB", (640, 640), "white"), 0))
-
-
-class PreparationHandler:
-    """Prepares files in a child; see `Servant`."""
-
-    greeting = None
-
-    def __init__(self, make: Callable[[], Preparation]) -> None:
-        os.nice(NICENESS)
-        self._prepare = make()
-        self._prepare.warm_up()
+        self._ocr.read(Page(Image.new("RGB", (640, 640), "white"), 0))
 
     def __call__(self, source: Source, /) -> PreparedFile | ExtractorError:
+        """The prepared file, or the reason why it cannot be read; an unexpected exception of a library is logged and returned as one."""
         try:
-            return self._prepare(source)
-        except (MemoryError, ExtractorError):
-            raise
+            receipts = self._receipts(source)
+            return PreparedFile(receipts if self._witness is None else self._with_witness(self._witness, receipts))
+        except MemoryError:
+            raise  # the process is to be replaced
+        except ExtractorError as error:
+            return error
         except Exception as error:
             logger.exception("reading_crashed", extra={"files": [source.name]})
             fact = f"{source.name} could not be read ({type(error).__name__}). The log says where; at level DEBUG also what."
             return ReaderUnavailable(fact)
 
+    def _receipts(self, source: Source) -> tuple[ReceiptInput, ...]:
+        pages = [self._ocr.read(page) for page in load_pages(source.path, self._limits)]
+        if len(pages) == 1 and (separate := separate_receipts(pages[0][1])):
+            return self._cut_apart(source, *pages[0], separate)
+        document = Document(source.name, tuple(page for page, _ in pages), tuple(transcript for _, transcript in pages))
+        return (ReceiptInput(document, may_be_several=any(may_be_several(transcript) for transcript in document.transcripts)),)
 
-class Known:
-    """A reader that says again what it has said about the documents before; see `Reader`."""
+    def _cut_apart(
+        self, source: Source, page: Page, transcript: Transcript, separate: Sequence[SeparateReceipt]
+    ) -> tuple[ReceiptInput, ...]:
+        """The receipts on a page, each as a document of its own whose OCR is run anew: each may lie askew in its own way."""
+        logger.info("several_receipts", extra={"file": source.name, "receipts": len(separate)})
+        receipts = []
+        for number, (image, box) in enumerate(cut_out(page.image, separate), 1):
+            own_page, own_transcript = self._ocr.read(Page(image, page.number))
+            region = Region(number=number, count=len(separate), page=page.number, box=fractions(box, transcript))
+            receipts.append(ReceiptInput(Document(source.name, (own_page,), (own_transcript,)), region))
+        return tuple(receipts)
 
-    name, model, prompt_version = "known", "known", "known"
-
-    def __init__(self, answers: Sequence[Answer | ReaderError]) -> None:
-        self._answers = answers
-
-    def open(self, _: Sequence[Document]) -> Self:
-        return self
-
-    def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Answer | ReaderError]:
-        return {row: self._answers[row] for row in questions}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Nothing is held."""
+    def _with_witness(self, witness: Reader, receipts: Sequence[ReceiptInput]) -> tuple[ReceiptInput, ...]:
+        with witness.open([receipt.document for receipt in receipts]) as reading:
+            answers = reading.ask(dict.fromkeys(range(len(receipts)), FIRST))
+        return tuple(replace(receipt, witness=answers[row]) for row, receipt in enumerate(receipts))

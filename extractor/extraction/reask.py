@@ -1,7 +1,7 @@
-"""The ladder: ask again only what is missing or wrong, each rung looking differently, within a budget.
+"""Asks a reader about a batch of receipts, and again for what is missing or wrong: each rung of the ladder looks differently.
 
-A reader that is not the OCR reader has a witness: the field models' own reading of the OCR text. It answers nothing, but where it read the
-same value, that is one look more, and where it read another one, that is a conflict.
+A model has a witness: the OCR reader's answer about the same receipt. The witness's values are never taken, but one that agrees is a second
+look, and one that differs is a conflict.
 """
 
 import time
@@ -11,13 +11,13 @@ from datetime import date
 
 from extractor.config.settings import MAX_RUNGS, LocaleSettings
 from extractor.errors import BadAnswer, ExtractorError
-from extractor.extraction.session import ReadingSession, votes_of
-from extractor.readers.base import Answer, Document, Look, Question, Reader, Reading
+from extractor.extraction.session import ReadingSession, ReceiptInput
+from extractor.readers.base import Answer, Look, Question, Reader, ReaderError, Reading
 from extractor.readers.prompts import FIRST
+from extractor.schemas.receipt import Receipt
 from extractor.schemas.record import Attempt
-from extractor.schemas.values import Origin
-from extractor.validation.decision import Examination
-from extractor.validation.normalisation import Normalised
+from extractor.schemas.values import FieldEvidence, Origin
+from extractor.validation.decision import Decision
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Rung:
     """One step of the ladder.
 
     Attributes:
-        look: How to look, but for the part to enlarge, which depends on the document.
-        enlarges: Whether a model is shown the part where the fields stand, enlarged, beside the whole page. Where it is not, it is asked
-            about the image that it knows, which costs little and confirms nothing.
+        look: How to look, except for the part to enlarge, which depends on the receipt.
+        enlarges: A model is shown the part where the fields stand, enlarged, beside the whole page. Otherwise it is asked about the image
+            that it has seen, which costs little and confirms nothing.
     """
 
     name: str
@@ -35,29 +35,28 @@ class Rung:
     enlarges: bool = False
 
 
+# A model is asked for the missing and contradictory fields alone; is then shown an enlarged part of the page; and finally gives several
+# sampled answers, of which the majority counts: greedy decoding repeats itself. What has no majority even then is null, with the reason.
+# The OCR reader looks with more effort on each rung.
 LADDER = (
     Rung("again", Look(effort=1)),
     Rung("closer", Look(effort=2), enlarges=True),
     Rung("vote", Look(effort=3, samples=5), enlarges=True),
 )
-"""A model is asked for the missing and failing fields alone; is shown their place enlarged; answers several times, by chance, and the
-majority counts: a greedy decoder that is asked the same repeats itself. What has no majority even then is null, with the reason. The OCR
-reader looks with more effort on each rung."""
-
+# The rungs that the OCR reader climbs by default: its published accuracy and speed are measured with them.
 OCR_RUNGS = 2
-"""Rungs that the OCR reader climbs unless told otherwise: what its accuracy and speed are measured with."""
 
 
 @dataclass(frozen=True)
 class ReaskPolicy:
-    """How far to go.
+    """How often to ask again.
 
     Attributes:
-        max_rungs: Rungs of the ladder that may be climbed; `None` for all of them, or `OCR_RUNGS` by the OCR reader.
+        max_rungs: How many rungs may be climbed; `None` for all of them, or for `OCR_RUNGS` with the OCR reader.
         seconds: Time after which no further rung is begun, counted from the start of the batch.
         preferences: Tie-breaks for what a receipt does not decide.
-        today: Gives the date of the reading, in local time.
-        clock: Gives seconds; monotonic.
+        today: Returns the date of the reading, in local time.
+        clock: Returns seconds; monotonic.
     """
 
     max_rungs: int | None = None
@@ -69,58 +68,60 @@ class ReaskPolicy:
 
 @dataclass(frozen=True)
 class DocumentResult:
-    """What all questions to one document brought.
+    """What all questions about one receipt led to.
 
     Attributes:
-        examination: Its issues hold everything that is left to complain about, also parts of answers that were not valid.
+        receipt: Its values.
+        fields: The evidence for them, by field path.
+        decision: Whether they are accepted.
+        attempts: The questions that were asked.
     """
 
-    normalised: Normalised
-    examination: Examination
+    receipt: Receipt
+    fields: Mapping[str, FieldEvidence]
+    decision: Decision
     attempts: tuple[Attempt, ...]
 
 
-def read_documents(
-    reader: Reader, documents: Sequence[Document], policy: ReaskPolicy, *, witness: Reader | None = None
-) -> list[DocumentResult | ExtractorError]:
-    """Read a batch and ask again until every record is acceptable, the ladder ends, or the budget is spent.
+def read_documents(reader: Reader, receipts: Sequence[ReceiptInput], policy: ReaskPolicy) -> list[DocumentResult | ExtractorError]:
+    """Read a batch, and ask again until every record is accepted, the ladder ends, or the time is over.
 
-    Args:
-        witness: A second, independent reader whose values confirm or contest the first one's; `None` where `reader` is the OCR reader.
     Returns:
-        By document: everything that is known about it, or the error where not even the first question brought an answer.
+        By receipt: its result, or the error where no question brought an answer.
     """
     origin = Origin.OCR if reader.name == "ocr" else Origin.VISION
-    rows = [ReadingSession(document, origin, policy.preferences, policy.today) for document in documents]
+    sessions = [ReadingSession(receipt, origin, policy.preferences, policy.today) for receipt in receipts]
     deadline = policy.clock() + policy.seconds
-    if witness is not None:
-        with witness.open(documents) as reading:
-            for index, answer in reading.ask(dict.fromkeys(range(len(rows)), FIRST)).items():
-                rows[index].witness, rows[index].draft = votes_of(answer), answer.text if isinstance(answer, Answer) else ""
-    with reader.open(documents) as reading:
-        _ask(reading, rows, "first", dict.fromkeys(range(len(rows)), FIRST))
+    with reader.open([receipt.document for receipt in receipts]) as reading:
+        _ask(reading, sessions, "first", dict.fromkeys(range(len(sessions)), FIRST))
         usual = OCR_RUNGS if origin is Origin.OCR else MAX_RUNGS
-        most = usual if policy.max_rungs is None else policy.max_rungs
-        for rung in LADDER[:most]:
-            if policy.clock() > deadline or not any(row.open_issues for row in rows):
+        for rung in LADDER[: usual if policy.max_rungs is None else policy.max_rungs]:
+            if policy.clock() > deadline or not any(session.open_issues for session in sessions):
                 break
             questions = {
-                index: question
-                for index, row in enumerate(rows)
-                if (question := row.question(rung.look, enlarges=rung.enlarges)) is not None
+                row: question
+                for row, session in enumerate(sessions)
+                if (question := session.question(rung.look, enlarges=rung.enlarges)) is not None
             }
             if questions:
-                _ask(reading, rows, rung.name, questions)
-    return [_outcome(row) for row in rows]
+                _ask(reading, sessions, rung.name, questions)
+    return [_result(session) for session in sessions]
 
 
-def _ask(reading: Reading, rows: Sequence[ReadingSession], rung: str, questions: Mapping[int, Question]) -> None:
-    answers = reading.ask({index: replace(question, draft=rows[index].draft) for index, question in questions.items()})
-    for index, question in questions.items():
-        rows[index].take(rung, question, answers[index])
+def _ask(reading: Reading, sessions: Sequence[ReadingSession], rung: str, questions: Mapping[int, Question]) -> None:
+    answers = reading.ask({row: replace(question, draft=_draft(sessions[row].receipt.witness)) for row, question in questions.items()})
+    for row, question in questions.items():
+        sessions[row].take(rung, question, answers[row])
 
 
-def _outcome(row: ReadingSession) -> DocumentResult | ExtractorError:
-    if row.outcome is None:
-        return row.error or BadAnswer(f"{row.document.name}: the reader gave no answer.", text="")
-    return DocumentResult(*row.outcome, tuple(row.attempts))
+def _draft(witness: Answer | ReaderError | None) -> str:
+    """The witness's answer as JSON text, for a model to guess ahead from; empty without one."""
+    if not isinstance(witness, Answer):
+        return ""
+    return witness.text if witness.receipt is None else witness.receipt.model_dump_json(exclude_defaults=True)
+
+
+def _result(session: ReadingSession) -> DocumentResult | ExtractorError:
+    if session.facts is None or session.decision is None:
+        return session.error or BadAnswer(f"{session.document.name}: the reader gave no answer.", text="")
+    return DocumentResult(session.facts.receipt, session.facts.fields, session.decision, tuple(session.attempts))

@@ -1,4 +1,4 @@
-"""Where on its pages a field stands, or usually stands: the part to enlarge for another look. Pure."""
+"""The part of a page to enlarge for another look: where a field stands, or usually stands. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from extractor.ocr.transcript import Box, Transcript
 from extractor.readers.base import Document, Evidence
 
-MOST = 0.5
-"""Share of a page's text that is enlarged at most: more would hardly be larger than on the whole page."""
+# Largest share of a page's text, by height, that is enlarged: a larger part would hardly be larger than on the whole page.
+MAX_SHARE = 0.5
 
-USUALLY = {
+# The usual place of a field, from top to bottom as shares of the text's height; that of all other fields (sums, taxes, payments) is TOTALS.
+USUAL_PLACES = {
     "document_type": (0.0, 0.3),
     "merchant_name": (0.0, 0.3),
     "merchant_address": (0.0, 0.3),
@@ -20,10 +21,7 @@ USUALLY = {
     "transaction_time": (0.0, 0.4),
     "items": (0.2, 0.7),
 }
-"""From where to where a field is printed on most receipts, as shares of the text's height."""
-
 TOTALS = (0.5, 1.0)
-"""The same of all other fields, which are sums, taxes and payments."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class CropRegion:
     Attributes:
         page: Counted from 0.
         box: In pixels of that page.
-        fields: Of those asked for, the ones to look for on this page.
+        fields: Those of the wanted fields that are on this page.
     """
 
     page: int
@@ -42,18 +40,18 @@ class CropRegion:
 
 
 def part_to_enlarge(fields: Iterable[str], seen: Mapping[str, Evidence], document: Document) -> CropRegion:
-    """The part of a page to look at for some fields: the place of the first, and of as many of the others as stand near enough.
+    """The part of a page to enlarge for some fields: the place of the first, joined with those of the others that are near enough.
 
-    A field stands where the witness saw it, on all of its printed row, since labels stand beside values; else where it usually does, on the
-    first page or, for sums, the last.
+    The place of a field that the witness found is its whole printed row, since labels stand beside values. The place of any other field is
+    its usual one, on the first page or, for sums, the last.
 
     Args:
         fields: The most important first; at least one.
-        seen: By top-level field, what the witness saw.
+        seen: The witness's evidence, by top-level field.
     """
     places = {name: _place(name, seen.get(name), document.transcripts) for name in fields}
     page, box = next(iter(places.values()))
-    most = MOST * _text(document.transcripts[page]).height
+    most = MAX_SHARE * _text(document.transcripts[page]).height
     for other_page, other in places.values():
         joined = Box.around([box, other])
         if other_page == page and joined.height <= max(most, box.height):
@@ -66,13 +64,13 @@ def _place(name: str, seen: Evidence | None, transcripts: tuple[Transcript, ...]
         box = seen.box
         rows = (line.box for line in transcripts[seen.page].lines if box.top <= line.box.middle <= box.bottom)
         return seen.page, Box.around([box, *rows])
-    page = 0 if name in USUALLY else len(transcripts) - 1
+    page = 0 if name in USUAL_PLACES else len(transcripts) - 1
     text = _text(transcripts[page])
-    start, end = USUALLY.get(name, TOTALS)
+    start, end = USUAL_PLACES.get(name, TOTALS)
     return page, Box(text.left, text.top + start * text.height, text.right, text.top + end * text.height)
 
 
 def _text(transcript: Transcript) -> Box:
-    """The part of a page that has text; all of it where none was seen."""
+    """The part of a page that has text; the whole page where no text was found."""
     boxes = [line.box for line in transcript.lines]
     return Box.around(boxes) if boxes else Box(0, 0, transcript.width, transcript.height)

@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from extractor.errors import BadAnswer
-from extractor.readers.base import Issue
+from extractor.readers.base import Answer, Issue
 from extractor.schemas.answer import ReceiptAnswer
+from extractor.schemas.record import ReasonKind
 
 # Three times the longest answer that the schema allows in practice (300 items).
 MAX_ANSWER_CHARACTERS = 200_000
@@ -26,6 +27,17 @@ class ParsedAnswer:
 
     answer: ReceiptAnswer
     issues: tuple[Issue, ...] = ()
+
+
+def receipt_of(answer: Answer) -> ParsedAnswer:
+    """The receipt that a reader's answer states; only text is parsed.
+
+    Raises:
+        BadAnswer: See `parse_answer`.
+    """
+    if answer.receipt is not None:
+        return ParsedAnswer(answer.receipt)
+    return parse_answer(answer.text, is_cut_off=answer.is_cut_off)
 
 
 def parse_answer(text: str, *, is_cut_off: bool = False) -> ParsedAnswer:
@@ -48,7 +60,7 @@ def parse_answer(text: str, *, is_cut_off: bool = False) -> ParsedAnswer:
     values, was_repaired = _decode(text[start:])
     kept, issues = _valid_part(values)
     if is_cut_off or was_repaired:
-        issues = (*issues, Issue("*", "cut_off", "The answer ended too soon; what was complete is kept.", blocking=False))
+        issues = (*issues, Issue("*", ReasonKind.CUT_OFF, "The answer ended too soon; what was complete is kept.", blocking=False))
     return ParsedAnswer(kept, issues)
 
 
@@ -130,7 +142,7 @@ def _valid_part(values: dict[str, Any]) -> tuple[ReceiptAnswer, tuple[Issue, ...
             return ReceiptAnswer.model_validate(values), tuple(issues)
         except ValidationError as error:
             paths = {_part_at_fault(values, detail["loc"]): detail["msg"] for detail in error.errors(include_url=False)}
-            issues += [Issue(_dotted(path), "invalid", f"Does not fit: {message}.") for path, message in paths.items()]
+            issues += [Issue(_dotted(path), ReasonKind.INVALID, f"Does not fit: {message}.") for path, message in paths.items()]
             values = _without(values, set(paths))
 
 

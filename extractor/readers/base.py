@@ -9,6 +9,8 @@ from typing import Protocol, Self
 from extractor.documents import Page
 from extractor.errors import BadAnswer, ReaderRefused, ReaderUnavailable
 from extractor.ocr.transcript import Box, Transcript
+from extractor.schemas.answer import ReceiptAnswer
+from extractor.schemas.record import ReasonKind
 
 ReaderError = ReaderUnavailable | ReaderRefused | BadAnswer
 
@@ -39,13 +41,12 @@ class Issue:
 
     Attributes:
         field: Path such as `total` or `items[2].total_price`; `*` for the whole receipt.
-        kind: `missing`, `unconfirmed`, `conflict`, `ambiguous`, `implausible`, `several_receipts` or `not_a_receipt`.
         message: The fact and what to do, for a person and for a model that is asked again.
         blocking: True where it prevents the record from being accepted.
     """
 
     field: str
-    kind: str
+    kind: ReasonKind
     message: str
     blocking: bool = True
 
@@ -116,23 +117,25 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of a reader.
+    """A reader's answer: as text that has to be parsed, or as the receipt itself.
 
     Attributes:
-        text: JSON of a (partial) `ReceiptAnswer`, not yet validated.
+        text: JSON of a (partial) `ReceiptAnswer`, not yet validated; empty where `receipt` is set.
         evidence: By field path, where the reader provides it.
         seconds: Wall-clock time spent on this answer.
         tokens: Tokens generated, for models.
         is_cut_off: True where the reader hit its length limit before the end.
         samples: Further answers to the same question, where several were wanted; all count the same.
+        receipt: The answer of a reader that generates no text; `None` where it has to be parsed from `text`.
     """
 
-    text: str
+    text: str = ""
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     seconds: float = 0.0
     tokens: int | None = None
     is_cut_off: bool = False
     samples: tuple["Answer", ...] = ()
+    receipt: ReceiptAnswer | None = None
 
 
 class Reading(Protocol):

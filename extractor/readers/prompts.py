@@ -8,6 +8,7 @@ from typing import Any, Final
 from extractor.ocr.transcript import Box
 from extractor.readers.base import Issue, Look, Question
 from extractor.schemas.answer import ReceiptAnswer
+from extractor.schemas.record import ReasonKind
 
 # Asks for everything, at the ordinary effort.
 FIRST = Question()
@@ -126,7 +127,7 @@ def _choices(node: dict[str, Any]) -> str:
 def _version() -> str:
     """Return a hash of the prompts and schemas of every kind of question."""
     look = Look(effort=1, crop=Box(0, 0, 1, 1))
-    issues = [Issue(name, "missing", "It is missing.") for name in ALL_FIELDS]
+    issues = [Issue(name, ReasonKind.MISSING, "It is missing.") for name in ALL_FIELDS]
     questions = (FIRST, again(issues, Look(effort=1)), again(issues[:1], look))
     texts = [prompt(question) + json.dumps(answer_schema(question)) for question in questions]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:8]

@@ -7,7 +7,7 @@ from pathlib import Path
 from extractor.config.settings import Settings
 from extractor.documents.isolated_check import IsolatedCheck
 from extractor.extraction.isolated import IsolatedReading
-from extractor.jobs import ExtractEach, Extracted, JobState, Source
+from extractor.jobs import Extract, ExtractAhead, Extracted, JobState, Source
 from extractor.pipeline import Pipeline
 from extractor.runtime.checkpoints import AtCheckpoint, go_on
 from extractor.runtime.clock import Clock, SystemClock
@@ -26,7 +26,7 @@ REFUSED_SIZE_FACTOR = 100
 def build_service(
     settings: Settings,
     *,
-    extract: ExtractEach | None = None,
+    extract: Extract | None = None,
     check: Check | None = None,
     clock: Clock | None = None,
     at_checkpoint: AtCheckpoint = go_on,
@@ -51,42 +51,47 @@ def build_service(
         archive.outbox.mark()  # an empty folder is right if nothing was filed
     again = partial(build_service, extract=extract, check=check, clock=clock, at_checkpoint=at_checkpoint, telemetry=telemetry)
     isolated: list[IsolatedReading | IsolatedCheck] = []
-    batch, prefetch = settings.work.batch_size, None
+    batch, reads_ahead = settings.work.batch_size, False
     if check is None:
         isolated.append(check := IsolatedCheck.from_settings(settings))
     if extract is None:
         isolated.append(reading := IsolatedReading.from_settings(settings))
         reading.start()
-        extract, batch = _with_heartbeat(reading, heartbeat), reading.batch_size
-        prefetch = reading.prefetch if reading.reads_together else None
-        heartbeat.hung_seconds += reading.longest_seconds  # the pool kills children that hang
+        read_ahead, batch, reads_ahead = _with_heartbeat(reading, heartbeat), reading.batch_size, reading.reads_together
+        heartbeat.hung_seconds += reading.longest_seconds  # the pool kills processes that hang
+    else:
+        read_ahead = _without_upcoming(extract)
+    steps = (archive.database, archive.job_queue, archive.receipts, archive.filing, read_ahead)
+    pipeline = Pipeline(*steps, check=check, reads_ahead=reads_ahead, at_checkpoint=at_checkpoint, telemetry=telemetry)
     max_bytes = REFUSED_SIZE_FACTOR * settings.limits.max_bytes
-    inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check, telemetry, heartbeat), clock, max_bytes=max_bytes)
-    steps = (archive.database, archive.job_queue, archive.receipts, archive.filing, extract)
-    pipeline = Pipeline(*steps, prefetch=prefetch, at_checkpoint=at_checkpoint, telemetry=telemetry)
+    inbox = Inbox(settings.inbox_dir, settings.inbox, _checking(pipeline, heartbeat), clock, max_bytes=max_bytes)
     worker = Worker(
         archive.job_queue, pipeline, clock, batch_size=batch, at_checkpoint=at_checkpoint, heartbeat=heartbeat, telemetry=telemetry
     )
-    scanner = InboxScanner(
-        inbox, archive.job_queue, clock, settings.inbox, on_taken=worker.wake.set, at_checkpoint=at_checkpoint, heartbeat=heartbeat
-    )
+    scanner = InboxScanner(inbox, pipeline, archive.job_queue, clock, settings.inbox, on_taken=worker.wake.set, heartbeat=heartbeat)
     return Service(archive, scanner, worker, heartbeat=heartbeat, telemetry=telemetry, build_again=again, isolated=isolated)
 
 
-def _timed(check: Check, telemetry: Telemetry, heartbeat: Heartbeat) -> Check:
-    def timed(path: Path) -> None:
+def _checking(pipeline: Pipeline, heartbeat: Heartbeat) -> Check:
+    """Checks files, with a heartbeat before each."""
+
+    def check(path: Path) -> None:
         heartbeat.beat(WATCH)
-        with telemetry.stage("check"):
-            check(path)
+        pipeline.check(path)
 
-    return timed
+    return check
 
 
-def _with_heartbeat(reading: IsolatedReading, heartbeat: Heartbeat) -> ExtractEach:
+def _without_upcoming(extract: Extract) -> ExtractAhead:
+    """The same function, for callers that also announce upcoming files."""
+    return lambda sources, _=(), /: extract(sources)
+
+
+def _with_heartbeat(reading: IsolatedReading, heartbeat: Heartbeat) -> ExtractAhead:
     """Reads, with a heartbeat for each result."""
 
-    def read(sources: Sequence[Source]) -> Iterator[Extracted]:
-        for result in reading.read_each(sources):
+    def read(sources: Sequence[Source], upcoming: Sequence[Source] = (), /) -> Iterator[Extracted]:
+        for result in reading.read_each(sources, upcoming):
             heartbeat.beat(WORKER)
             yield result
 

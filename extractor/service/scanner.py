@@ -7,7 +7,7 @@ from pathlib import Path
 
 from extractor.config.settings import InboxSettings
 from extractor.errors import ReaderDown, Stopped, StorageError
-from extractor.runtime.checkpoints import AtCheckpoint, Checkpoint
+from extractor.pipeline import Pipeline
 from extractor.runtime.clock import Clock
 from extractor.runtime.heartbeat import Heartbeat
 from extractor.runtime.logs import for_terminal
@@ -38,20 +38,20 @@ class InboxScanner:
     def __init__(
         self,
         inbox: Inbox,
+        pipeline: Pipeline,
         job_queue: JobQueue,
         clock: Clock,
         settings: InboxSettings,
         *,
         on_taken: Callable[[], None],
-        at_checkpoint: AtCheckpoint,
         heartbeat: Heartbeat,
     ) -> None:
         self._inbox = inbox
+        self._pipeline = pipeline
         self._job_queue = job_queue
         self._clock = clock
         self._settings = settings
         self._on_taken = on_taken
-        self._at_checkpoint = at_checkpoint
         self._heartbeat = heartbeat
         self._wake = threading.Event()
 
@@ -120,10 +120,9 @@ class InboxScanner:
         job_queue, count = self._job_queue, 0
         for settled in self._inbox.scan(job_queue.open_paths(), job_queue.refused_paths(), patience_seconds=patience_seconds):
             arrival, error = settled.arrival, settled.error
-            job = job_queue.enqueue(arrival) if error is None else job_queue.reject(arrival, error)
+            job = self._pipeline.queue(arrival, error)
             if job is None:
                 continue
-            self._at_checkpoint(Checkpoint.TAKEN)
             count += 1
             fields = {"receipt_id": job.receipt_id, "file": job.name, "state": job.state.value}
             logger.info("file_taken", extra=fields | for_terminal("") | ({"error": str(error)} if error else {}))

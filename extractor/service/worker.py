@@ -110,9 +110,7 @@ class Worker:
             self._heartbeat.beat(WORKER)
             jobs = upcoming or self._claim()
             upcoming = self._claim() if jobs and self._pipeline.reads_ahead else ()
-            if upcoming:
-                self._pipeline.prefetch(upcoming)
-            step = self._process(jobs) if jobs else self._file_due()
+            step = self._process(jobs, upcoming) if jobs else self._file_due()
             if not step:
                 break
             worked += step
@@ -120,11 +118,11 @@ class Worker:
             self._job_queue.release(self.name)
         return worked
 
-    def _process(self, jobs: Sequence[Job]) -> int:
+    def _process(self, jobs: Sequence[Job], upcoming: Sequence[Job]) -> int:
         """Reads and files the jobs, and returns how many were read or filed."""
         filed = 0
         with self._renewing_leases():
-            for result in self._attempt(jobs):
+            for result in self._attempt(jobs, upcoming):
                 self._settle(result)
                 filed += self._file_due()
         return len(jobs) + filed
@@ -155,12 +153,12 @@ class Worker:
             self._at_checkpoint(Checkpoint.CLAIMED)
         return jobs
 
-    def _attempt(self, jobs: Sequence[Job]) -> Iterator[JobResult]:
+    def _attempt(self, jobs: Sequence[Job], upcoming: Sequence[Job] = ()) -> Iterator[JobResult]:
         """Yields the result of each job. After an unexpected exception, the jobs without a result are read one by one."""
         self._heartbeat.beat(WORKER)
         done = 0
         try:
-            for result in self._pipeline.read(jobs):
+            for result in self._pipeline.read(jobs, upcoming):
                 yield result
                 done += 1
         except (StorageError, DatabaseDamaged, ReaderDown):

@@ -118,6 +118,9 @@ class Verifier:
         for receipt_id in self._receipts.without_file():
             fact = f"record {receipt_id} has no file"
             yield Discrepancy(self._database, What.NO_FILE, fact, "Restore the database from a backup.")
+        for receipt_id, columns in self._receipts.altered():
+            fact = f"record {receipt_id} has other values in {', '.join(columns)} than its JSON, from which it is read"
+            yield Discrepancy(self._database, What.CHANGED, fact, f"Set them back to those of: receipts show {receipt_id}")
 
     def _filed_jobs(self) -> Iterator[Job]:
         """Every job with a path in the outbox, in order of path."""

@@ -1,1 +1,1 @@
-"""What an answer is worth: printed text becomes values, values become checks, and these what may be accepted."""
+"""Turns a reader's answer into values, checks them against each other, and decides whether they are accepted."""

@@ -1,7 +1,7 @@
-"""Values become checks: the receipt's own arithmetic, and plausibility. Pure.
+"""Checks of a receipt against its own arithmetic, and of its date. Pure.
 
-A receipt shows its arithmetic in several consistent ways (tax inside or on top, discounts above or below the subtotal, cash rounding), so a
-check passes if any of them closes. A check that fails flags; it never blocks filing and never drops a value.
+Receipts print their arithmetic in several consistent ways (tax inside or on top, discounts above or below the subtotal, cash rounding), so
+a check passes if any of them adds up. What a failed check means is decided in `extractor.validation.decision`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,16 +10,20 @@ from decimal import Decimal
 from itertools import product
 from types import MappingProxyType
 
+from extractor.parsing.currencies import cash_steps
 from extractor.schemas.receipt import Receipt, TaxLine
-from extractor.schemas.record import Check
+from extractor.schemas.record import Check, CheckName
 from extractor.schemas.values import clamped, minor_digits
 
-CASH_STEP = Decimal("0.05")
-"""Largest common cash rounding in currencies with cents (Switzerland, Canada, Malaysia, the Netherlands)."""
+# Cash rounding of a currency with cents that has no step in `parsing/data/currencies.toml`: the most common one. It is also the smallest
+# step there; amounts in larger steps have to be multiples of them.
+CENT_STEP = Decimal("0.05")
 
+# Receipts with machine-readable dates are younger; an older date is a misread year.
 OLDEST = date(1990, 1, 1)
-"""Thermal receipts with machine-readable dates are younger; an older date is a misread year."""
 
+# By country, the name of a tax that was introduced recently, and its first day: a receipt that prints it is not older.
+# Source: the countries' tax authorities.
 TAXES_SINCE: Mapping[str, tuple[str, date]] = MappingProxyType(
     {
         "AE": ("vat", date(2018, 1, 1)),
@@ -30,21 +34,32 @@ TAXES_SINCE: Mapping[str, tuple[str, date]] = MappingProxyType(
         "SA": ("vat", date(2018, 1, 1)),
     }
 )
-"""The name by country of a tax that is younger than its receipts, and its first day. Source: the countries' tax authorities."""
 
 
 def run_checks(receipt: Receipt, *, today: date) -> tuple[Check, ...]:
     """Every check that the receipt allows, passed or not.
 
     Args:
-        today: Date of the reading, in local time; a receipt cannot be younger (one day is left for time zones).
+        today: Date of the reading, in local time; a later date is implausible (one day is left for time zones).
     """
     return (*_arithmetic(receipt), *_plausibility(receipt, today))
 
 
 def tolerance_of(receipt: Receipt) -> Decimal:
-    """One minor unit: what rounding each line by itself may add up to in ordinary receipts."""
+    """One minor unit of the currency: rounding of single lines adds up to that in ordinary receipts."""
     return Decimal(1).scaleb(-minor_digits(receipt.currency_code))
+
+
+def cash_step(currency_code: str | None) -> Decimal:
+    """What totals in this currency are rounded to when they are paid in cash; 0 where they are not rounded."""
+    has_cents = minor_digits(currency_code) == 2
+    return cash_steps().get(currency_code or "", CENT_STEP if has_cents else Decimal(0))
+
+
+def _cash_tolerance(receipt: Receipt, paid: Decimal) -> Decimal:
+    """How far an amount that was paid may be from the amount due, because cash is rounded."""
+    step = cash_step(receipt.currency_code)
+    return min(step, CENT_STEP) if step > CENT_STEP and paid % step else step
 
 
 def _arithmetic(receipt: Receipt) -> list[Check]:
@@ -55,27 +70,27 @@ def _arithmetic(receipt: Receipt) -> list[Check]:
     return checks
 
 
-def _closest(name: str, actual: Decimal, expected: Iterable[Decimal], tolerance: Decimal) -> Check:
-    """The check against the nearest of several legitimate expectations."""
+def _closest(name: CheckName | str, actual: Decimal, expected: Iterable[Decimal], tolerance: Decimal) -> Check:
+    """The check against the nearest of several amounts that would be right."""
     nearest = min(expected, key=lambda amount: abs(amount - actual))
     passed = abs(nearest - actual) <= tolerance
     return Check(name=name, expected=clamped(nearest), actual=clamped(actual), tolerance=tolerance, passed=passed)
 
 
 def _optional(*amounts: Decimal | None) -> list[tuple[Decimal, ...]]:
-    """Every choice of counting an amount in or not, where it is printed at all."""
+    """Every combination of counting each printed amount in or not."""
     return list(product(*[(Decimal(0),) if not amount else (Decimal(0), amount) for amount in amounts]))
 
 
 def _extras(receipt: Receipt, taxes: Iterable[Decimal]) -> list[Decimal]:
-    """What may lie between the goods and the total: sums of one tax with tip, service, rounding, discount counted or not."""
+    """What may be between the goods and the total: one of the taxes, with tip, service, rounding and discount each counted or not."""
     discount = -receipt.discount_total if receipt.discount_total else None
     others = _optional(receipt.tip, receipt.service_charge, receipt.rounding, discount)
     return [tax + sum(choice, Decimal(0)) for tax in taxes for choice in others]
 
 
 def _taxes_on_top(receipt: Receipt) -> list[Decimal]:
-    """How much of the tax the total may hold beyond the subtotal: all of it where a rate says that the subtotal is net, else all or none.
+    """The tax that the total may hold beyond the subtotal: all of it where a rate proves that the subtotal is net, otherwise all or none.
 
     Without this, `subtotal = total` would prove a subtotal that was taken for the total.
     """
@@ -92,14 +107,15 @@ def _taxes_on_top(receipt: Receipt) -> list[Decimal]:
 def _total_sum(receipt: Receipt) -> Check | None:
     """`subtotal + tax + tip + service + rounding - discount = total`, each extra inside the subtotal or on top of it.
 
-    Cash is rounded in some countries without a word on the receipt.
+    In some countries cash is rounded without a line for it on the receipt.
     """
     if receipt.total is None or receipt.subtotal is None:
         return None
     sums = [receipt.subtotal + extra for extra in _extras(receipt, _taxes_on_top(receipt))]
-    if receipt.amount_tendered is not None and receipt.rounding is None and minor_digits(receipt.currency_code) == 2:
-        sums += [(amount / CASH_STEP).quantize(Decimal(1)) * CASH_STEP for amount in sums]
-    return _closest("total_sum", receipt.total, sums, tolerance_of(receipt))
+    step = cash_step(receipt.currency_code)
+    if receipt.amount_tendered is not None and receipt.rounding is None and step:
+        sums += [(amount / step).quantize(Decimal(1)) * step for amount in sums]
+    return _closest(CheckName.TOTAL_SUM, receipt.total, sums, tolerance_of(receipt))
 
 
 def _items_sum(receipt: Receipt) -> Check | None:
@@ -114,16 +130,16 @@ def _items_sum(receipt: Receipt) -> Check | None:
     if receipt.total is not None:
         # Also where the subtotal is net, the prices of the items may contain the tax.
         sums += [receipt.total - extra for extra in _extras(receipt, {Decimal(0), receipt.tax_total or Decimal(0)})]
-    return _closest("items_sum", goods, sums, tolerance_of(receipt))
+    return _closest(CheckName.ITEMS_SUM, goods, sums, tolerance_of(receipt))
 
 
 def _cash(receipt: Receipt) -> Check | None:
-    """Cash handed over less change is the total, within cash rounding where the currency has cents."""
+    """Cash handed over less change is the total, within the cash rounding of the currency."""
     if receipt.amount_tendered is None or receipt.change_given is None or receipt.total is None:
         return None
-    step = CASH_STEP if minor_digits(receipt.currency_code) == 2 else Decimal(0)
     due = [receipt.total + extra for (extra,) in _optional(receipt.tip)]
-    return _closest("cash", receipt.amount_tendered - receipt.change_given, due, step)
+    paid = receipt.amount_tendered - receipt.change_given
+    return _closest(CheckName.CASH, paid, due, _cash_tolerance(receipt, paid))
 
 
 def _payments_sum(receipt: Receipt) -> Check | None:
@@ -133,16 +149,15 @@ def _payments_sum(receipt: Receipt) -> Check | None:
         return None
     paid = sum(amounts, Decimal(0))
     due = [receipt.total + tip + change for tip, change in _optional(receipt.tip, receipt.change_given)]
-    step = CASH_STEP if minor_digits(receipt.currency_code) == 2 else Decimal(0)
-    return _closest("payments_sum", paid, due, step)
+    return _closest(CheckName.PAYMENTS_SUM, paid, due, _cash_tolerance(receipt, paid))
 
 
 def _tax_sum(receipt: Receipt) -> Check | None:
-    """The taxes of all rates add up to the printed tax total."""
+    """The taxes by rate add up to the printed tax total."""
     amounts = [line.amount for line in receipt.tax_lines if line.amount is not None]
     if not amounts or receipt.tax_total is None:
         return None
-    return _closest("tax_sum", receipt.tax_total, [sum(amounts, Decimal(0))], tolerance_of(receipt))
+    return _closest(CheckName.TAX_SUM, receipt.tax_total, [sum(amounts, Decimal(0))], tolerance_of(receipt))
 
 
 def _tax_line(index: int, line: TaxLine, tolerance: Decimal) -> Check | None:
@@ -156,7 +171,7 @@ def _tax_line(index: int, line: TaxLine, tolerance: Decimal) -> Check | None:
 
 
 def _item_products(receipt: Receipt) -> list[Check]:
-    """Quantity times unit price is the line's total, before or after the line's discount."""
+    """Quantity times unit price is the row's total, before or after its discount."""
     checks = []
     for index, item in enumerate(receipt.items):
         if item.quantity is None or item.unit_price is None or item.total_price is None:
@@ -173,11 +188,11 @@ def _plausibility(receipt: Receipt, today: date) -> list[Check]:
         return []
     expected = f"not before {first.isoformat()}" if day < first else f"not after {today.isoformat()}"
     passed = first <= day <= today + timedelta(days=1)
-    return [Check(name="date_plausible", expected=expected, actual=day.isoformat(), passed=passed)]
+    return [Check(name=CheckName.DATE_PLAUSIBLE, expected=expected, actual=day.isoformat(), passed=passed)]
 
 
 def _first_day(receipt: Receipt) -> date:
-    """The first day on which such a receipt could be printed."""
+    """The first day on which a receipt with such taxes could be printed."""
     word, since = TAXES_SINCE.get(receipt.merchant_country or "", ("", OLDEST))
     is_printed = any(word in (line.description or "").casefold() for line in receipt.tax_lines)
     return since if is_printed else OLDEST

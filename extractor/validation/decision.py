@@ -1,240 +1,301 @@
-"""Checks and evidence become issues: what is missing, contested, or not confirmed well enough to be accepted. Pure."""
+"""Whether a record is accepted, and if not, for which reasons. No other module decides this.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+`decide` is the rule. A record is accepted if no reason blocks it:
+
+1. The document is one receipt: it is not something else, and does not seem to be several.
+2. Merchant, date, currency and total have a value, and only one meaning.
+3. No check contradicts the total or the date, unless another sum outweighs it.
+4. Each of these values is confirmed: its confidence is high enough alone, or is high enough with a second look or with a sum that agrees
+   (`validation.confidence` has the thresholds, `validation.total_support` the sums).
+5. Every part of the answer that was read could be used.
+
+Other findings (a missing time, an address that is hard to read, items that do not add up) do not block; they may be worth a further
+question. `REASKED` states for every kind of reason whether it is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import Enum, auto
+from types import MappingProxyType
+from typing import NamedTuple
 
-from extractor.parsing.lookalikes import is_other
 from extractor.readers.base import Issue
 from extractor.schemas.answer import DocumentType
 from extractor.schemas.receipt import Receipt
-from extractor.schemas.record import Check
+from extractor.schemas.record import Check, CheckName, ReasonKind, RecordStatus, ReviewReason
 from extractor.schemas.values import FieldEvidence, FieldState
+from extractor.validation.confidence import CLEAR_ADDRESS, REQUIRED_FIELDS, THRESHOLDS, backed_threshold
+from extractor.validation.normalisation import UnparsedText
+from extractor.validation.total_support import BOTH_SIDES, TotalSupport, support_of
+
+
+class Reask(Enum):
+    """Whether a further look at the receipt may settle a reason."""
+
+    NEVER = auto()  # another look reads the same
+    CONFIRM = auto()  # a look at the value's place may confirm it; issues that do not block are not asked for with it
+    BLOCKED = auto()  # asked for, together with all other issues, as long as the record is blocked
+    ONCE = auto()  # as BLOCKED, and once more where it does not block
+
+
+REASKED: Mapping[ReasonKind, Reask] = MappingProxyType(
+    {
+        ReasonKind.MISSING: Reask.ONCE,
+        ReasonKind.UNREADABLE: Reask.ONCE,
+        ReasonKind.INVALID: Reask.ONCE,
+        ReasonKind.CONFLICT: Reask.BLOCKED,
+        ReasonKind.IMPLAUSIBLE: Reask.BLOCKED,
+        ReasonKind.CUT_OFF: Reask.BLOCKED,
+        ReasonKind.UNCONFIRMED: Reask.CONFIRM,
+        ReasonKind.AMBIGUOUS: Reask.NEVER,
+        ReasonKind.SEVERAL_RECEIPTS: Reask.NEVER,
+        ReasonKind.NOT_A_RECEIPT: Reask.NEVER,
+    }
+)
+
+
+class FailedCheck(NamedTuple):
+    """What the failure of a check means.
+
+    Attributes:
+        field: The field that it is about.
+        message: For a person; `{expected}` and `{actual}` stand for the check's numbers.
+        blocks: The record is not accepted, unless another sum outweighs the check.
+    """
+
+    field: str
+    message: str
+    blocks: bool
+
+
+FAILED_CHECKS: Mapping[str, FailedCheck] = MappingProxyType(
+    {
+        CheckName.TOTAL_SUM: FailedCheck(
+            "total", "Subtotal, taxes and charges give {expected}, but the total is {actual}. Check both.", blocks=True
+        ),
+        CheckName.ITEMS_SUM: FailedCheck("items", "The items add up to {actual}, not to {expected}.", blocks=False),
+        CheckName.CASH: FailedCheck("total", "Cash less change is {actual}, but {expected} was due. Check both.", blocks=True),
+        CheckName.PAYMENTS_SUM: FailedCheck("payments", "The payments add up to {actual}, but {expected} was due.", blocks=False),
+        CheckName.TAX_SUM: FailedCheck("tax_total", "The taxes by rate add up to {expected}, but the tax total is {actual}.", blocks=False),
+        CheckName.DATE_PLAUSIBLE: FailedCheck(
+            "transaction_date", "The date {actual} is implausible: it should be {expected}. Check the year.", blocks=True
+        ),
+    }
+)
+
+# Names of fields in messages to people.
+_LABELS = {"merchant_name": "merchant", "transaction_date": "date", "currency_code": "currency"}
 
 
 @dataclass(frozen=True)
-class Trust:
-    """How sure a reader must be of a field before it is believed; calibrated confidence from 0 to 1.
+class Facts:
+    """Everything that is known about one receipt when it is decided on.
 
     Attributes:
-        alone: From here on nothing else is needed.
-        backed: From here on it is believed if a second look or, for the total, arithmetic agrees; below, two looks may share a mistake.
-        proven: From here on a total is believed if a second look agrees and it closes twice: with what was bought and with what was paid,
-            or from the items over the subtotal to the total.
-        despite: From here on a total is believed if a second look agrees although a sum gives another amount: the items where one may be
-            lost, or the one side while it closes with the other.
+        fields: Evidence by field path, with the number of looks that agree.
+        checks: The checks that could be made, passed or not.
+        unparsed: Texts that are no value of their field's type.
+        currency_candidates: The currencies that the receipt may be in, likeliest first; empty where it decides between them.
+        invalid_parts: By field path, why a part of an answer does not fit the schema.
+        is_cut_off: The reader's answer ended too soon.
+        split_votes: By field that is null because no two looks agree on it, the texts that were read.
+        may_be_several: The page may show several receipts beside one another.
     """
 
-    alone: float
-    backed: float
-    proven: float = 1.0
-    despite: float = 1.0
-
-
-TRUST = {
-    "merchant_name": Trust(0.9, 0.6),
-    "transaction_date": Trust(0.995, 0.8),
-    "currency_code": Trust(0.8, 0.8),
-    "total": Trust(0.999, 0.9, proven=0.6, despite=0.99),
-}
-"""Of the required fields. Chosen on labelled receipts (`receipts eval`) so that less than one accepted record in a hundred is wrong."""
-
-ONE_WITNESS = 0.78
-"""Confidence from which a second look backs a merchant in Cyrillic, Greek or Thai letters: one recogniser reads both and may slip twice."""
-
-CLEAR = 0.85
-"""Confidence from which an address is not looked at again: below, every second one on labelled receipts has a wrong letter or row."""
-
-REQUIRED = tuple(TRUST)
-"""A record without one of these is never accepted."""
+    receipt: Receipt
+    fields: Mapping[str, FieldEvidence]
+    checks: tuple[Check, ...] = ()
+    unparsed: tuple[UnparsedText, ...] = ()
+    currency_candidates: tuple[str, ...] = ()
+    invalid_parts: Mapping[str, str] = field(default_factory=dict)
+    is_cut_off: bool = False
+    split_votes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    may_be_several: bool = False
 
 
 @dataclass(frozen=True)
-class Examination:
-    """What the checks found.
+class Decision:
+    """What was decided about a record.
 
     Attributes:
-        checks: Every check that could be made, passed or not.
-        issues: What is missing or wrong; the record is acceptable where none of them blocks.
+        issues: Everything missing or wrong; those that block are the reasons why the record needs a review.
     """
 
-    checks: tuple[Check, ...]
+    status: RecordStatus
     issues: tuple[Issue, ...]
+    checks: tuple[Check, ...]
 
     @property
-    def is_acceptable(self) -> bool:
-        return not any(issue.blocking for issue in self.issues)
+    def reasons(self) -> tuple[ReviewReason, ...]:
+        """The reasons why the record is not accepted; empty where it is."""
+        return tuple(ReviewReason(field=issue.field, kind=issue.kind, message=issue.message) for issue in self.issues if issue.blocking)
 
 
-def examine(receipt: Receipt, fields: Mapping[str, FieldEvidence], checks: Sequence[Check]) -> Examination:
-    """The checks and the issues that follow from them and from how well each required value is confirmed.
+def decide(facts: Facts) -> Decision:
+    """The status of a record, and the reasons for it."""
+    support = support_of(facts.receipt, facts.checks)
+    found = (
+        *_not_one_receipt(facts),
+        *_ambiguous_currency(facts),
+        *_unparsed(facts),
+        *_missing(facts),
+        *_unclear_address(facts),
+        *_reversed_sign(facts.receipt),
+        *_failed_checks(facts.checks, support),
+        *_ambiguous_date(facts.receipt),
+        *_unconfirmed(facts, support),
+        *_incomplete_answer(facts),
+    )
+    issues = (*(issue for issue in found if issue.field not in facts.split_votes), *_split_votes(facts))
+    is_blocked = any(issue.blocking for issue in issues)
+    return Decision(RecordStatus.NEEDS_REVIEW if is_blocked else RecordStatus.ACCEPTED, issues, facts.checks)
+
+
+def issues_to_ask(decision: Decision, *, is_first: bool) -> tuple[Issue, ...]:
+    """The issues that a further question is worth; empty where it would change nothing.
 
     Args:
-        fields: Evidence by path; of the required fields, confidence, looks and state decide.
+        is_first: The receipt has been asked about once so far.
     """
-    support = support_of(receipt, checks)
-    issues = (
-        *_kind_issues(receipt),
-        *_missing(receipt, fields),
-        *_unclear(fields),
-        *_turned(receipt),
-        *_failed(checks, support),
-        *_unconfirmed(receipt, fields, support),
-    )
-    return Examination(tuple(checks), issues)
+    issues = [issue for issue in decision.issues if REASKED[issue.kind] is not Reask.NEVER]
+    blocking = [issue for issue in issues if issue.blocking]
+    if any(REASKED[issue.kind] is not Reask.CONFIRM for issue in blocking):
+        return tuple(issues)
+    once = (issue for issue in issues if is_first and not issue.blocking and REASKED[issue.kind] is Reask.ONCE)
+    return (*blocking, *once)
 
 
-def _kind_issues(receipt: Receipt) -> list[Issue]:
-    if receipt.document_type is DocumentType.NOT_A_RECEIPT:
-        return [Issue("*", "not_a_receipt", "This does not look like a receipt. If it is one, take the photo again, closer and straight.")]
-    return []
+def _not_one_receipt(facts: Facts) -> Iterator[Issue]:
+    if facts.may_be_several:
+        message = (
+            "This may show several receipts beside one another. If it does, cut the picture between them, "
+            "and drop each part as a file of its own."
+        )
+        yield Issue("*", ReasonKind.SEVERAL_RECEIPTS, message)
+    if facts.receipt.document_type is DocumentType.NOT_A_RECEIPT:
+        message = "This does not look like a receipt. If it is one, take the photo again, closer and straight."
+        yield Issue("*", ReasonKind.NOT_A_RECEIPT, message)
 
 
-def _missing(receipt: Receipt, fields: Mapping[str, FieldEvidence]) -> list[Issue]:
-    issues = [
-        Issue(name, "missing", f"No {words_of(name)} was found. Look at the original and enter it.")
-        for name in REQUIRED
-        if getattr(receipt, name) is None and not (name == "transaction_date" and receipt.date_ambiguous)
-    ]
-    time = fields.get("transaction_time")
+def _ambiguous_currency(facts: Facts) -> Iterator[Issue]:
+    if facts.currency_candidates:
+        likeliest, *others = facts.currency_candidates
+        doubt = f"may be {' or '.join([likeliest, *others[:3]])}" if others else f"is probably {likeliest}"
+        message = f"The currency {doubt}; the receipt does not decide it. Set [locale] currency, or correct it."
+        yield Issue("currency_code", ReasonKind.AMBIGUOUS, message)
+
+
+def _unparsed(facts: Facts) -> Iterator[Issue]:
+    for one in facts.unparsed:
+        yield Issue(one.path, ReasonKind.UNREADABLE, f"{one.text!r} was read here, which is not {one.expected}.", blocking=False)
+
+
+def _missing(facts: Facts) -> Iterator[Issue]:
+    receipt = facts.receipt
+    for name in REQUIRED_FIELDS:
+        if getattr(receipt, name) is None and not (name == "transaction_date" and receipt.date_ambiguous):
+            yield Issue(name, ReasonKind.MISSING, f"No {label(name)} was found. Enter it from the original.")
+    time = facts.fields.get("transaction_time")
     if receipt.transaction_time is None and (time is None or time.state is not FieldState.NOT_PRINTED):
-        issues.append(Issue("transaction_time", "missing", "No time was found; many receipts print none.", blocking=False))
-    return issues
+        yield Issue("transaction_time", ReasonKind.MISSING, "No time was found; many receipts print none.", blocking=False)
 
 
-def _unclear(fields: Mapping[str, FieldEvidence]) -> list[Issue]:
-    """An address that was not read well is worth a closer look; it never blocks."""
-    seen = fields.get("merchant_address")
-    if seen is None or seen.confidence is None or seen.confidence >= CLEAR or seen.looks > 1:
-        return []
-    return [Issue("merchant_address", "unreadable", f"The address {seen.raw_text!r} was not read clearly.", blocking=False)]
+def _unclear_address(facts: Facts) -> Iterator[Issue]:
+    evidence = facts.fields.get("merchant_address")
+    if evidence and evidence.confidence is not None and evidence.confidence < CLEAR_ADDRESS and evidence.looks == 1:
+        message = f"The address {evidence.raw_text!r} was not read clearly."
+        yield Issue("merchant_address", ReasonKind.UNREADABLE, message, blocking=False)
 
 
-def _turned(receipt: Receipt) -> list[Issue]:
-    """An issue where the total is what was bought with the other sign: tills book payments so, and it may be one."""
+def _reversed_sign(receipt: Receipt) -> Iterator[Issue]:
+    """A negative total whose amount was bought: some tills print payments so, and the total may be one."""
     if receipt.total is None or receipt.total >= 0:
-        return []
+        return
     goods = sum((item.total_price for item in receipt.items if item.total_price is not None), Decimal(0))
-    if -receipt.total not in {goods, receipt.subtotal}:
-        return []
-    return [Issue("total", "conflict", f"The total {receipt.total} is what was bought, with the other sign. Look whether it is a payment.")]
+    if -receipt.total in {goods, receipt.subtotal}:
+        message = f"The total {receipt.total} is the amount of the purchase with the opposite sign. Check whether it is a payment."
+        yield Issue("total", ReasonKind.CONFLICT, message)
 
 
-def _failed(checks: Sequence[Check], support: "Support") -> list[Issue]:
-    """An issue for every check that fails; those that say something about the total block, unless another sum outweighs them."""
-    issues = []
+def _failed_checks(checks: Sequence[Check], support: TotalSupport) -> Iterator[Issue]:
     for check in checks:
         if check.passed:
             continue
-        is_change_of_more = check.name == "cash" and isinstance(check.actual, Decimal) and check.actual <= 0  # cash lines misread
-        field, blocking = {
-            "total_sum": ("total", True),
-            "items_sum": ("items", False),
-            "cash": ("amount_tendered", False) if is_change_of_more else ("total", True),
-            "payments_sum": ("payments", False),
-            "tax_sum": ("tax_total", False),
-            "date_plausible": ("transaction_date", True),
-        }.get(check.name, (check.name, False))
-        kind = "implausible" if check.name == "date_plausible" else "conflict"
-        message = f"Check {check.name} fails: expected {check.expected}, found {check.actual}."
-        issues.append(Issue(field, kind, message, blocking=blocking and not (field == "total" and support.is_outweighed)))
-    return issues
+        # A check of one row is about that row, and does not block.
+        row = FailedCheck(check.name, "The row gives {expected}, but {actual} is printed.", blocks=False)
+        name, message, blocks = FAILED_CHECKS.get(check.name, row)
+        if check.name == CheckName.CASH and isinstance(check.actual, Decimal) and check.actual <= 0:
+            name, blocks = "amount_tendered", False  # more change than cash: the cash lines are misread, not the total
+        if name == "total" and support.is_outweighed:
+            blocks = False
+        kind = ReasonKind.IMPLAUSIBLE if check.name == CheckName.DATE_PLAUSIBLE else ReasonKind.CONFLICT
+        yield Issue(name, kind, message.format(expected=check.expected, actual=check.actual), blocking=blocks)
 
 
-def _unconfirmed(receipt: Receipt, fields: Mapping[str, FieldEvidence], support: "Support") -> list[Issue]:
-    issues = []
+def _ambiguous_date(receipt: Receipt) -> Iterator[Issue]:
     if receipt.date_ambiguous:
         candidates = " or ".join(day.isoformat() for day in receipt.date_candidates)
         message = f"The date may be {candidates}; the receipt does not say which. Set [locale] date_order, or correct it."
-        issues.append(Issue("transaction_date", "ambiguous", message))
-    for name in REQUIRED:
-        evidence = fields.get(name)
-        if getattr(receipt, name) is None or evidence is None:
+        yield Issue("transaction_date", ReasonKind.AMBIGUOUS, message)
+
+
+def _unconfirmed(facts: Facts, support: TotalSupport) -> Iterator[Issue]:
+    for name in REQUIRED_FIELDS:
+        evidence = facts.fields.get(name)
+        if getattr(facts.receipt, name) is None or evidence is None:
             continue
         if evidence.state is FieldState.CONFLICT:
-            issues.append(
-                Issue(name, "conflict", f"Two looks disagree about the {words_of(name)}; {evidence.raw_text!r} is the likelier one.")
-            )
+            message = f"Two looks disagree about the {label(name)}; {evidence.raw_text!r} is the likelier one. Check it."
+            yield Issue(name, ReasonKind.CONFLICT, message)
         elif not _is_confirmed(name, evidence, support):
-            issues.append(
-                Issue(name, "unconfirmed", f"The {words_of(name)} {evidence.raw_text!r} is not confirmed by a second reading or by sums.")
-            )
-    return issues
+            yield Issue(name, ReasonKind.UNCONFIRMED, _doubt(name, evidence))
 
 
-@dataclass(frozen=True)
-class Support:
-    """What the sums say of a total.
-
-    Attributes:
-        proofs: Independent sums that give it: what was bought, what was paid, and the items where a subtotal leads from them to it; 0 to 2.
-        is_contested: True where a sum that should give the total gives another amount.
-        is_denied: True where a little more than the total was paid without cash: something stands between them.
-        is_outweighed: True where one side contests it while it closes with the other: a tax, a tip or a digit of the cash may be lost.
-        is_doubted: True where only the items give another amount.
-    """
-
-    proofs: int
-    is_contested: bool
-    is_denied: bool
-    is_outweighed: bool
-    is_doubted: bool
-
-
-BOTH_SIDES = 2
-
-OVERPAID = Decimal("1.25")
-"""Times the total that a levy or a tip may make of it; a payment of still more is no payment of this receipt."""
-
-
-def support_of(receipt: Receipt, checks: Sequence[Check]) -> Support:
-    """How far the checks support the receipt's total.
-
-    Items prove the total only where no subtotal stands between them; where one does, they prove that. A subtotal that is the total itself
-    proves less than one from which taxes or charges lead to it: one may have been taken for the other.
-    """
-    passed = {check.name: check.passed for check in checks}
-    items = passed.get("items_sum") if receipt.subtotal is None else None
-    bought, paid = [passed.get("total_sum"), items], [passed.get("cash"), passed.get("payments_sum")]
-    leads = bought[0] is True and receipt.subtotal != receipt.total
-    is_paid = True in paid and False not in paid
-    is_denied = paid[1] is False and _is_overpaid(receipt)
-    proofs = (True in bought) + (True in paid)
-    return Support(
-        proofs=BOTH_SIDES if leads and passed.get("items_sum") and not is_denied else proofs,
-        is_contested=False in (bought[0], *paid),
-        is_denied=is_denied,
-        is_outweighed=(bought[0] is False and is_paid) or (passed.get("cash") is False and leads),
-        is_doubted=items is False and True not in paid,
-    )
-
-
-def _is_overpaid(receipt: Receipt) -> bool:
-    """Whether a payment is a little more than the total, and no cash was handed over."""
-    if receipt.total is None or receipt.amount_tendered is not None:
-        return False
-    most = receipt.total * OVERPAID
-    return any(payment.amount is not None and receipt.total < payment.amount <= most for payment in receipt.payments)
-
-
-def _is_confirmed(name: str, evidence: FieldEvidence, support: Support) -> bool:
-    """Whether a value may be trusted: its reader is sure, or it is likely and something independent agrees."""
-    confidence, trust = evidence.confidence or 0.0, TRUST[name]
+def _is_confirmed(name: str, evidence: FieldEvidence, support: TotalSupport) -> bool:
+    """Whether a value can be trusted: its confidence is high alone, or high enough together with something independent that agrees."""
+    confidence, thresholds = evidence.confidence or 0.0, THRESHOLDS[name]
+    is_seen_twice = evidence.looks > 1
     if name != "total":
-        backed = ONE_WITNESS if name == "merchant_name" and is_other(evidence.raw_text or "") else trust.backed
-        return confidence >= trust.alone or (evidence.looks > 1 and confidence >= backed)
+        return confidence >= thresholds.alone or (is_seen_twice and confidence >= backed_threshold(name, evidence.raw_text or ""))
     if support.is_outweighed:
-        return evidence.looks > 1 and confidence >= trust.despite
+        return is_seen_twice and confidence >= thresholds.despite
     if support.proofs == BOTH_SIDES:
-        return evidence.looks > 1 and confidence >= trust.proven
-    if support.proofs and not support.is_denied:
-        return confidence >= trust.backed
+        return is_seen_twice and confidence >= thresholds.proven
+    if support.proofs and not support.is_overpaid:
+        return confidence >= thresholds.backed
     if support.is_contested:
         return False
-    backed = trust.despite if support.is_doubted else trust.backed
-    return confidence >= trust.alone or (evidence.looks > 1 and confidence >= backed)
+    backed = thresholds.despite if support.is_doubted else thresholds.backed
+    return confidence >= thresholds.alone or (is_seen_twice and confidence >= backed)
 
 
-def words_of(name: str) -> str:
-    """A field as people call it."""
-    return {"merchant_name": "merchant", "transaction_date": "date", "currency_code": "currency"}.get(name, name.replace("_", " "))
+def _doubt(name: str, evidence: FieldEvidence) -> str:
+    what = f"the {label(name)} {evidence.raw_text!r}"
+    if evidence.looks > 1:
+        return f"{what[0].upper()}{what[1:]} was read {evidence.looks} times, but not clearly enough. Check it."
+    return f"Only one look found {what}{', and no sum proves it' if name == 'total' else ''}. Check it."
+
+
+def _incomplete_answer(facts: Facts) -> Iterator[Issue]:
+    for path, problem in facts.invalid_parts.items():
+        yield Issue(path, ReasonKind.INVALID, f"The answer for {path} does not fit: {problem}. Enter it from the original.")
+    if facts.is_cut_off:
+        message = "The reader's answer ended too soon; what was complete is kept."
+        yield Issue("*", ReasonKind.CUT_OFF, message, blocking=False)
+    for name in ("items", "tax_lines", "payments"):
+        evidence, rows = facts.fields.get(name), getattr(facts.receipt, name)
+        if rows and evidence is not None and evidence.state is FieldState.CUT_OFF:
+            yield Issue(name, ReasonKind.CUT_OFF, f"Only the first {len(rows)} {label(name)} were kept. Check the rest in the original.")
+
+
+def _split_votes(facts: Facts) -> Iterator[Issue]:
+    for name, texts in facts.split_votes.items():
+        read = ", ".join(repr(text) for text in texts)
+        message = f"No two looks agree on the {label(name)}: {read} were read. Enter it from the original."
+        yield Issue(name, ReasonKind.UNREADABLE, message, blocking=name in REQUIRED_FIELDS)
+
+
+def label(name: str) -> str:
+    """A field's name as it stands in messages to people."""
+    return _LABELS.get(name, name.replace("_", " "))

@@ -1,4 +1,7 @@
-"""Printed text becomes values: decimal mark, date order and currency are decided once, from the whole receipt. Pure."""
+"""Normalises a reader's answer: printed texts become typed values.
+
+Decimal mark, date order and currency are resolved once, from the whole receipt. Pure.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,15 +18,14 @@ from extractor.parsing.dates.finder import find_dates
 from extractor.parsing.locale.resolution import LocaleGuess, weigh_locale
 from extractor.parsing.locale.zones import Zone, zones_of
 from extractor.parsing.times import find_times
-from extractor.readers.base import Evidence, Issue
+from extractor.readers.base import Evidence
 from extractor.schemas.answer import DocumentType, ItemAnswer, PaymentAnswer, ReceiptAnswer, TaxLineAnswer
 from extractor.schemas.receipt import Item, ItemKind, Payment, Receipt, TaxLine
 from extractor.schemas.values import MAX_AMOUNT, FieldEvidence, FieldState, Origin, clamped
 
 AMOUNT_FIELDS = ("subtotal", "tax_total", "tip", "service_charge", "rounding", "total", "amount_tendered")
+# Amounts that are stored without their sign: tills print it or not, and the field's name tells the direction.
 MAGNITUDE_FIELDS = ("discount_total", "change_given")
-"""Amounts whose sign printers choose freely: the field's name says which way they count."""
-
 TEXT_FIELDS = ("document_type", "merchant_name", "merchant_address", "merchant_phone", "merchant_tax_id", "receipt_number")
 CARD_NETWORKS = {
     "visa": "Visa", "mastercard": "Mastercard", "master card": "Mastercard", "maestro": "Maestro", "amex": "American Express",
@@ -32,12 +34,33 @@ CARD_NETWORKS = {
 
 
 @dataclass(frozen=True)
+class UnparsedText:
+    """A text that is no value of its field's type.
+
+    Attributes:
+        path: Field path, such as `items[2].total_price`.
+        expected: What the field holds, in words: `an amount`.
+    """
+
+    path: str
+    text: str
+    expected: str
+
+
+@dataclass(frozen=True)
 class Normalised:
-    """A receipt's values, what each rests on, and what could not be understood."""
+    """A receipt's values and the evidence for each.
+
+    Attributes:
+        fields: Evidence by field path.
+        unparsed: Texts whose value is null because they cannot be parsed.
+        currency_candidates: The currencies that the receipt may be in, likeliest first; empty where it decides between them.
+    """
 
     receipt: Receipt
     fields: Mapping[str, FieldEvidence]
-    issues: tuple[Issue, ...] = ()
+    unparsed: tuple[UnparsedText, ...] = ()
+    currency_candidates: tuple[str, ...] = ()
 
 
 def normalise(
@@ -48,14 +71,14 @@ def normalise(
     origin: Origin,
     preferences: LocaleSettings,
 ) -> Normalised:
-    """The values that an answer means, decided from the answer and all text of the pages together.
+    """The values of an answer, resolved with all text of the pages.
 
-    A text that cannot be understood leaves its value null, is kept in `raw_text`, and becomes an issue.
+    A text that cannot be parsed leaves its value null and is kept in `raw_text`.
 
     Args:
-        evidence: By answer path; fields without evidence get none but the text.
-        transcripts: One a page; they decide the locale and turn evidence boxes into fractions of the page.
-        origin: Who read the answer.
+        evidence: By answer path; the evidence of a field that is not in it is its text alone.
+        transcripts: One a page; they decide the locale, and scale evidence boxes to fractions of the page.
+        origin: The reader that gave the answer.
         preferences: Tie-breaks for what the receipt does not decide.
     """
     rows = [line.text for transcript in transcripts for line in transcript.lines]
@@ -63,8 +86,7 @@ def normalise(
     texts = [*rows, *(text for text, _ in answered)]
     zones = (*zones_of(rows), *(zone for _, zone in answered))
     locale = weigh_locale(texts, zones=zones, mark=answer.currency, preferences=preferences)
-    work = _Work(answer, evidence, transcripts, origin, locale, locale.decimal_mark or decimal_mark(texts))
-    return work.done()
+    return _Normalisation(answer, evidence, transcripts, origin, locale, locale.decimal_mark or decimal_mark(texts)).run()
 
 
 def _texts_of(answer: ReceiptAnswer) -> list[tuple[str, Zone]]:
@@ -76,8 +98,8 @@ def _texts_of(answer: ReceiptAnswer) -> list[tuple[str, Zone]]:
 
 
 @dataclass
-class _Work:
-    """One normalisation on its way; lives for one call."""
+class _Normalisation:
+    """The state of one call of `normalise`."""
 
     answer: ReceiptAnswer
     evidence: Mapping[str, Evidence]
@@ -86,9 +108,9 @@ class _Work:
     locale: LocaleGuess
     mark: DecimalMark | None
     fields: dict[str, FieldEvidence] = field(default_factory=dict)
-    issues: list[Issue] = field(default_factory=list)
+    unparsed: list[UnparsedText] = field(default_factory=list)
 
-    def done(self) -> Normalised:
+    def run(self) -> Normalised:
         values: dict[str, Any] = {name: self._text(name) for name in TEXT_FIELDS}
         values |= {name: self._amount(name, getattr(self.answer, name)) for name in AMOUNT_FIELDS}
         values |= {name: _magnitude(self._amount(name, getattr(self.answer, name))) for name in MAGNITUDE_FIELDS}
@@ -96,16 +118,16 @@ class _Work:
         values["items"] = tuple(self._item(index, row) for index, row in enumerate(self.answer.items))
         values["tax_lines"] = tuple(self._tax_line(index, row) for index, row in enumerate(self.answer.tax_lines))
         values["payments"] = tuple(self._payment(index, row) for index, row in enumerate(self.answer.payments))
-        values["total"] = _as_bought(values)
-        values |= _as_handed_over(values)
+        values["total"] = _unsigned_total(values)
+        values |= _unsigned_payments(values)
         self._sum_up_taxes(values)
         values["tax_included"] = _tax_included(values)
         values["is_refund"] = values["document_type"] is DocumentType.REFUND or (values["total"] or 0) < 0
-        self._note_absences()
-        return Normalised(Receipt(**values), self.fields, tuple(self.issues))
+        self._record_absences()
+        return Normalised(Receipt(**values), self.fields, tuple(self.unparsed), self._currency_candidates())
 
-    def _note(self, path: str, text: str, *, answer_path: str | None = None, state: FieldState = FieldState.OK) -> None:
-        """File what a field rests on."""
+    def _record(self, path: str, text: str, *, answer_path: str | None = None, state: FieldState = FieldState.OK) -> None:
+        """Store the evidence for a field."""
         seen = self.evidence.get(answer_path or path)
         self.fields[path] = FieldEvidence(
             raw_text=(seen.text if seen else text)[:2000],
@@ -121,26 +143,26 @@ class _Work:
             return None
         return fractions(seen.box, self.transcripts[seen.page])
 
-    def _not_understood(self, path: str, text: str, what: str) -> None:
-        self._note(path, text, state=FieldState.UNREADABLE)
-        self.issues.append(Issue(path, "unreadable", f"{text!r} was read here, which is not {what}. Look again.", blocking=False))
+    def _record_unparsed(self, path: str, text: str, expected: str) -> None:
+        self._record(path, text, state=FieldState.UNREADABLE)
+        self.unparsed.append(UnparsedText(path, text, expected))
 
     def _text(self, name: str) -> Any:
         value = getattr(self.answer, name)
         if value is None or not value.strip():
             return None
-        self._note(name, value)
+        self._record(name, value)
         return value if isinstance(value, DocumentType) else " ".join(value.split())
 
-    def _amount(self, path: str, text: str | None, *, is_noted: bool = True) -> Decimal | None:
+    def _amount(self, path: str, text: str | None, *, is_recorded: bool = True) -> Decimal | None:
         if text is None or not text.strip():
             return None
         value = parse_amount(text, self.mark)
         if value is None or abs(value) > MAX_AMOUNT:
-            self._not_understood(path, text, "an amount")
+            self._record_unparsed(path, text, "an amount")
             return None
-        if is_noted:
-            self._note(path, text)
+        if is_recorded:
+            self._record(path, text)
         return value
 
     def _date(self) -> dict[str, Any]:
@@ -149,9 +171,9 @@ class _Work:
             return {}
         found = find_dates(text)
         if not found:
-            self._not_understood("transaction_date", text, "a date")
+            self._record_unparsed("transaction_date", text, "a date")
             return {}
-        self._note("transaction_date", text)
+        self._record("transaction_date", text)
         days = sorted(self.locale.days_of(found[0]))
         likeliest: date | None = self.locale.likeliest_day(found[0])
         return {"transaction_date": likeliest, "date_ambiguous": len(days) > 1, "date_candidates": tuple(days) if len(days) > 1 else ()}
@@ -162,18 +184,22 @@ class _Work:
             return {}
         found = find_times(text)
         if not found:
-            self._not_understood("transaction_time", text, "a time")
+            self._record_unparsed("transaction_time", text, "a time")
             return {}
-        self._note("transaction_time", text)
+        self._record("transaction_time", text)
         return {"transaction_time": found[0].value}
 
     def _place(self) -> dict[str, Any]:
         if self.locale.currency:
-            self._note("currency_code", self.answer.currency or self.locale.currency, answer_path="currency")
+            self._record("currency_code", self.answer.currency or self.locale.currency, answer_path="currency")
             self.fields["currency_code"] = self.fields["currency_code"].model_copy(update={"confidence": self.locale.currency_confidence})
-            if not self.locale.is_currency_decided:
-                self.issues.append(Issue("currency_code", "ambiguous", _likely_currency(self.locale)))
         return {"currency_code": self.locale.currency, "merchant_country": self.locale.country, "locale": self.locale.tag}
+
+    def _currency_candidates(self) -> tuple[str, ...]:
+        currency = self.locale.currency
+        if not currency or self.locale.is_currency_decided:
+            return ()
+        return (currency, *(code for code in self.locale.currencies if code != currency))
 
     def _item(self, index: int, row: ItemAnswer) -> Item:
         path = f"items[{index}]"
@@ -181,9 +207,9 @@ class _Work:
         return Item(
             description=" ".join(row.description.split()) if row.description else None,
             product_code=row.product_code,
-            quantity=self._amount(f"{path}.quantity", row.quantity, is_noted=False),
+            quantity=self._amount(f"{path}.quantity", row.quantity, is_recorded=False),
             unit_of_measure=row.unit_of_measure,
-            unit_price=self._amount(f"{path}.unit_price", row.unit_price, is_noted=False),
+            unit_price=self._amount(f"{path}.unit_price", row.unit_price, is_recorded=False),
             discount=_magnitude(discount),
             total_price=total,
             tax_code=row.tax_code,
@@ -208,13 +234,13 @@ class _Work:
         return Payment(method=method, amount=amount, card_network=network, card_last4=row.card_last4)
 
     def _sum_up_taxes(self, values: dict[str, Any]) -> None:
-        """Where only the taxes by rate are printed, their sum is the tax total."""
+        """Set the tax total to the sum of the taxes where only those by rate are printed."""
         amounts = [line.amount for line in values["tax_lines"]]
         if values["tax_total"] is None and amounts and None not in amounts:
             values["tax_total"] = clamped(sum(amounts, Decimal(0)))
             self.fields["tax_total"] = FieldEvidence(origin=Origin.ARITHMETIC)
 
-    def _note_absences(self) -> None:
+    def _record_absences(self) -> None:
         for absence in self.answer.missing:
             path = "currency_code" if absence.field == "currency" else absence.field
             if path not in self.fields:
@@ -222,25 +248,19 @@ class _Work:
 
 
 def fractions(box: Box, transcript: Transcript) -> tuple[float, float, float, float]:
-    """A box in fractions of its page, as it is filed; a page without pixels counts as one of one pixel."""
+    """A box as fractions of its page, as it is stored; a page without pixels counts as one pixel."""
     width, height = max(1, transcript.width), max(1, transcript.height)
     left, top, right, bottom = box
     parts = (left / width, top / height, right / width, bottom / height)
     return tuple(round(min(1.0, max(0.0, part)), 4) for part in parts)  # type: ignore[return-value]  # four parts in, four out
 
 
-def _likely_currency(locale: LocaleGuess) -> str:
-    others = [code for code in locale.currencies if code != locale.currency][:3]
-    doubt = f"may be {' or '.join([str(locale.currency), *others])}" if others else f"is probably {locale.currency}"
-    return f"The currency {doubt}; the receipt does not decide it. Set [locale] currency, or correct it."
-
-
 def _magnitude(amount: Decimal | None) -> Decimal | None:
     return None if amount is None else abs(amount)
 
 
-def _as_bought(values: Mapping[str, Any]) -> Decimal | None:
-    """The total, positive where goods of as much were bought: it was read beside a payment that the till books as negative."""
+def _unsigned_total(values: Mapping[str, Any]) -> Decimal | None:
+    """The total, made positive where the items add up to it: it was printed as a payment, which some tills book as negative."""
     total: Decimal | None = values["total"]
     if total is None or total >= 0:
         return total
@@ -248,13 +268,13 @@ def _as_bought(values: Mapping[str, Any]) -> Decimal | None:
     return -total if sum(prices, Decimal(0)) == -total else total
 
 
-def _as_handed_over(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Payments and cash as positive amounts where something was bought: some tills book all of them as negative."""
+def _unsigned_payments(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Payments and cash, made positive where something was bought: some tills book all of them as negative."""
     payments = values["payments"]
     if (values["total"] or 0) <= 0 or any(payment.amount is not None and payment.amount > 0 for payment in payments):
         return {}
-    turned = tuple(payment.model_copy(update={"amount": _magnitude(payment.amount)}) for payment in payments)
-    return {"payments": turned, "amount_tendered": _magnitude(values["amount_tendered"])}
+    unsigned = tuple(payment.model_copy(update={"amount": _magnitude(payment.amount)}) for payment in payments)
+    return {"payments": unsigned, "amount_tendered": _magnitude(values["amount_tendered"])}
 
 
 def _tax_included(values: Mapping[str, Any]) -> bool | None:

@@ -1,60 +1,53 @@
-"""Whether printed texts say the same about a field, and what most of several answers say. Pure."""
+"""Votes on the value of a field: between several answers to one question, and between several looks at the receipt. Pure."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from typing import Any
 
-from extractor.parsing.dates.finder import find_dates
-from extractor.parsing.times import find_times
 from extractor.readers.base import Evidence, Question, root_of
 from extractor.readers.prompts import asked_fields
 from extractor.schemas.answer import MissingField, ReceiptAnswer
-from extractor.validation.normalisation import AMOUNT_FIELDS, MAGNITUDE_FIELDS
-
-ALIKE = {"merchant_name": 0.93, "merchant_address": 0.85}
-"""Names and addresses of two looks agree from this similarity on: looks differ in spaces, accents and, in long texts, a letter."""
+from extractor.validation.agreement import agree
 
 
 @dataclass
 class VoteResult:
-    """What most of several answers to one question say.
+    """The majority of several answers to one question.
 
     Attributes:
-        answer: A field has the value that more than half of the answers give, and none where more than half give none, or where no value
-            has a majority.
-        evidence: Of the values taken.
+        answer: A field has the value that more than half of the answers give. It has none where more than half give none, and where no
+            value has a majority.
+        evidence: The evidence for the values in `answer`.
         agreement: By field with a value, the share of the answers that give it.
-        torn: By field without a majority, the values that were given.
+        split: By field without a majority, the values that were given.
     """
 
     answer: ReceiptAnswer = field(default_factory=ReceiptAnswer)
     evidence: dict[str, Evidence] = field(default_factory=dict)
     agreement: dict[str, float] = field(default_factory=dict)
-    torn: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    split: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def vote(answers: Sequence[ReceiptAnswer], evidences: Sequence[Mapping[str, Evidence]], question: Question) -> VoteResult:
-    """The majority of each field that was asked, lists as a whole; of equal values the first one's text.
+    """The majority for each field that was asked for; a list is voted on as a whole. Of agreeing texts the first is kept.
 
     Args:
-        answers: Drawn independently of one another; at least one.
+        answers: Sampled independently of each other; at least one.
     """
     result, values, missing = VoteResult(), dict[str, Any](), list[MissingField]()
     for name in asked_fields(question):
-        stated = [getattr(answer, name) for answer in answers]
-        sizes = [sum(_same(name, one, other) for other in stated) for one in stated]
-        best = max(range(len(stated)), key=lambda index: (sizes[index], -index))
-        value, share = stated[best], sizes[best] / len(stated)
+        given = [getattr(answer, name) for answer in answers]
+        sizes = [sum(_same(name, one, other) for other in given) for one in given]
+        best = max(range(len(given)), key=lambda index: (sizes[index], -index))
+        value, share = given[best], sizes[best] / len(given)
         if share <= 1 / 2:
-            if not any(isinstance(one, tuple) for one in stated):
-                result.torn[name] = tuple(dict.fromkeys(str(one) for one in stated if one is not None))
+            if not any(isinstance(one, tuple) for one in given):
+                result.split[name] = tuple(dict.fromkeys(str(one) for one in given if one is not None))
         elif value is None or value == ():
             missing += [absence for absence in answers[best].missing if absence.field == name][:1]
         else:
             values[name], result.agreement[name] = value, share
-            result.evidence |= {path: seen for path, seen in evidences[best].items() if root_of(path) == name}
+            result.evidence |= {path: evidence for path, evidence in evidences[best].items() if root_of(path) == name}
     result.answer = ReceiptAnswer.model_validate(values | {"missing": tuple(missing)})
     return result
 
@@ -65,19 +58,34 @@ def _same(name: str, one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def agree(name: str, one: str, other: str) -> bool:
-    """Whether two printed texts say the same about a field: the same digits of an amount, a common day, the same minute, a like name."""
-    if one == other:
-        return True
-    if name in AMOUNT_FIELDS or name in MAGNITUDE_FIELDS:
-        return re.sub(r"\D", "", one) == re.sub(r"\D", "", other)
-    if name == "transaction_date":
-        days = [{day for printed in find_dates(text) for day in printed.days} for text in (one, other)]
-        return bool(days[0] & days[1])
-    if name == "transaction_time":
-        minutes = [{(printed.value.hour, printed.value.minute) for printed in find_times(text)} for text in (one, other)]
-        return bool(minutes[0] & minutes[1])
-    a, b = (re.sub(r"[\W_]", "", text.casefold()) for text in (one, other))
-    if name in ALIKE and a and b:
-        return a in b or b in a or SequenceMatcher(None, a, b, autojunk=False).ratio() >= ALIKE[name]
-    return a == b
+@dataclass(frozen=True)
+class FieldVote:
+    """The value that one look gives a field.
+
+    Attributes:
+        look: What was looked at; several questions to a model about the same image are one look.
+        agreement: Share of the sampled answers that give this value, where several were sampled.
+    """
+
+    text: str
+    evidence: Evidence | None
+    look: str
+    agreement: float | None = None
+
+    @property
+    def confidence(self) -> float:
+        return (self.evidence and self.evidence.confidence) or 0.0
+
+
+def looks_for(name: str, text: str, votes: Sequence[FieldVote]) -> int:
+    """The number of looks that give this value."""
+    return len({vote.look for vote in votes if agree(name, text, vote.text)})
+
+
+def winning_vote(name: str, votes: Sequence[FieldVote]) -> FieldVote:
+    """The vote for the value with the most looks; of equally many the one with the highest confidence, then the first.
+
+    Args:
+        votes: At least one.
+    """
+    return max(votes, key=lambda vote: (looks_for(name, vote.text, votes), vote.confidence))

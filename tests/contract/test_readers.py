@@ -1,6 +1,5 @@
 """The contract of every reader: what the pipeline relies on."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -9,15 +8,19 @@ import pytest
 from extractor.documents import Page
 from extractor.errors import ReaderUnavailable
 from extractor.ocr.transcript import Box, Transcript
-from extractor.readers.answer_parser import parse_answer
+from extractor.readers.answer_parser import receipt_of
 from extractor.readers.base import Answer, Document, Issue, Look, Question, Reader, Reading, root_of
 from extractor.readers.prompts import FIRST, again, asked_fields
 from extractor.readers.rules.ocr_reader import OcrReader
+from extractor.schemas.record import ReasonKind
 from tests.transcripts import transcript
 from tests.vision.conftest import TRANSFORMERS_TALKS_TO_ITSELF, picture
 
-AGAIN = again([Issue("transaction_date", "missing", "No date was found."), Issue("total", "unconfirmed", "Only one look.")], Look(effort=1))
-WHOLE_AGAIN = replace(FIRST, issues=(Issue("*", "invalid", "Not JSON."),), look=Look(effort=2))
+AGAIN = again(
+    [Issue("transaction_date", ReasonKind.MISSING, "No date was found."), Issue("total", ReasonKind.UNCONFIRMED, "Only one look.")],
+    Look(effort=1),
+)
+WHOLE_AGAIN = replace(FIRST, issues=(Issue("*", ReasonKind.INVALID, "Not JSON."),), look=Look(effort=2))
 
 RECEIPT = transcript(
     "TEA HOUSE LTD", "12 Long Street", "Date: 25/12/2025 14:07", [(50, "Green tea"), (500, "4.00")], [(50, "TOTAL"), (500, "4.00")]
@@ -65,7 +68,7 @@ def ask(reading: Reading, questions: dict[int, Question]) -> dict[int, Answer]:
 
 
 def stated(answer: Answer) -> Sequence[str]:
-    return list(json.loads(answer.text))
+    return sorted(receipt_of(answer).answer.model_fields_set)
 
 
 def test_a_reader_has_a_name_and_versions(reader: Reader) -> None:
@@ -95,7 +98,7 @@ def test_answers_are_valid_or_say_that_they_were_cut_off(reader: Reader, questio
     """Answers can be parsed; an answer that was cut off says so."""
     with reader.open(documents(1)) as reading:
         answer = ask(reading, {0: question})[0]
-    parsed = parse_answer(answer.text, is_cut_off=answer.is_cut_off)
+    parsed = receipt_of(answer)
     assert {issue.kind for issue in parsed.issues} <= ({"cut_off"} if answer.is_cut_off else set())
     assert answer.seconds >= 0
     assert all(seen.confidence is None or 0 <= seen.confidence <= 1 for seen in answer.evidence.values())

@@ -16,7 +16,7 @@ from extractor.config.settings import InboxSettings, Settings
 from extractor.errors import Encrypted
 from extractor.jobs import Arrival, Extracted, Source, part_id
 from extractor.schemas.receipt import Item, ItemKind, Payment, TaxLine
-from extractor.schemas.record import Attempt, Check, Record, RecordStatus, Region, ReviewReason
+from extractor.schemas.record import Attempt, Check, CheckName, ReasonKind, Record, RecordStatus, Region, ReviewReason
 from extractor.schemas.values import FieldEvidence, Origin
 from extractor.service.app import build_service
 from extractor.storage.database.connection import HEAD
@@ -93,7 +93,7 @@ def read(source: Source) -> Record | Extracted:
         return make_record(
             source, merchant_name="ラーメン二郎", transaction_date=date(2026, 2, 28), currency_code="JPY", total=Decimal(1200),
             status=RecordStatus.NEEDS_REVIEW,
-            review_reasons=(ReviewReason(field="total", kind="unconfirmed", message="Compare the total with the picture."),),
+            review_reasons=(ReviewReason(field="total", kind=ReasonKind.UNCONFIRMED, message="Compare the total with the picture."),),
         )  # fmt: skip
     return make_record(
         source, merchant_name="Kopi & Co.", transaction_date=date(2026, 3, 14), transaction_time=time(9, 26), currency_code="MYR",
@@ -104,9 +104,9 @@ def read(source: Source) -> Record | Extracted:
         subtotal=Decimal("16.00"), tax_total=Decimal("0.96"), total=Decimal("16.96"),
         tax_lines=(TaxLine(code="S", rate=Decimal("6.0"), net_amount=Decimal("16.00"), amount=Decimal("0.96")),),
         payments=(Payment(method="cash", amount=Decimal("16.95")),),
-        checks=(Check(name="subtotal_plus_tax", expected=Decimal("16.96"), actual=Decimal("16.96"), passed=True),),
-        attempts=(Attempt(rung="first", fields=("total",), seconds=0.25),),
-        fields={"total": FieldEvidence(raw_text="RM16.96", confidence=0.9, origin=Origin.OCR, page=0, box=(0.1, 0.2, 0.3, 0.4))},
+        checks=(Check(name=CheckName.TOTAL_SUM, expected=Decimal("16.96"), actual=Decimal("16.96"), passed=True),),
+        attempts=(Attempt(rung="first", fields=("total",), seconds=0.25, page=0, box=(0.1, 0.2, 0.3, 0.4), samples=5),),
+        fields={"total": FieldEvidence(raw_text="RM16.96", confidence=0.9, origin=Origin.OCR, page=0, box=(0.1, 0.2, 0.3, 0.4), looks=2)},
         ocr_text="KOPI & CO\nFlat white 17.01\nTOTAL RM16.96",
     )  # fmt: skip
 

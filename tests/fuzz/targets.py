@@ -19,6 +19,7 @@ from extractor.documents import Page, PageLimits, check_complete, display_name
 from extractor.documents.formats import detect_format, find_truncation
 from extractor.errors import BadAnswer, ConfigError, InputError
 from extractor.extraction.reask import ReaskPolicy, read_documents
+from extractor.extraction.session import ReceiptInput
 from extractor.ocr.layout import to_lines
 from extractor.ocr.transcript import Box, Fragment, Transcript
 from extractor.parsing.amounts import decimal_mark, find_amounts, find_percentages, parse_amount
@@ -28,12 +29,13 @@ from extractor.parsing.dates.interpretations import PrintedDate
 from extractor.parsing.keywords import roles_of
 from extractor.parsing.locale.resolution import weigh_locale
 from extractor.parsing.times import PrintedTime, find_times
-from extractor.readers.answer_parser import parse_answer
+from extractor.readers.answer_parser import parse_answer, receipt_of
 from extractor.readers.base import Answer, Document, Issue, Look
 from extractor.readers.prompts import FIRST, again
 from extractor.readers.rules.ocr_reader import OcrReader
 from extractor.runtime.filenames import printable, safe_stem, safe_suffix
 from extractor.runtime.logs import JsonFormatter, TextFormatter
+from extractor.schemas.record import ReasonKind
 from extractor.schemas.values import Origin
 from extractor.storage.database.connection import Database
 from extractor.storage.database.receipts import ReceiptRepository
@@ -120,7 +122,7 @@ def texts_in_answers(data: bytes) -> None:
     }
     answer = Answer(json.dumps(values | {"items": [row] * provider.below(4), "tax_lines": [tax]}))
     page = Document("any.jpg", (Page(Image.new("RGB", (60, 60))),), (Transcript((), provider.below(3), provider.below(3), "none"),))
-    [outcome] = read_documents(ScriptedReader({"any.jpg": (answer,)}), [page], ReaskPolicy(today=lambda: TODAY))
+    [outcome] = read_documents(ScriptedReader({"any.jpg": (answer,)}), [ReceiptInput(page)], ReaskPolicy(today=lambda: TODAY))
     assert outcome
 
 
@@ -193,10 +195,10 @@ def reader(data: bytes) -> None:
     document = Document("any.jpg", (page,) * count, transcripts)
     witness = _Paper(transcripts[-1])
     with OcrReader(witness).open([document]) as reading:
-        for question in (FIRST, again([Issue("total", "missing", "No total.")], Look(effort=1))):
+        for question in (FIRST, again([Issue("total", ReasonKind.MISSING, "No total.")], Look(effort=1))):
             answer = reading.ask({0: question})[0]
             assert isinstance(answer, Answer)
-            parsed = parse_answer(answer.text)
+            parsed = receipt_of(answer)
             for index, transcript in enumerate(transcripts):
                 assert all(seen.page != index or seen.box is None or transcript.width for seen in answer.evidence.values())
             normalised = normalise(parsed.answer, answer.evidence, transcripts, origin=Origin.OCR, preferences=LocaleSettings())

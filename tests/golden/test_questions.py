@@ -7,9 +7,14 @@ import pytest
 
 from extractor.readers.base import Issue, Look, Question
 from extractor.readers.prompts import FIRST, again, answer_schema, prompt
+from extractor.schemas.record import ReasonKind
 
 AGAIN = again(
-    [Issue("transaction_time", "missing", "No time was found."), Issue("items[2].total_price", "conflict", "Sum is off.")], Look(effort=1)
+    [
+        Issue("transaction_time", ReasonKind.MISSING, "No time was found."),
+        Issue("items[2].total_price", ReasonKind.CONFLICT, "Sum is off."),
+    ],
+    Look(effort=1),
 )
 
 

@@ -152,6 +152,18 @@ def test_a_file_with_several_receipts_has_a_record_of_each(
     assert len(list(archive.receipts.list())) == 3
 
 
+def test_every_receipt_of_a_file_that_needs_review_names_the_file(
+    archive: Archive, worker: Worker, extraction: ScriptedExtraction, queued_job: Callable[..., Job]
+) -> None:
+    """Also the second one, whose identifier is not the job's."""
+    extraction.script = lambda source: tuple(one.model_copy(update={"status": RecordStatus.NEEDS_REVIEW}) for one in several(source))
+    queued_job("table.jpg", b"three")
+    work(worker)
+    [done] = archive.job_queue.jobs()
+    with archive.database.read() as connection:
+        assert connection.scalars(text("SELECT file FROM v_needs_review")).all() == [done.filed_as] * 3
+
+
 def test_several_receipts_that_cannot_all_be_saved_are_all_read_again(
     archive: Archive, extraction: ScriptedExtraction, clock: ManualClock, queued_job: Callable[..., Job]
 ) -> None:

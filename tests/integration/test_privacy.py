@@ -16,7 +16,7 @@ from extractor.errors import BadAnswer, ReaderUnavailable
 from extractor.jobs import JobState, Source
 from extractor.runtime import logs
 from extractor.schemas.receipt import Item
-from extractor.schemas.record import Attempt, Check, Record, RecordStatus, ReviewReason
+from extractor.schemas.record import Attempt, Check, ReasonKind, Record, RecordStatus, ReviewReason
 from extractor.service.app import build_service
 from extractor.service.health import HealthServer
 from extractor.service.lifecycle import Service
@@ -51,8 +51,8 @@ def telling_record(source: Source) -> Record:
         items=(Item(description=ITEM, total_price=Decimal(AMOUNT)),),
         ocr_text=said,
         review_reasons=(
-            ReviewReason(field="merchant_name", kind="conflict", message=said),
-            ReviewReason(field=said, kind=said, message=said),
+            ReviewReason(field="merchant_name", kind=ReasonKind.CONFLICT, message=said),
+            ReviewReason(field=said, kind=ReasonKind.MISSING, message=said),
         ),
         checks=(Check(name=said, expected=said, actual=said, passed=False),),
         attempts=(Attempt(rung="first", fields=(), error=said), Attempt(rung=said, fields=(said,))),
@@ -103,7 +103,7 @@ def monitored(service: Service) -> str:
         text = "".join(page.read().decode() for page in pages)
     for page in pages:
         page.close()
-    assert 'receipts_needs_review_total{kind="other"} 1.0' in text
+    assert 'receipts_needs_review_total{kind="missing"} 1.0' in text
     return text
 
 

@@ -16,6 +16,7 @@ from extractor.readers.base import Issue, Question, ReaderError  # noqa: E402 - 
 from extractor.readers.prompts import answer_schema  # noqa: E402 - as above
 from extractor.readers.vision.engine import Engine, ModelReply, ModelRequest  # noqa: E402 - as above
 from extractor.readers.vision.sampling import Sampling, add_sampling_noise  # noqa: E402 - as above
+from extractor.schemas.record import ReasonKind  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from extractor.readers.vision.generation import GenerateEngine
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.vision
 
 MakeEngine = Callable[..., "MllamaEngine"]
 
-TOTAL = Question(fields=("currency", "total"), issues=(Issue("total", "missing", "Not found."),))
+TOTAL = Question(fields=("currency", "total"), issues=(Issue("total", ReasonKind.MISSING, "Not found."),))
 
 
 def answers(engine: Engine, images: list[Image.Image], asks: Mapping[int, ModelRequest]) -> Mapping[int, ModelReply | ReaderError]:

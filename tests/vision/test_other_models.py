@@ -13,6 +13,7 @@ from extractor.readers.base import Answer, Issue, Question, ReaderError
 from extractor.readers.prompts import answer_schema
 from extractor.readers.vision.engine import ModelReply, ModelRequest
 from extractor.readers.vision.vision_reader import VisionReader
+from extractor.schemas.record import ReasonKind
 from tests.vision.conftest import picture
 from tests.vision.test_reader import receipt
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.vision
 
-TOTAL = Question(fields=("currency", "total"), issues=(Issue("total", "missing", "Not found."),))
+TOTAL = Question(fields=("currency", "total"), issues=(Issue("total", ReasonKind.MISSING, "Not found."),))
 
 SIZES = [(40, 60), (64, 64), (30, 90)]
 

@@ -14,6 +14,7 @@ from extractor.ocr.transcript import Box, Transcript
 from extractor.readers.answer_parser import parse_answer
 from extractor.readers.base import Answer, Document, Issue, Look, Question
 from extractor.readers.vision.vision_reader import VisionReader
+from extractor.schemas.record import ReasonKind
 from tests.vision.conftest import picture
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.vision
 
-MISSING = (Issue("total", "missing", "No total was found."),)
+MISSING = (Issue("total", ReasonKind.MISSING, "No total was found."),)
 TOTAL = Question(fields=("currency", "total"), issues=MISSING)
 
 

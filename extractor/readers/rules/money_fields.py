@@ -34,7 +34,7 @@ _SUM_REACH: Final = 6
 # Largest amount that counts as rounding where it is above one percent of the total.
 MAX_ROUNDING: Final = Decimal("0.99")
 # The last four digits of a card behind its masked ones, or behind a label.
-_LAST4: Final = re.compile(r"(?:[*xX#•.·关美★女兴长大×]{2,}[\s-]*|\b(?:ending|acct|account|card|no\.?)\D{0,12})(\d{4})(?!\d)")
+_LAST4: Final = re.compile(r"(?:[*xX#•.·关美★女兴长大×]{2,}[\s-]*|\b(?:ending|acct|account|card|no\.?)\D{0,12})([0-9]{4})(?!\d)")
 
 
 @dataclass(frozen=True)

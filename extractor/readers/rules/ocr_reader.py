@@ -1,6 +1,5 @@
 """The OCR reader: answers from transcripts by trained models and rules; the default, without a GPU or downloads."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +17,7 @@ from extractor.readers.rules.field_values import FieldValues
 from extractor.readers.rules.header import read_header
 from extractor.readers.rules.money_fields import read_amounts
 from extractor.readers.rules.transaction_datetime import read_datetime
-from extractor.schemas.answer import DocumentType
+from extractor.schemas.answer import DocumentType, MissingField, ReceiptAnswer
 
 # Median confidence of the lines from which a page counts as legible: a field that two readings miss is not printed then.
 _LEGIBLE = 0.8
@@ -29,8 +28,10 @@ _PRINTED_BESIDE = {"transaction_time": "transaction_date"}
 # Fields for which much other text is a candidate: where a closer look misses the first one, the next best is no second opinion.
 _LOCAL_FIELDS = ("merchant_name",)
 
-# Maximum lengths in `ReceiptAnswer`; all other texts are short.
+# Maximum lengths in `ReceiptAnswer`: characters of texts (of all other texts `_MAX_LENGTH`), and rows of lists.
 _MAX_LENGTHS = {"merchant_address": 300, "description": 120, "merchant_name": 120, "method": 120}
+_MAX_LENGTH = 40
+MAX_ROWS = {"items": 300, "tax_lines": 20, "payments": 10}
 
 
 class OcrReader:
@@ -78,10 +79,12 @@ class OcrReading:
         elsewhere = _fields_elsewhere(part, first) if self._efforts.get(row) == 0 else frozenset()
         part = _restricted(part, [name for name in names if name not in elsewhere])
         values = _bounded(dict(part.values))
+        missing = [MissingField(field=name, reason="cut_off") for name, most in MAX_ROWS.items() if len(part.values.get(name) or ()) > most]
         if not question.is_first and _is_legible(transcripts):
             absent = [name for name in names if name not in elsewhere and values.get(name) in (None, [], ())]
-            values["missing"] = [{"field": name, "reason": "not_printed"} for name in absent]
-        return Answer(json.dumps(values, ensure_ascii=False), part.evidence, seconds=time.perf_counter() - started)
+            missing += [MissingField(field=name, reason="not_printed") for name in absent]
+        receipt = ReceiptAnswer.model_validate(values | {"missing": tuple(missing)})
+        return Answer(evidence=part.evidence, seconds=time.perf_counter() - started, receipt=receipt)
 
     def _transcripts(self, row: int, names: Sequence[str], look: Look) -> tuple[Transcript, ...]:
         """Return transcripts from the cheapest new reading: enlarged crops around known values, then the whole page with more effort."""
@@ -150,12 +153,12 @@ def _restricted(part: FieldValues, names: Sequence[str]) -> FieldValues:
 
 
 def _bounded(values: Any, name: str = "") -> Any:
-    """Return the values with overlong texts cut: OCR may join what no receipt prints in one field."""
+    """Return the values with overlong texts and lists cut: OCR may join what no receipt prints in one field."""
     if isinstance(values, Mapping):
         return {key: _bounded(value, key) for key, value in values.items()}
     if isinstance(values, list | tuple):
-        return [_bounded(value, name) for value in values]
-    return values[: _MAX_LENGTHS.get(name, 40)] if isinstance(values, str) else values
+        return [_bounded(value, name) for value in values[: MAX_ROWS.get(name)]]
+    return values[: _MAX_LENGTHS.get(name, _MAX_LENGTH)] if isinstance(values, str) else values
 
 
 def _is_legible(transcripts: Sequence[Transcript]) -> bool:

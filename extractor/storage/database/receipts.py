@@ -1,7 +1,7 @@
-"""Records in SQLite: saved with their parts, found again whole. The only file that queries them."""
+"""Stores records in SQLite with all their parts, and finds them again. The only module that queries them."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,12 +17,15 @@ from extractor.storage.database import tables
 from extractor.storage.database.connection import Database
 from extractor.storage.database.tables import LIVING, Base, JobRow, ReceiptRow
 
+# Columns that hold the record's field of the same name as it is.
 _PLAIN = (
     "receipt_id", "source_sha256", "original_filename", "tags", "received_at", "status", "duplicate_of", "document_type",
     "merchant_name", "merchant_address", "merchant_phone", "merchant_tax_id", "merchant_country", "receipt_number", "date_ambiguous",
     "currency_code", "locale", "category", "is_refund", "tax_included", "reader", "model", "prompt_version", "schema_version", "ocr_text",
 )  # fmt: skip
-"""Columns that hold the record's field of the same name as it is."""
+
+# Columns that are not made from a field of the record: the row number, the whole record, and what SQLite computes.
+_NOT_SAVED = frozenset({"id", "record_json", "day"})
 
 RECORDS_AT_ONCE = 100
 
@@ -32,7 +35,9 @@ _JSON = select(ReceiptRow.record_json).where(ReceiptRow.receipt_id == bindparam(
 _JSON_OF_ROWS = select(ReceiptRow.id, ReceiptRow.record_json).where(ReceiptRow.id.in_(bindparam("row_ids", expanding=True)))
 _DELETE = delete(ReceiptRow).where(ReceiptRow.id == bindparam("row_id"))
 _INSERT: dict[type[Base], Insert] = {
-    mapper.class_: insert(Base.metadata.tables[mapper.class_.__tablename__]) for mapper in Base.registry.mappers
+    mapper.class_: insert(Base.metadata.tables[mapper.class_.__tablename__])
+    for mapper in Base.registry.mappers
+    if mapper.class_ is not JobRow
 }
 _INSERT_RECEIPT = _INSERT[ReceiptRow].returning(ReceiptRow.id)
 _INSERT_WORDS = text("INSERT INTO receipts_fts (rowid, merchant, items, ocr_text) VALUES (:id, :merchant, :items, :ocr_text)")
@@ -95,19 +100,32 @@ class ReceiptRepository:
             return {row.receipt_id: row.record_json for row in connection.execute(found)}
 
     def counts_by_file(self, sha256s: Collection[str]) -> dict[str, int]:
-        """How many records there are of each of these files, by the hash of their bytes; those without any are left out."""
+        """The number of records of each of these files, by the hash of their bytes; files without any are left out."""
         found = select(ReceiptRow.source_sha256, func.count()).where(ReceiptRow.source_sha256.in_(sha256s))
         with self._database.read() as connection:
             rows = connection.execute(found.group_by(ReceiptRow.source_sha256)).all()
         return {row.source_sha256: row[1] for row in rows}
 
     def without_file(self) -> tuple[str, ...]:
-        """Identifiers of records that no file's job belongs to, which only damage can bring about."""
+        """Identifiers of records without a job of their file, which only damage can cause."""
         own = exists().where(JobRow.receipt_id == ReceiptRow.receipt_id)
         of_same_file = exists().where(JobRow.sha256 == ReceiptRow.source_sha256, text(LIVING), JobRow.sha256.is_not(None))
         orphans = select(ReceiptRow.receipt_id).where(~own, ~of_same_file)
         with self._database.read() as connection:
             return tuple(connection.scalars(orphans))
+
+    def altered(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Records whose columns differ from their JSON, with the names of those columns as `table.column`.
+
+        Only SQL that somebody ran by hand, or damage, makes them differ: every save writes both.
+        """
+        with self._database.read() as connection:
+            for ids in connection.scalars(select(ReceiptRow.receipt_id).order_by(ReceiptRow.receipt_id)).partitions(RECORDS_AT_ONCE):
+                rows = {part: _by_receipt(connection, part, ids) for part in _INSERT}
+                for receipt_id in ids:
+                    own = {part: rows[part].get(receipt_id, []) for part in rows}
+                    if differing := _differing_columns(receipt_id, own):
+                        yield receipt_id, differing
 
     def list(
         self,
@@ -119,15 +137,15 @@ class ReceiptRepository:
         tag: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Record]:
-        """Records that meet all conditions, newest arrival first, one at a time from the database.
+        """Records that meet all conditions, newest arrival first; they are read from the database as they are consumed.
 
         Args:
-            status: How far they can be trusted.
+            status: Their status.
             since: First day of the transaction, or of the arrival where the receipt has no date.
             until: Last such day.
-            merchant: Part of the merchant's name; case, spaces and punctuation do not matter.
+            merchant: Part of the merchant's name; case, spaces and punctuation are ignored.
             tag: One of their tags.
-            limit: At most so many.
+            limit: Maximum number of records.
         """
         has_tag = func.json_each(ReceiptRow.tags).table_valued("value")
         conditions: tuple[tuple[object, ColumnElement[bool]], ...] = (
@@ -141,7 +159,7 @@ class ReceiptRepository:
         return self._records(select(ReceiptRow.id).where(*chosen).order_by(ReceiptRow.receipt_id.desc()).limit(limit))
 
     def search(self, words: str, *, limit: int | None = None) -> Iterator[Record]:
-        """Records with all these words in merchant, items or OCR text, best first. A word also finds longer ones that begin with it."""
+        """Records with all these words in merchant, items or OCR text, best match first; a word also matches its longer forms."""
         quoted = [f'"{word.replace(chr(34), "")}"*' for word in _words_of(words).split() if any(map(str.isalnum, word))]
         if not quoted:
             return iter(())
@@ -149,13 +167,13 @@ class ReceiptRepository:
         return self._records(found.order_by(_WORDS.c.rank).limit(limit))
 
     def counts(self) -> dict[RecordStatus, int]:
-        """How many records have each status that any has."""
+        """The number of records by status."""
         with self._database.read() as connection:
             rows = connection.execute(select(ReceiptRow.status, func.count()).group_by(ReceiptRow.status)).all()
         return {RecordStatus(status): count for status, count in rows}
 
     def _records(self, row_ids: Select[int]) -> Iterator[Record]:
-        """The records of these rows, in their order, all of one moment. SQLite sorts row numbers alone, not whole records."""
+        """The records of these rows in their order, from one snapshot. SQLite sorts the row numbers alone, not whole records."""
         with self._database.read() as connection:
             for some in connection.scalars(row_ids).partitions(RECORDS_AT_ONCE):
                 found = {row.id: row.record_json for row in connection.execute(_JSON_OF_ROWS, {"row_ids": some})}
@@ -163,7 +181,7 @@ class ReceiptRepository:
                     yield Record.model_validate_json(found[row_id])
 
     def _find_twin(self, connection: Connection, record: Record) -> str | None:
-        """The oldest record of other bytes that seems to be the same receipt; merchant, date and total must be known."""
+        """The oldest record of another file that seems to be the same receipt; merchant, date and total must be known."""
         key = _key(record.merchant_name)
         if not key or record.transaction_date is None or record.total is None:
             return None
@@ -191,20 +209,20 @@ def _receipt_values(record: Record) -> dict[str, Any]:
 
 
 def _parts(record: Record) -> Mapping[type[Base], list[dict[str, Any]]]:
-    """The rows of every table that belongs to receipts."""
+    """The rows of a record in every table of its parts."""
     return {
         tables.ItemRow: _rows(record, record.items, text=("quantity", "unit_price", "tax_rate"), minor=("discount", "total_price")),
         tables.TaxLineRow: _rows(record, record.tax_lines, text=("rate",), minor=("net_amount", "amount")),
         tables.PaymentRow: _rows(record, record.payments, minor=("amount",)),
         tables.CheckRow: _rows(record, record.checks, text=("expected", "actual", "tolerance")),
         tables.ReviewReasonRow: _rows(record, record.review_reasons),
-        tables.AttemptRow: _rows(record, record.attempts),
-        tables.FieldRow: [_field_values(path, evidence.model_dump()) for path, evidence in record.fields.items()],
+        tables.AttemptRow: [_with_box(row) for row in _rows(record, record.attempts)],
+        tables.FieldRow: [_with_box(evidence.model_dump()) | {"path": path} for path, evidence in record.fields.items()],
     }
 
 
 def _rows(record: Record, parts: Any, text: tuple[str, ...] = (), minor: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """One row a part; `text` numbers are kept as exact decimals, `minor` ones in minor units."""
+    """One row a part; numbers in `text` are stored as exact decimals, those in `minor` in minor units."""
     rows = []
     for position, part in enumerate(parts):
         values = dict(part) | {"position": position}
@@ -217,9 +235,37 @@ def _rows(record: Record, parts: Any, text: tuple[str, ...] = (), minor: tuple[s
     return rows
 
 
-def _field_values(path: str, evidence: dict[str, Any]) -> dict[str, Any]:
-    box = evidence.pop("box") or (None,) * 4
-    return evidence | {"path": path} | dict(zip(("box_left", "box_top", "box_right", "box_bottom"), box, strict=True))
+def _with_box(row: dict[str, Any]) -> dict[str, Any]:
+    box = row.pop("box") or (None,) * 4
+    return row | dict(zip(("box_left", "box_top", "box_right", "box_bottom"), box, strict=True))
+
+
+def _by_receipt(connection: Connection, part: type[Base], receipt_ids: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of a table that belong to these receipts, in the order in which a record has them."""
+    columns = Base.metadata.tables[part.__tablename__].columns
+    order = [columns[name] for name in ("position", "path") if name in columns]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in connection.execute(select(*columns).where(columns["receipt_id"].in_(receipt_ids)).order_by(*order)).mappings():
+        found.setdefault(row["receipt_id"], []).append(dict(row))
+    return found
+
+
+def _differing_columns(receipt_id: str, rows: Mapping[type[Base], Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
+    """The columns, as `table.column`, that do not hold what the record's JSON says; the table alone where its number of rows differs."""
+    record = Record.model_validate_json(rows[ReceiptRow][0]["record_json"])
+    differing = dict[str, None]()
+    rows_of_record: dict[type[Base], list[dict[str, Any]]] = {ReceiptRow: [_receipt_values(record)]}
+    rows_of_record |= _parts(record)
+    for part, saved in rows_of_record.items():
+        name, stored = part.__tablename__, rows[part]
+        by_path = sorted(saved, key=lambda row: str(row.get("path", "")).encode())  # as SQLite sorts text; only fields have a path
+        if len(stored) != len(saved):
+            differing[name] = None
+            continue
+        for old, new in zip(stored, by_path, strict=True):
+            expected = {"receipt_id": receipt_id} | new
+            differing |= {f"{name}.{column}": None for column in old.keys() - _NOT_SAVED if old[column] != expected.get(column)}
+    return tuple(sorted(differing))
 
 
 def _iso(value: Any) -> str | None:
@@ -227,11 +273,11 @@ def _iso(value: Any) -> str | None:
 
 
 def _key(name: str | None) -> str | None:
-    """What two spellings of one merchant have in common: letters and digits in lower case."""
+    """A merchant's name reduced to what its spellings share: letters and digits in lower case."""
     return None if name is None else letters_and_digits(name.casefold())
 
 
 def _words_of(text: str | None) -> str:
-    """The text as it is indexed and searched: digits apart from letters (`RM12.50` is found by `12.50`), no NUL, no lone surrogates."""
+    """The text as it is indexed and searched: digits separated from letters (`12.50` finds `RM12.50`), no NUL, no lone surrogates."""
     apart = re.sub(r"(?<=[^\W\d_])(?=\d)", " ", text or "")
     return apart.replace("\0", " ").encode("utf-8", "replace").decode()

@@ -1,9 +1,9 @@
-"""The tables, as SQLAlchemy sees them. Only job queue and store import this; rows never leave those two.
+"""The tables, as SQLAlchemy maps them. Only the job queue and the receipt repository import this; rows never leave those two.
 
 Money is an integer in minor units (cents) of the receipt's currency; an unknown currency counts as one with two digits.
 Numbers that may have more digits than a currency has (quantities, unit prices such as 1.659 for fuel, tax rates, the amounts of
-checks) are exact decimal text. `receipts.record_json` holds the whole record, and what is read back is that, so that nothing is
-rounded; the other columns are for queries.
+checks) are exact decimal text. `receipts.record_json` holds the whole record, and records are read back from it, so that nothing is
+rounded. All other columns repeat parts of it for queries; `ReceiptRepository.altered` finds those that differ.
 """
 
 import json
@@ -60,15 +60,13 @@ class Base(DeclarativeBase):
     type_annotation_map = {str: Text, datetime: UtcText, Path: PathBytes, tuple[str, ...]: TextList}  # noqa: RUF012 -- SQLAlchemy's attribute
 
 
-LIVING = "state in ('queued', 'reading', 'stored', 'done')"
-"""Jobs that have a content for themselves, as SQL: SQLite uses a partial index only for a condition that it finds in the query."""
-
+# Conditions of partial indexes as SQL text: SQLite uses such an index only for a query that has the same condition.
+LIVING = "state in ('queued', 'reading', 'stored', 'done')"  # jobs of which no other may have the same content
 REFUSED = "error_kind = 'Refused'"
-"""What was refused by name, as SQL: for its partial index, as above."""
 
 
 class JobRow(Base):
-    """One file's way from inbox to outbox; see `extractor.storage.database.job_queue`."""
+    """One file between inbox and outbox; see `extractor.storage.database.job_queue`."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -116,6 +114,7 @@ class ReceiptRow(Base):
         Index("receipts_twins", "merchant_key", "transaction_date", "total_minor"),
         Index("receipts_status", "status", "receipt_id"),
         Index("receipts_day", "day"),
+        Index("receipts_duplicates", "duplicate_of", sqlite_where=text("duplicate_of is not null")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -162,7 +161,7 @@ class ReceiptRow(Base):
 
 
 class _Part:
-    """What the parts of a receipt share: whose they are, and their place in print order, from 0."""
+    """Columns of every part of a receipt: its receipt, and its place in print order, from 0."""
 
     receipt_id: Mapped[str] = mapped_column(ForeignKey("receipts.receipt_id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
@@ -209,7 +208,7 @@ class PaymentRow(_Part, Base):
 
 
 class CheckRow(_Part, Base):
-    """One test of the receipt against itself."""
+    """One check of the receipt against itself."""
 
     __tablename__ = "checks"
 
@@ -221,7 +220,7 @@ class CheckRow(_Part, Base):
 
 
 class ReviewReasonRow(_Part, Base):
-    """One thing that a person should look at."""
+    """One thing that a person has to check."""
 
     __tablename__ = "review_reasons"
 
@@ -231,7 +230,7 @@ class ReviewReasonRow(_Part, Base):
 
 
 class AttemptRow(_Part, Base):
-    """One question put to a reader."""
+    """One question to a reader; the box is that of the enlarged part, in fractions of the page."""
 
     __tablename__ = "attempts"
 
@@ -241,6 +240,12 @@ class AttemptRow(_Part, Base):
     seconds: Mapped[float]
     tokens: Mapped[int | None]
     error: Mapped[str | None]
+    page: Mapped[int | None]
+    box_left: Mapped[float | None]
+    box_top: Mapped[float | None]
+    box_right: Mapped[float | None]
+    box_bottom: Mapped[float | None]
+    samples: Mapped[int] = mapped_column(server_default=text("1"))
 
 
 class FieldRow(Base):
@@ -259,3 +264,5 @@ class FieldRow(Base):
     box_right: Mapped[float | None]
     box_bottom: Mapped[float | None]
     state: Mapped[str]
+    looks: Mapped[int] = mapped_column(server_default=text("1"))
+    agreement: Mapped[float | None]

@@ -1,16 +1,16 @@
 -- The documented views: stable names for queries; amounts in the receipt's currency as decimal numbers.
--- Made anew after each migration. `*_minor` columns are exact integers (cents): add those up where every cent counts.
--- The tests run every line that begins with `-- example:`.
+-- They are recreated after each migration. `*_minor` columns are exact integers (cents); add those up for exact sums.
+-- Tests run every line that begins with `-- example:`.
 --
--- Spending a month and currency, accepted records only:
--- example: SELECT substr(transaction_date, 1, 7) AS month, currency_code, count(*) AS receipts, sum(total_minor) * 1.0 / minor_factor AS total FROM v_receipts WHERE status = 'accepted' AND transaction_date IS NOT NULL GROUP BY month, currency_code, minor_factor ORDER BY month
+-- Spending by month and currency:
+-- example: SELECT month, currency_code, count(*) AS receipts, sum(total_minor) * 1.0 / minor_factor AS total FROM v_spending GROUP BY month, currency_code, minor_factor ORDER BY month
 -- The ten merchants where most was spent:
--- example: SELECT merchant_name, currency_code, count(*) AS receipts, sum(total) AS total FROM v_receipts GROUP BY merchant_name, currency_code ORDER BY total DESC LIMIT 10
+-- example: SELECT merchant_name, currency_code, count(*) AS receipts, sum(total_minor) * 1.0 / minor_factor AS total FROM v_spending GROUP BY merchant_name, currency_code, minor_factor ORDER BY total DESC LIMIT 10
 -- What was bought most often:
 -- example: SELECT description, count(*) AS times, min(unit_price) AS cheapest, max(unit_price) AS dearest FROM v_items WHERE kind = 'item' GROUP BY description ORDER BY times DESC LIMIT 20
 -- Tax by rate, for a tax return:
--- example: SELECT currency_code, rate, sum(net_amount) AS net, sum(amount) AS tax FROM v_tax_lines WHERE transaction_date BETWEEN '2026-01-01' AND '2026-12-31' GROUP BY currency_code, rate
--- What a person should look at, and why:
+-- example: SELECT currency_code, rate, sum(net_amount_minor) * 1.0 / minor_factor AS net, sum(amount_minor) * 1.0 / minor_factor AS tax FROM v_tax_lines JOIN v_spending USING (receipt_id, currency_code, minor_factor) WHERE day BETWEEN '2026-01-01' AND '2026-12-31' GROUP BY currency_code, rate, minor_factor
+-- What a person has to check, and why:
 -- example: SELECT receipt_id, file, merchant_name, field, kind, message FROM v_needs_review ORDER BY receipt_id
 -- Receipts with a tag (the inbox subfolder they were dropped in):
 -- example: SELECT receipt_id, merchant_name, total FROM v_receipts WHERE EXISTS (SELECT 1 FROM json_each(tags) WHERE value = 'travel')
@@ -68,5 +68,25 @@ SELECT
     w.field, w.kind, w.message
 FROM receipts AS r
 LEFT JOIN review_reasons AS w ON w.receipt_id = r.receipt_id
-LEFT JOIN jobs AS j ON j.receipt_id = r.receipt_id
+LEFT JOIN jobs AS j ON j.sha256 = r.source_sha256 AND j.state in ('queued', 'reading', 'stored', 'done') AND j.sha256 is not null
 WHERE r.status = 'needs_review';
+
+-- For sums: each purchase once. Accepted and corrected records; of several photos of one receipt only one. Dates that are missing count as
+-- the day of arrival.
+CREATE VIEW v_spending AS
+SELECT
+    r.receipt_id, r.day, substr(r.day, 1, 7) AS month, r.merchant_name, r.category, r.currency_code,
+    r.total_minor * 1.0 / r.minor_factor AS total,
+    r.tax_total_minor * 1.0 / r.minor_factor AS tax_total,
+    r.tip_minor * 1.0 / r.minor_factor AS tip,
+    r.total_minor, r.tax_total_minor, r.minor_factor, r.is_refund, r.status, r.tags
+FROM receipts AS r
+WHERE r.status IN ('accepted', 'corrected') AND (
+    r.duplicate_of IS NULL
+    OR NOT EXISTS (
+        SELECT 1 FROM receipts AS other
+        WHERE other.status IN ('accepted', 'corrected') AND (
+            other.receipt_id = r.duplicate_of OR (other.duplicate_of = r.duplicate_of AND other.receipt_id < r.receipt_id)
+        )
+    )
+);

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from extractor.config.settings import InboxSettings, LogSettings, MetricsSettings, Settings, WorkSettings
 from extractor.errors import ConfigError, DatabaseDamaged, StorageError
 from extractor.jobs import JobState, Source
-from extractor.schemas.record import Attempt, Record, RecordStatus, ReviewReason
+from extractor.schemas.record import Attempt, ReasonKind, Record, RecordStatus, ReviewReason
 from extractor.service.app import build_service
 from extractor.service.daemon import Daemon
 from extractor.service.health import HealthServer
@@ -171,7 +171,7 @@ def test_metrics_tell_what_was_done(settings: Settings, draw: Callable[..., Path
 
     def script(source: Source) -> Record | None:
         if source.name == "unsure.png":
-            reasons = (ReviewReason(field="total", kind="missing", message="m"),)
+            reasons = (ReviewReason(field="total", kind=ReasonKind.MISSING, message="m"),)
             attempts = (Attempt(rung="first", fields=()), Attempt(rung="again", fields=("total",)))
             return make_record(source, status=RecordStatus.NEEDS_REVIEW, review_reasons=reasons, attempts=attempts, model="1")
         return None

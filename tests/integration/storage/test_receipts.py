@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from extractor.errors import ConfigError, StorageError
 from extractor.schemas.answer import DocumentType
 from extractor.schemas.receipt import Item, ItemKind, Payment, TaxLine
-from extractor.schemas.record import Attempt, Check, Record, RecordStatus, ReviewReason
+from extractor.schemas.record import Attempt, Check, CheckName, ReasonKind, Record, RecordStatus, ReviewReason
 from extractor.schemas.values import FieldEvidence, FieldState, Origin
 from extractor.storage.archive import Archive
 from extractor.storage.database import connection
@@ -68,9 +68,9 @@ def cafe(name: str = "cafe.jpg", **values: Any) -> Record:
         "total": Decimal("16.96"),
         "payments": (Payment(method="cash", amount=Decimal("16.95")),),
         "checks": (
-            Check(name="subtotal_plus_tax", expected=Decimal("16.96"), actual=Decimal("16.95"), tolerance=Decimal("0.01"), passed=True),
+            Check(name=CheckName.TOTAL_SUM, expected=Decimal("16.96"), actual=Decimal("16.95"), tolerance=Decimal("0.01"), passed=True),
         ),
-        "review_reasons": (ReviewReason(field="total", kind="unconfirmed", message="Compare the total with the picture."),),
+        "review_reasons": (ReviewReason(field="total", kind=ReasonKind.UNCONFIRMED, message="Compare the total with the picture."),),
         "attempts": (Attempt(rung="first", fields=("total",), seconds=0.25),),
         "fields": {"total": FieldEvidence(raw_text="RM16.96", confidence=0.9, origin=Origin.OCR, page=0, box=(0.1, 0.2, 0.3, 0.4))},
         "tags": ("travel", "kl"),
@@ -288,7 +288,7 @@ def test_the_example_queries_run(shell: sqlite3.Connection) -> None:
     examples = re.findall(r"^-- example: (.+)$", (PACKAGE / "views.sql").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(examples) == 7
     found = [shell.execute(example).fetchall() for example in examples]
-    assert found[0][0] == ("2026-03", "MYR", 1, 16.96)
+    assert found[0][0] == ("2026-03", "MYR", 2, 33.92)
     assert all(found[:5])
 
 
@@ -396,3 +396,58 @@ def test_any_words_can_be_searched_for(archive: Archive, words: str) -> None:
     assert list(archive.receipts.list(merchant=f"{words} of nowhere")) == []
     assert list(archive.receipts.list(tag=words)) == []
     assert archive.receipts.get(words) is None
+
+
+def test_columns_repeat_the_whole_evidence(store: ReceiptRepository, shell: sqlite3.Connection) -> None:
+    """How many looks agree on a value, what share of the answers gives it, and what was enlarged are in the tables, too."""
+    box = (0.1, 0.2, 0.3, 0.4)
+    attempt = Attempt(rung="vote", fields=("total",), page=1, box=box, samples=5)
+    record = save(store, cafe(attempts=(attempt,), fields={"total": FieldEvidence(raw_text="16.96", looks=3, agreement=0.6)}))
+    evidence = "SELECT looks, agreement FROM fields WHERE receipt_id = ?"
+    assert shell.execute(evidence, (record.receipt_id,)).fetchall() == [(3, 0.6)]
+    asked = "SELECT page, box_left, box_top, box_right, box_bottom, samples FROM attempts WHERE receipt_id = ?"
+    assert shell.execute(asked, (record.receipt_id,)).fetchall() == [(1, *box, 5)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "columns"),
+    [
+        ("UPDATE receipts SET status = 'corrected'", ("receipts.status",)),
+        ("UPDATE receipts SET tip_minor = 100", ("receipts.tip_minor",)),
+        ("UPDATE items SET total_price_minor = 1 WHERE position = 0", ("items.total_price_minor",)),
+        ("UPDATE fields SET looks = 9", ("fields.looks",)),
+        ("DELETE FROM payments", ("payments",)),
+    ],
+)
+def test_columns_that_were_changed_by_hand_are_found(
+    store: ReceiptRepository, shell: sqlite3.Connection, statement: str, columns: tuple[str, ...]
+) -> None:
+    """The record is read from its JSON: other values in the columns are a second truth."""
+    record = save(store, cafe())
+    save(store, cafe("other.jpg", merchant_name=None, total=None))
+    assert list(store.altered()) == []
+    where = "WHERE" if "WHERE" not in statement else "AND"
+    shell.execute(f"{statement} {where} receipt_id = ?", (record.receipt_id,))
+    shell.commit()
+    assert list(store.altered()) == [(record.receipt_id, columns)]
+
+
+def test_spending_counts_each_purchase_once(store: ReceiptRepository, shell: sqlite3.Connection) -> None:
+    """Accepted and corrected records, of several photos of a receipt only one, and nothing that still needs a person."""
+
+    def spending() -> list[str]:
+        query = "SELECT original_filename FROM v_spending JOIN receipts USING (receipt_id) WHERE v_spending.tags = '[\"sum\"]' ORDER BY 1"
+        return [name for (name,) in shell.execute(query).fetchall()]
+
+    def saved(name: str, status: RecordStatus, merchant: str = "Tea House") -> Record:
+        return save(store, cafe(name, merchant_name=merchant, status=status, tags=("sum",)))
+
+    first = saved("first.jpg", RecordStatus.NEEDS_REVIEW)
+    photos = [saved(f"photo {number}.jpg", RecordStatus.ACCEPTED) for number in (1, 2)]
+    assert {photo.duplicate_of for photo in photos} == {first.receipt_id}
+    saved("corrected.jpg", RecordStatus.CORRECTED, "Corner")
+    saved("rejected.jpg", RecordStatus.REJECTED, "Nobody")
+    corrected, photo = spending()
+    assert (corrected, photo[:5]) == ("corrected.jpg", "photo")
+    save(store, first.model_copy(update={"status": RecordStatus.CORRECTED}))
+    assert spending() == ["corrected.jpg", "first.jpg"]

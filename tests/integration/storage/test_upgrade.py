@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from extractor.config.settings import Settings
 from extractor.errors import StorageError
@@ -176,3 +177,20 @@ def test_without_a_backup_there_is_no_upgrade(old: str, settings: Settings) -> N
         Database(settings.database)
     assert hashlib.sha256(settings.database.read_bytes()).hexdigest() == damaged
     assert list(settings.database.parent.glob("*backup*")) == []
+
+
+def test_new_columns_are_filled_from_the_records(old: str, settings: Settings) -> None:
+    """After an upgrade the columns say what the records say, also those that the earlier schema did not have."""
+    with closing(sqlite3.connect(settings.database)) as connection:
+        connection.execute(
+            "UPDATE receipts SET record_json = json_set(record_json, '$.fields.total.looks', 2, '$.fields.total.agreement', 0.8,"
+            " '$.attempts[0].samples', 5, '$.attempts[0].page', 0, '$.attempts[0].box', json('[0.1, 0.2, 0.3, 0.4]'))"
+            " WHERE json_extract(record_json, '$.fields.total') IS NOT NULL"
+        )
+        connection.commit()
+    archive = open_archive(settings)
+    assert list(archive.receipts.altered()) == []
+    with archive.database.read() as connection:
+        assert connection.execute(text("SELECT looks, agreement FROM fields WHERE path = 'total' LIMIT 1")).one() == (2, 0.8)
+        assert connection.execute(text("SELECT page, box_right, samples FROM attempts LIMIT 1")).one() == (0, 0.3, 5)
+    archive.close()

@@ -294,3 +294,14 @@ def test_what_is_filed_between_two_looks_is_no_finding(filed: Archive, settings:
 
     assert verify(filed, pause=meanwhile) == []
     assert len(list(filed.receipts.list())) == 6
+
+
+def test_values_that_were_changed_with_sql_are_found(filed: Archive) -> None:
+    """The outbox has the record as it was filed; a status that somebody set by hand is named with its record."""
+    receipt_id = job_of(filed, "cafe.jpg").receipt_id
+    with filed.database.write() as connection:
+        connection.execute(text("UPDATE receipts SET status = 'corrected' WHERE receipt_id = :id"), {"id": receipt_id})
+    [finding] = verify(filed)
+    assert (finding.what, finding.path) == (What.CHANGED, filed.settings.database)
+    assert receipt_id in finding.fact
+    assert "receipts.status" in finding.fact

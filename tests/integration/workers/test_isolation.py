@@ -193,7 +193,7 @@ def test_batches_of_a_reader_with_a_gpu_have_their_own_size(make_reading: MakeRe
 
 def make_worker(archive: Archive, clock: ManualClock, reading: IsolatedReading) -> Worker:
     """A worker of single files whose reader is announced the next one."""
-    pipeline = Pipeline(archive.database, archive.job_queue, archive.receipts, archive.filing, reading, prefetch=reading.prefetch)
+    pipeline = Pipeline(archive.database, archive.job_queue, archive.receipts, archive.filing, reading, reads_ahead=True)
     return Worker(archive.job_queue, pipeline, clock, batch_size=1)
 
 
@@ -217,12 +217,14 @@ def test_a_stop_gives_back_what_was_only_announced(
     queued_job("next.jpg")
     stop = threading.Event()
 
-    def extract(sources: Sequence[Source]) -> list[Extracted]:
+    upcoming: list[Source] = []
+
+    def extract(sources: Sequence[Source], following: Sequence[Source] = (), /) -> list[Extracted]:
         stop.set()
+        upcoming.extend(following)
         return unruly.extract(sources)
 
-    upcoming: list[Source] = []
-    pipeline = Pipeline(archive.database, archive.job_queue, archive.receipts, archive.filing, extract, prefetch=upcoming.extend)
+    pipeline = Pipeline(archive.database, archive.job_queue, archive.receipts, archive.filing, extract, reads_ahead=True)
     Worker(archive.job_queue, pipeline, clock, batch_size=1).run_once(stop)
     assert [source.name for source in upcoming] == ["next.jpg"]
     states = {job.name: (job.state, job.attempts, job.interruptions) for job in archive.job_queue.jobs()}

@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from extractor.cli.display import describe_check, job_table, record_page, record_table, review_table
 from extractor.jobs import Job, JobState
 from extractor.schemas.receipt import Item, Payment, TaxLine
-from extractor.schemas.record import Attempt, Check, Record, RecordStatus, ReviewReason
+from extractor.schemas.record import Attempt, Check, ReasonKind, Record, RecordStatus, ReviewReason
 from extractor.schemas.values import FieldEvidence, Origin
 
 
@@ -22,7 +22,7 @@ def record() -> Record:
         original_filename="lunch\x1b[2J.jpg",
         received_at=datetime(2026, 3, 10, 12, 0, tzinfo=UTC),
         status=RecordStatus.NEEDS_REVIEW,
-        review_reasons=(ReviewReason(field="transaction_time", kind="missing", message="No time was found."),),
+        review_reasons=(ReviewReason(field="transaction_time", kind=ReasonKind.MISSING, message="No time was found."),),
         reader="ocr",
         model="rules-1",
         merchant_name="Zum Löwen",

@@ -1,9 +1,9 @@
-"""Which part of a page is enlarged."""
+"""The part of a page that is enlarged."""
 
 from PIL import Image
 
 from extractor.documents import Page
-from extractor.extraction.regions import MOST, part_to_enlarge
+from extractor.extraction.regions import MAX_SHARE, part_to_enlarge
 from extractor.ocr.transcript import Box, Fragment, Line, Transcript
 from extractor.readers.base import Document, Evidence
 
@@ -20,13 +20,13 @@ def seen(row: int, *, page: int = 0) -> Evidence:
     return Evidence("1", page, Box(150, 20.0 * row, 190, 20.0 * row + 10), 0.9)
 
 
-def test_a_field_is_enlarged_where_the_witness_saw_it_with_its_label() -> None:
+def test_a_field_is_enlarged_where_the_witness_found_it_with_its_label() -> None:
     """The whole printed row, and nothing else."""
     part = part_to_enlarge(["total"], {"total": seen(15)}, document())
     assert (part.page, part.box, part.fields) == (0, Box(10, 300, 190, 310), ("total",))
 
 
-def test_what_nobody_saw_is_looked_for_where_it_usually_stands() -> None:
+def test_a_field_that_was_not_found_is_enlarged_at_its_usual_place() -> None:
     """The merchant above, the total below; on several pages the first or the last."""
     head, foot = part_to_enlarge(["merchant_name"], {}, document(pages=3)), part_to_enlarge(["total"], {}, document(pages=3))
     assert (head.page, head.box.top) == (0, 0)
@@ -39,12 +39,12 @@ def test_fields_near_one_another_are_enlarged_together_and_far_ones_left_to_the_
     """More than half of the text would hardly be larger; the first field decides. All are asked for: the whole page is shown, too."""
     part = part_to_enlarge(["total", "merchant_name", "tip"], {"total": seen(15), "merchant_name": seen(0), "tip": seen(13)}, document())
     assert part.box == Box(10, 260, 190, 310)
-    assert part.box.height <= MOST * 390
+    assert part.box.height <= MAX_SHARE * 390
     assert part.fields == ("total", "merchant_name", "tip")
 
 
 def test_only_fields_of_the_page_shown_are_asked_for() -> None:
-    """A model must not say of a field on another page that it is not printed."""
+    """Otherwise a model could answer that a field on another page is not printed."""
     part = part_to_enlarge(["total", "merchant_name"], {"total": seen(3, page=1)}, document(pages=2))
     assert (part.page, part.fields) == (1, ("total",))
 

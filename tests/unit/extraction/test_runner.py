@@ -1,4 +1,4 @@
-"""What was prepared elsewhere becomes records in the order of its sources, and what comes next is passed on."""
+"""Files that were prepared elsewhere become records in the order of their sources, and the upcoming files are passed on."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,9 +7,10 @@ from PIL import Image
 
 from extractor.documents import Page, PageLimits
 from extractor.errors import ExtractorError, Unreadable
-from extractor.extraction.preparation import PreparedFile, PreparedReceipt
+from extractor.extraction.preparation import PreparedFile
 from extractor.extraction.reask import ReaskPolicy
 from extractor.extraction.runner import Extraction
+from extractor.extraction.session import ReceiptInput
 from extractor.jobs import Extracted, Source
 from extractor.ocr.page_reader import PageReader
 from extractor.ocr.transcript import Transcript
@@ -27,15 +28,15 @@ class NoEngine:
         raise AssertionError("another process reads the pages")
 
 
-class Elsewhere:
-    """Gives what it was given, two files a batch, and notes what was announced."""
+class PreparedElsewhere:
+    """Yields these files, two in a batch, and keeps the upcoming sources of every call."""
 
     def __init__(self, made: Mapping[str, PreparedFile | ExtractorError]) -> None:
         self._made = made
         self.upcoming: list[Sequence[Source]] = []
 
     def start(self) -> None:
-        """Nothing is to be started."""
+        """Nothing has to be started."""
 
     def batches(self, sources: Sequence[Source], upcoming: Sequence[Source] = ()) -> Iterator[list[PreparedFile | ExtractorError]]:
         self.upcoming.append(upcoming)
@@ -46,7 +47,7 @@ class Elsewhere:
 def prepared(name: str) -> PreparedFile:
     page, transcript = Page(Image.new("RGB", (8, 8))), Transcript((), 8, 8, "none")
     return PreparedFile(
-        (PreparedReceipt(Document(name, (page,), (transcript,)), witness=Answer(json.dumps({"merchant_name": f"Shop {name}"}))),)
+        (ReceiptInput(Document(name, (page,), (transcript,)), witness=Answer(json.dumps({"merchant_name": f"Shop {name}"}))),)
     )
 
 
@@ -63,12 +64,11 @@ def test_records_come_in_the_order_of_their_sources() -> None:
     names = ["a", "broken", "b", "c", "d"]
     made = {name: prepared(name) if name != "broken" else Unreadable("broken is cut off.") for name in names}
     reader = ScriptedReader({name: [Answer(json.dumps({"merchant_name": f"Shop {name}"}))] for name in names})
-    preparing = Elsewhere(made)
+    batches = PreparedElsewhere(made)
     limits, witness = PageLimits(), PageReader([NoEngine()])  # type: ignore[list-item]
-    extraction = Extraction(reader, witness, limits=limits, policy=ReaskPolicy(max_rungs=0), preparing=preparing)
+    extraction = Extraction(reader, witness, limits=limits, policy=ReaskPolicy(max_rungs=0), prepared=batches)
     sources, later = [make_source(name) for name in names], [make_source("later")]
-    extraction.prefetch(later)
-    results = extraction.read(sources)
+    results = extraction.read(sources, later)
     assert [result.merchant_name if isinstance(result, Record) else str(result) for result in map(only, results)] == [
         "Shop a",
         "broken is cut off.",
@@ -79,4 +79,4 @@ def test_records_come_in_the_order_of_their_sources() -> None:
     assert {result.fields["merchant_name"].looks for result in map(only, results) if isinstance(result, Record)} == {2}
     assert reader.opened == [("a",), ("b", "c"), ("d",)]
     extraction.read(sources[:1])
-    assert preparing.upcoming == [tuple(later), ()]
+    assert batches.upcoming == [later, ()]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from extractor.extraction.splitter import Paper, cut_out, may_be_several, papers_of
+from extractor.extraction.splitter import SeparateReceipt, cut_out, may_be_several, separate_receipts
 from extractor.ocr.layout import to_lines
 from extractor.ocr.transcript import Box, Fragment, Transcript
 from training.render import RenderedReceipt, RenderOptions, render
@@ -26,7 +26,7 @@ def shifted(fragment: Fragment, right: float, *, lean: float = 0.0) -> Fragment:
 
 
 def beside(*receipts: RenderedReceipt, gap: float = 60.0, lean: float = 0.0) -> Transcript:
-    """What OCR would see of the receipts side by side."""
+    """The transcript of the receipts side by side."""
     fragments, left, height = list[Fragment](), 0.0, 0.0
     for one in receipts:
         seen = [fragment for line in one.transcript().lines for fragment in line.fragments]
@@ -37,8 +37,8 @@ def beside(*receipts: RenderedReceipt, gap: float = 60.0, lean: float = 0.0) -> 
     return Transcript(to_lines(fragments), round(left + 200), round(height), "test")
 
 
-def totals(papers: Sequence[Paper]) -> list[str]:
-    return [paper.said["total"] for paper in papers]
+def totals(parts: Sequence[SeparateReceipt]) -> list[str]:
+    return [part.texts["total"] for part in parts]
 
 
 @pytest.mark.parametrize("lean", [0.0, 0.1, -0.1])
@@ -46,26 +46,26 @@ def totals(papers: Sequence[Paper]) -> list[str]:
 def test_receipts_beside_one_another_are_told_apart(numbers: tuple[int, ...], lean: float) -> None:
     """Two and three, straight or leaning: each with its own total, from left to right."""
     receipts = [receipt(number) for number in numbers]
-    papers = papers_of(beside(*receipts, lean=lean))
-    assert [paper.transcript.text for paper in papers] == [paper.transcript.text for paper in sorted(papers, key=lambda one: one.box.left)]
-    alone = [papers_of(beside(one)) for one in receipts]
+    parts = separate_receipts(beside(*receipts, lean=lean))
+    assert [part.transcript.text for part in parts] == [part.transcript.text for part in sorted(parts, key=lambda one: one.box.left)]
+    alone = [separate_receipts(beside(one)) for one in receipts]
     assert alone == [()] * len(receipts)
-    assert len(papers) == len(receipts)
-    assert len(set(totals(papers))) == len(receipts)
+    assert len(parts) == len(receipts)
+    assert len(set(totals(parts))) == len(receipts)
 
 
 @pytest.mark.parametrize("seed", range(24))
 def test_one_receipt_is_one(seed: int) -> None:
     """Whatever its columns, of any country and kind."""
     transcript = render(f"one-{seed}").transcript()
-    assert papers_of(transcript) == ()
+    assert separate_receipts(transcript) == ()
     assert not may_be_several(transcript)
 
 
 def test_a_copy_beside_its_receipt_is_no_receipt_of_its_own() -> None:
     """Nor is a card slip: it is of the same day, and repeats merchant, time or total."""
     one = receipt(0)
-    assert papers_of(beside(one, one)) == ()
+    assert separate_receipts(beside(one, one)) == ()
     assert may_be_several(beside(one, one))
 
 
@@ -78,7 +78,7 @@ def test_a_copy_whose_date_is_misread_is_no_receipt_of_its_own() -> None:
     ]
     assert "08 Sep" in seen.text
     assert {fragment.text for fragment in fragments} != {fragment.text for fragment in seen.fragments}
-    assert papers_of(Transcript(to_lines(fragments), seen.width, seen.height, "test")) == ()
+    assert separate_receipts(Transcript(to_lines(fragments), seen.width, seen.height, "test")) == ()
 
 
 def test_a_folded_receipt_is_one() -> None:
@@ -86,9 +86,9 @@ def test_a_folded_receipt_is_one() -> None:
     seen = [fragment for line in receipt(1).transcript().lines for fragment in line.fragments]
     middle = sorted(fragment.box.middle for fragment in seen)[len(seen) // 2]
     folded = [shifted(fragment, 900) if fragment.box.middle > middle else fragment for fragment in seen]
-    assert papers_of(Transcript(to_lines(folded), 2000, 2000, "test")) == ()
+    assert separate_receipts(Transcript(to_lines(folded), 2000, 2000, "test")) == ()
     torn = [shifted(fragment, 300) if fragment.box.left > 300 else fragment for fragment in seen]
-    assert papers_of(Transcript(to_lines(torn), 2000, 2000, "test")) == ()
+    assert separate_receipts(Transcript(to_lines(torn), 2000, 2000, "test")) == ()
 
 
 def test_a_page_of_many_columns_is_a_table() -> None:
@@ -96,23 +96,25 @@ def test_a_page_of_many_columns_is_a_table() -> None:
     cells = [
         Fragment("x", Box(60.0 * column, 20.0 * row, 60.0 * column + 10, 20.0 * row + 10), 0.9) for column in range(20) for row in range(7)
     ]
-    assert papers_of(Transcript(to_lines(cells), 1300, 200, "test")) == ()
+    assert separate_receipts(Transcript(to_lines(cells), 1300, 200, "test")) == ()
 
 
 def test_a_page_without_print_has_no_receipts() -> None:
-    assert papers_of(Transcript((), 100, 100, "test")) == ()
+    assert separate_receipts(Transcript((), 100, 100, "test")) == ()
 
 
 def test_a_part_shows_nothing_of_its_neighbour() -> None:
-    """Papers that lie askew reach over one another's edges: what would be read twice is painted over."""
+    """Receipts that lie askew reach over one another's edges: what would be read twice is painted over."""
     image = Image.new("RGB", (400, 200), "white")
     lines = [Fragment("x", Box(10, 20.0 * row, 190, 20.0 * row + 10), 0.9) for row in range(8)]
     right = [Fragment("y", Box(180 if row > 5 else 220, 20.0 * row, 390, 20.0 * row + 10), 0.9) for row in range(8)]
     for fragment in right:
         left, top, edge, bottom = map(round, fragment.box)
         image.paste("black", (left, top, edge, bottom))
-    papers = [Paper(Box.around([one.box for one in own]), Transcript(to_lines(own), 400, 200, "test"), {}) for own in (lines, right)]
-    (left_part, left_box), (right_part, right_box) = cut_out(image, papers)
+    parts = [
+        SeparateReceipt(Box.around([one.box for one in own]), Transcript(to_lines(own), 400, 200, "test"), {}) for own in (lines, right)
+    ]
+    (left_part, left_box), (right_part, right_box) = cut_out(image, parts)
     assert left_part.getextrema() == ((255, 255),) * 3
     assert left_part.size == (left_box.width, left_box.height)
     assert (left_box.left, left_box.top) == (0, 0)

@@ -11,7 +11,7 @@ from extractor.readers.prompts import FIRST, again, prompt
 from extractor.readers.vision.chat_template import Prompter
 from extractor.schemas.answer import ReceiptAnswer
 from extractor.schemas.values import Origin
-from extractor.validation.decision import examine
+from extractor.validation.decision import Facts, decide
 from extractor.validation.normalisation import normalise
 from tests.transcripts import transcript
 
@@ -46,7 +46,7 @@ def test_what_a_receipt_says_stands_quoted_on_one_line() -> None:
     answer = ReceiptAnswer(merchant_name=ORDER[:120], total=ORDER[:40], transaction_date=ORDER[:40], currency="EUR")
     evidence = {name: Evidence(ORDER, confidence=0.1) for name in ("merchant_name", "total", "transaction_date")}
     normalised = normalise(answer, evidence, [transcript("SHOP")], origin=Origin.OCR, preferences=LocaleSettings())
-    issues = (*normalised.issues, *examine(normalised.receipt, normalised.fields, ()).issues)
+    issues = decide(Facts(normalised.receipt, normalised.fields, unparsed=normalised.unparsed)).issues
     lines = prompt(again(issues, Look(effort=1))).splitlines()
     repeated = [line for line in lines if "previous" in line or "Ignore" in line]
     assert len(repeated) >= 3

@@ -5,7 +5,7 @@ import pytest
 from extractor.readers.rules.amount_rows import read_rows
 from extractor.readers.rules.money_fields import CONTESTED_CONFIDENCE, read_amounts
 from extractor.readers.rules.totals import TotalChoice, find_candidates, is_contested
-from extractor.validation.decision import TRUST
+from extractor.validation.confidence import THRESHOLDS
 from tests.transcripts import transcript
 from tests.unit.readers.test_amounts import priced
 
@@ -105,7 +105,7 @@ def test_a_total_that_is_printed_in_two_look_alike_ways_is_contested(label: str,
     by_value = {str(candidate.value): candidate for candidate in find_candidates(rows)}
     choices = (TotalChoice(by_value["105.00"], 0.55, 0.75), TotalChoice(by_value[printed], probability, 0.5))
     assert is_contested(choices, rows.mark) is contested
-    assert TRUST["total"].proven > CONTESTED_CONFIDENCE
+    assert THRESHOLDS["total"].proven > CONTESTED_CONFIDENCE
 
 
 @pytest.mark.parametrize(("last", "believed"), [("40 1", False), ("40.41", True), ("", True)])

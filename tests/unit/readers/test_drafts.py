@@ -9,6 +9,7 @@ from extractor.ocr.transcript import Box, Fragment, Line, Transcript
 from extractor.readers.base import Issue, Look, Question
 from extractor.readers.prompts import ALL_FIELDS, FIRST, again, answer_schema
 from extractor.readers.vision.drafts import DraftCursor, draft_of
+from extractor.schemas.record import ReasonKind
 
 DRAFT = '{"merchant_name":"ACME STORE","items":[{"description":"milk","total_price":"1.20"},{"description":"tea","total_price":"1.20"}]}'
 
@@ -69,6 +70,6 @@ def test_a_draft_has_the_answers_own_form() -> None:
 
 
 def test_the_draft_of_a_narrow_question_is_as_narrow() -> None:
-    narrow = again([Issue("total", "missing", "Not found.")], Look())
+    narrow = again([Issue("total", ReasonKind.MISSING, "Not found.")], Look())
     draft = draft_of(Question(narrow.fields, narrow.issues, draft='{"total":"1.20","tip":"1"}'), ())
     assert json.loads(draft) == {"total": "1.20", "missing": []}

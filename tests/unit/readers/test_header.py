@@ -8,7 +8,7 @@ from extractor.ocr.transcript import Line, Transcript
 from extractor.readers.rules.header import read_header
 from extractor.readers.rules.merchant import find_host
 from extractor.readers.rules.segments import find_segments
-from extractor.validation.decision import TRUST
+from extractor.validation.confidence import THRESHOLDS
 from tests.transcripts import transcript
 
 FOOT = ("Tea 2.00", "Coffee 3.50", "Subtotal 5.50", "Total 5.50", "Cash 10.00", "Change 4.50", "THANK YOU")
@@ -86,8 +86,8 @@ def test_a_slogan_or_host_identifies_a_chain_whose_logo_is_a_picture() -> None:
     rows = ("12", "2750 N HOLLY ROAD", "FRESNO, CA 93999", *FOOT, "Visit www.homedepot.com/survey")
     one, two = (read_header([transcript(*rows, *more)]) for more in ((), ("How doers", "get more done")))
     assert one.values["merchant_name"] == two.values["merchant_name"] == "The Home Depot"
-    assert (one.evidence["merchant_name"].confidence or 1) < TRUST["merchant_name"].backed
-    assert TRUST["merchant_name"].backed < (two.evidence["merchant_name"].confidence or 0) < TRUST["merchant_name"].alone
+    assert (one.evidence["merchant_name"].confidence or 1) < THRESHOLDS["merchant_name"].backed
+    assert THRESHOLDS["merchant_name"].backed < (two.evidence["merchant_name"].confidence or 0) < THRESHOLDS["merchant_name"].alone
 
 
 def test_an_alias_keeps_the_printed_text() -> None:
@@ -215,7 +215,7 @@ def test_a_name_without_a_rival_is_surer_than_the_same_name_beside_another() -> 
     assert alone is not None
     assert rivalled is not None
     assert rivalled < alone
-    assert alone >= TRUST["merchant_name"].backed
+    assert alone >= THRESHOLDS["merchant_name"].backed
 
 
 @pytest.mark.parametrize("noise", ["(Company No. 224917-W)", "Cashjer [K.SARAVANI]", "LINCOLN, NE #2043"])
@@ -274,7 +274,7 @@ def test_a_trade_without_an_owner_and_a_slogan_have_low_confidence() -> None:
     """Two readings would agree on `HOUSE` or a slogan as they are printed, and neither is a merchant."""
     for heading in ("STEAK & GRILL", "FRISCHE UND VIELFALT."):
         part = read_header([transcript(heading, "12 Main Street", "04107 Leipzig", *FOOT)])
-        assert (part.evidence["merchant_name"].confidence or 0) < TRUST["merchant_name"].backed, heading
+        assert (part.evidence["merchant_name"].confidence or 0) < THRESHOLDS["merchant_name"].backed, heading
 
 
 def test_letters_that_a_logo_hides_are_found_where_the_name_is_printed_again() -> None:

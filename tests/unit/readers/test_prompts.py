@@ -7,9 +7,14 @@ import pytest
 from extractor.readers.base import Issue, Look
 from extractor.readers.prompts import ALL_FIELDS, FIRST, again, answer_schema, asked_fields, prompt
 from extractor.schemas.answer import ReceiptAnswer
+from extractor.schemas.record import ReasonKind
 
 AGAIN = again(
-    [Issue("transaction_time", "missing", "No time was found."), Issue("items[2].total_price", "conflict", "Sum is off.")], Look(effort=1)
+    [
+        Issue("transaction_time", ReasonKind.MISSING, "No time was found."),
+        Issue("items[2].total_price", ReasonKind.CONFLICT, "Sum is off."),
+    ],
+    Look(effort=1),
 )
 
 
@@ -38,12 +43,12 @@ def test_a_narrowed_question_asks_only_for_what_the_issues_name() -> None:
 
 def test_an_issue_with_the_whole_receipt_asks_for_everything_again() -> None:
     """An answer that could not be used at all leads to the whole question once more."""
-    assert asked_fields(again([Issue("*", "invalid", "Not JSON.")], Look())) == ALL_FIELDS
+    assert asked_fields(again([Issue("*", ReasonKind.INVALID, "Not JSON.")], Look())) == ALL_FIELDS
 
 
 def test_fields_that_we_decide_are_asked_for_by_what_is_printed() -> None:
     """A missing currency code asks for the printed currency mark: readers copy, code decides."""
-    assert asked_fields(again([Issue("currency_code", "missing", "None.")], Look())) == ("currency",)
+    assert asked_fields(again([Issue("currency_code", ReasonKind.MISSING, "None.")], Look())) == ("currency",)
 
 
 @pytest.mark.parametrize("question", [FIRST, AGAIN], ids=["first", "again"])

@@ -1,6 +1,5 @@
 """Receipts in Cyrillic, Greek and Thai: what `tests/scripts` prints is understood, also where single letters are misread."""
 
-import json
 import tomllib
 from datetime import date, time
 from decimal import Decimal
@@ -11,8 +10,8 @@ import pytest
 
 from extractor.config.settings import LocaleSettings
 from extractor.parsing.dates.months import fold
-from extractor.readers.answer_parser import parse_answer
 from extractor.readers.rules.ocr_reader import read_fields
+from extractor.schemas.answer import ReceiptAnswer
 from extractor.schemas.receipt import Receipt
 from extractor.schemas.values import Origin
 from extractor.validation.normalisation import normalise
@@ -28,7 +27,7 @@ def read(text: str) -> Receipt:
     """What a typed page says."""
     page = typed(text)
     part = read_fields([page])
-    answer = parse_answer(json.dumps(part.values, ensure_ascii=False)).answer
+    answer = ReceiptAnswer.model_validate(part.values)
     return normalise(answer, part.evidence, (page,), origin=Origin.OCR, preferences=LocaleSettings()).receipt
 
 

@@ -1,14 +1,13 @@
 """The OCR reader asked again: a closer look is no evidence on fields that it did not find at their place."""
 
-import json
-
 from PIL import Image
 
 from extractor.documents import Page
 from extractor.ocr.transcript import Box, Transcript
 from extractor.readers.base import Answer, Document, Issue, Look
 from extractor.readers.prompts import FIRST, again
-from extractor.readers.rules.ocr_reader import OcrReader
+from extractor.readers.rules.ocr_reader import MAX_ROWS, OcrReader
+from extractor.schemas.record import ReasonKind
 from tests.transcripts import transcript
 
 BELOW = ("EAT STREET", "14 QUAY STREET", "BRISTOL BS1 4DJ", "05/03/2018 14:05", "Tea 2.00", "Total 2.00", "Cash 5.00", "Change 3.00")
@@ -30,13 +29,13 @@ class Second:
 def asked_again(sees: Transcript) -> dict[str, object]:
     """What the reader says when it is asked for the merchant again and its second engine sees this."""
     page = Page(Image.new("RGB", (FIRST_LOOK.width, FIRST_LOOK.height), "white"))
-    question = again([Issue("merchant_name", "unconfirmed", "Look again.")], Look(effort=1))
+    question = again([Issue("merchant_name", ReasonKind.UNCONFIRMED, "Look again.")], Look(effort=1))
     with OcrReader(Second(sees)).open([Document("a.jpg", (page,), (FIRST_LOOK,))]) as reading:
         reading.ask({0: FIRST})
         answer = reading.ask({0: question})[0]
     assert isinstance(answer, Answer), answer
-    stated: dict[str, object] = json.loads(answer.text)
-    return stated
+    assert answer.receipt is not None
+    return answer.receipt.model_dump(exclude_unset=True)
 
 
 def test_the_name_is_confirmed_at_its_place() -> None:
@@ -46,4 +45,17 @@ def test_the_name_is_confirmed_at_its_place() -> None:
 
 def test_a_name_that_is_missed_again_is_replaced_by_no_other_text() -> None:
     """A second engine that misses the name neither returns another row nor states that none is printed."""
-    assert asked_again(Transcript((), FIRST_LOOK.width, FIRST_LOOK.height, "second")) == {"missing": []}
+    assert asked_again(Transcript((), FIRST_LOOK.width, FIRST_LOOK.height, "second")) == {"missing": ()}
+
+
+def test_a_list_that_is_longer_than_an_answer_may_be_is_kept_in_part_and_said_to_be_cut_off() -> None:
+    """The receipt is read all the same; what is lost is on record, and needs a person."""
+    rows = [f"Tea number {number} 2.00" for number in range(MAX_ROWS["items"] + 20)]
+    page = transcript("HARBOUR FISH", "14 QUAY STREET", "05/03/2018 14:05", *rows, f"Total {2 * len(rows)}.00")
+    document = Document("a.jpg", (Page(Image.new("RGB", (page.width, page.height), "white")),), (page,))
+    with OcrReader(Second(page)).open([document]) as reading:
+        answer = reading.ask({0: FIRST})[0]
+    assert isinstance(answer, Answer), answer
+    assert answer.receipt is not None
+    assert len(answer.receipt.items) == MAX_ROWS["items"]
+    assert [(absence.field, absence.reason) for absence in answer.receipt.missing] == [("items", "cut_off")]

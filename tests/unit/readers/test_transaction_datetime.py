@@ -3,7 +3,7 @@
 import pytest
 
 from extractor.readers.rules.transaction_datetime import read_datetime
-from extractor.validation.decision import TRUST
+from extractor.validation.confidence import THRESHOLDS
 from tests.transcripts import transcript
 
 HEAD = ("CORNER CAFE", "12 MAIN STREET", "TEL: 03-5555 1234")
@@ -33,7 +33,7 @@ def test_a_digit_that_was_read_as_a_letter_keeps_a_date_from_being_believed() ->
         seen = read_datetime([transcript(*HEAD, f"Date: 25/12/{year} 20:13", "Total 12.00")]).evidence["transaction_date"]
         confidences.append(seen.confidence or 0.0)
     clean, guessed = confidences
-    assert guessed < TRUST["transaction_date"].backed < clean
+    assert guessed < THRESHOLDS["transaction_date"].backed < clean
 
 
 def test_nothing_is_read_where_nothing_is_printed() -> None:
@@ -66,8 +66,8 @@ def test_a_deadline_alone_is_no_date_to_believe() -> None:
     def confidence(row: str) -> float:
         return read_datetime([transcript(*HEAD, "Total 3.50", row)]).evidence["transaction_date"].confidence or 0
 
-    assert confidence("RETURNS WITH RECEIPT THRU 24/11/2017") < TRUST["transaction_date"].backed
-    assert confidence("Promoter:00 24/11/2017 20:13") > TRUST["transaction_date"].backed
+    assert confidence("RETURNS WITH RECEIPT THRU 24/11/2017") < THRESHOLDS["transaction_date"].backed
+    assert confidence("Promoter:00 24/11/2017 20:13") > THRESHOLDS["transaction_date"].backed
 
 
 def test_opening_hours_are_not_the_time() -> None:

@@ -110,3 +110,40 @@ def test_no_receipt_is_older_than_the_tax_that_it_prints(day: date, passed: bool
     printed = receipt(merchant_country="MY", tax_lines=(line,), transaction_date=day)
     assert check("date_plausible", printed).passed is passed
     assert check("date_plausible", printed.model_copy(update={"merchant_country": None})).passed
+
+
+@pytest.mark.parametrize(
+    ("currency", "total", "tendered", "change"),
+    [
+        ("NOK", "99.60", "200.00", "100.00"),
+        ("SEK", "47.50", "100.00", "52.00"),
+        ("CZK", "218.40", "500.00", "282.00"),
+        ("DKK", "61.20", "100.00", "39.00"),
+        ("HUF", "1998", "2000", "0"),
+        ("HUF", "2347", "5000", "2655"),
+        ("ISK", "1290", "2000", "710"),
+        ("CHF", "12.33", "20.00", "7.65"),
+        ("THB", "99.90", "100.00", "0.00"),
+    ],
+)
+def test_cash_is_rounded_to_the_coins_of_the_currency(currency: str, total: str, tendered: str, change: str) -> None:
+    """Change that the till rounds to its smallest coin does not contradict the total, whichever country's coin it is."""
+    of = receipt(currency_code=currency, subtotal=total, total=total, amount_tendered=tendered, change_given=change)
+    assert check("cash", of).passed
+    rounded = str(amount(tendered) - amount(change))
+    assert check("total_sum", receipt(currency_code=currency, subtotal=total, total=rounded, amount_tendered=tendered)).passed
+
+
+@pytest.mark.parametrize(
+    ("currency", "total", "tendered", "change"),
+    [
+        ("NOK", "99.60", "200.00", "98.00"),
+        ("NOK", "99.60", "200.00", "100.70"),
+        ("HUF", "1998", "2010", "0"),
+        ("EUR", "99.60", "200.00", "100.00"),
+        ("JPY", "1200", "2000", "799"),
+    ],
+)
+def test_cash_rounding_goes_no_further_than_one_coin(currency: str, total: str, tendered: str, change: str) -> None:
+    """More than a coin, or an amount that no coins make, is a misread total or cash line."""
+    assert not check("cash", receipt(currency_code=currency, total=total, amount_tendered=tendered, change_given=change)).passed

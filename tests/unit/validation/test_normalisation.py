@@ -15,7 +15,8 @@ from extractor.schemas.answer import DocumentType, ReceiptAnswer
 from extractor.schemas.receipt import ItemKind
 from extractor.schemas.values import FieldState, Origin
 from extractor.validation.arithmetic import run_checks
-from extractor.validation.decision import TRUST, examine
+from extractor.validation.confidence import THRESHOLDS
+from extractor.validation.decision import Facts, decide
 from extractor.validation.normalisation import Normalised, _card_network, normalise
 
 NO_PREFERENCES = LocaleSettings()
@@ -51,13 +52,13 @@ def test_signs_follow_the_field_and_refunds_are_negative() -> None:
     assert (receipt.discount_total, receipt.change_given, receipt.rounding) == (Decimal("3.00"), Decimal("1.00"), Decimal("-0.02"))
 
 
-def test_a_text_that_means_nothing_is_kept_and_becomes_an_issue() -> None:
+def test_a_text_that_cannot_be_parsed_is_kept() -> None:
     """`soon` is no date: the value stays null, the text stays on record, and the field is asked again."""
     found = meant(transaction_date="soon", transaction_time="later", total="free")
     assert (found.receipt.transaction_date, found.receipt.transaction_time, found.receipt.total) == (None, None, None)
     assert {found.fields[name].state for name in ("transaction_date", "transaction_time", "total")} == {FieldState.UNREADABLE}
     assert found.fields["transaction_date"].raw_text == "soon"
-    assert {issue.field for issue in found.issues} == {"transaction_date", "transaction_time", "total"}
+    assert {one.path for one in found.unparsed} == {"transaction_date", "transaction_time", "total"}
 
 
 def test_a_date_that_the_receipt_does_not_decide_stays_ambiguous() -> None:
@@ -83,19 +84,18 @@ def test_no_currency_is_assumed() -> None:
     assert meant("USt-IdNr. DE123456789", "Summe EUR 12,00", total="12,00", currency="EUR").receipt.currency_code == "EUR"
 
 
-def test_a_currency_that_is_only_the_likeliest_is_kept_and_said_to_be_so() -> None:
-    """A dollar sign with one weak clue gives a likely currency and a reason that blocks; evidence or a setting takes the reason away."""
+def test_a_currency_that_is_only_the_likeliest_is_kept_with_the_other_candidates() -> None:
+    """A dollar sign with one weak clue gives a likely currency and the others that it may be; evidence or a setting decides."""
     rows = ("CORNER CAFE", "Sales Tax 8.25% 0.17", "Total $2.17", "$")
     guess = meant(*rows, total="$2.17", currency="$")
     assert guess.receipt.currency_code == "USD"
-    [issue] = [issue for issue in guess.issues if issue.field == "currency_code"]
-    assert (issue.kind, issue.blocking) == ("ambiguous", True)
-    assert "USD or" in issue.message
+    assert guess.currency_candidates[0] == "USD"
+    assert len(guess.currency_candidates) > 1
     settled = meant(*rows, total="$2.17", currency="$", preferences=LocaleSettings(currency="USD"))
-    assert not settled.issues
-    assert (settled.fields["currency_code"].confidence or 0) >= TRUST["currency_code"].alone
+    assert not settled.currency_candidates
+    assert (settled.fields["currency_code"].confidence or 0) >= THRESHOLDS["currency_code"].alone
     decided = meant("USt-IdNr. DE123456789", "Summe EUR 12,00", total="12,00", currency="EUR")
-    assert not [issue for issue in decided.issues if issue.field == "currency_code"]
+    assert not decided.currency_candidates
 
 
 def test_thousands_stay_thousands_in_a_country_without_decimals() -> None:
@@ -213,9 +213,9 @@ TEXTS = [name for name, field in ReceiptAnswer.model_fields.items() if field.def
 def test_whatever_is_printed_becomes_a_record_with_reasons(
     values: dict[str, Any], items: list[Any], taxes: list[Any], kind: DocumentType | None, lines: list[str]
 ) -> None:
-    """No text on a receipt makes normalising or checking fail, and what is not understood is an issue, not an error."""
+    """No text on a receipt makes normalising or checking fail, and what cannot be parsed is an issue, not an error."""
     found = meant(*(line for line in lines if line.strip()), items=items, tax_lines=taxes, document_type=kind, **values)
     checks = run_checks(found.receipt, today=date(2026, 1, 1))
-    examination = examine(found.receipt, found.fields, checks)
+    decision = decide(Facts(found.receipt, found.fields, checks, unparsed=found.unparsed, currency_candidates=found.currency_candidates))
     assert found.receipt.model_validate_json(found.receipt.model_dump_json()) == found.receipt
-    assert examination.checks == checks
+    assert {one.path for one in found.unparsed} <= {issue.field for issue in decision.issues}

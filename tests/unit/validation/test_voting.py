@@ -4,10 +4,11 @@ import pytest
 
 from extractor.readers.base import Evidence, Issue, Question
 from extractor.schemas.answer import ReceiptAnswer
+from extractor.schemas.record import ReasonKind
 from extractor.validation.voting import vote
 
-TOTAL = Question(fields=("total",), issues=(Issue("total", "missing", "Not found."),))
-ITEMS = Question(fields=("items",), issues=(Issue("items", "conflict", "Off."),))
+TOTAL = Question(fields=("total",), issues=(Issue("total", ReasonKind.MISSING, "Not found."),))
+ITEMS = Question(fields=("items",), issues=(Issue("items", ReasonKind.CONFLICT, "Off."),))
 
 
 def totals(*texts: str | None) -> list[ReceiptAnswer]:
@@ -25,7 +26,7 @@ def test_the_value_of_more_than_half_counts_however_it_is_written() -> None:
     assert found.answer.total == "4.00"
     assert found.evidence["total"].confidence == 0.1
     assert found.agreement == {"total": 0.6}
-    assert found.torn == {}
+    assert found.split == {}
 
 
 @pytest.mark.parametrize("texts", [("1", "2", "3"), ("1", "1", "2", "2"), ("1", None), ("1", "1", None, None, "2")])
@@ -33,7 +34,7 @@ def test_no_majority_gives_no_value(texts: tuple[str | None, ...]) -> None:
     """Half is not most. What was said is kept for the person who looks."""
     found = vote(totals(*texts), [{}] * len(texts), TOTAL)
     assert found.answer.total is None
-    assert set(found.torn["total"]) == {text for text in texts if text}
+    assert set(found.split["total"]) == {text for text in texts if text}
 
 
 def test_a_majority_for_nothing_is_an_answer_with_its_reason() -> None:
@@ -42,7 +43,7 @@ def test_a_majority_for_nothing_is_an_answer_with_its_reason() -> None:
     found = vote([*totals("1"), absent, absent], [{}] * 3, TOTAL)
     assert found.answer.total is None
     assert [(one.field, one.reason) for one in found.answer.missing] == [("total", "not_printed")]
-    assert found.torn == {}
+    assert found.split == {}
 
 
 def test_lists_count_as_a_whole() -> None:
@@ -50,4 +51,4 @@ def test_lists_count_as_a_whole() -> None:
     rows = [ReceiptAnswer.model_validate({"items": [{"description": name, "total_price": "1"}]}) for name in "aba"]
     assert [item.description for item in vote(rows, [{}] * 3, ITEMS).answer.items] == ["a"]
     split = vote(rows[:2], [{}] * 2, ITEMS)
-    assert (split.answer.items, split.torn) == ((), {})
+    assert (split.answer.items, split.split) == ((), {})

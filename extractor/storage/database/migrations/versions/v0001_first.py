@@ -171,7 +171,7 @@ CREATE VIRTUAL TABLE receipts_fts USING fts5(merchant, items, ocr_text, tokenize
 
 
 def upgrade() -> None:
-    """Makes everything."""
+    """Create everything."""
     for statement in SCHEMA.split(";\n"):
         if statement.strip():
             op.execute(statement)

@@ -1,4 +1,4 @@
-"""For years of receipts: what the service asks at every step, and what people list, no longer read all rows."""
+"""Indexes for large databases: neither the service's queries nor lists read all rows any more."""
 
 from alembic import op
 
@@ -19,6 +19,6 @@ STATEMENTS = (
 
 
 def upgrade() -> None:
-    """Makes the indexes, and takes away those that they replace."""
+    """Create the indexes, and drop those that they replace."""
     for statement in STATEMENTS:
         op.execute(statement)

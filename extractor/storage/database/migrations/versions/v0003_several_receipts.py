@@ -1,8 +1,8 @@
-"""A file may have several records: views, which are made anew after each migration, find the file by its bytes."""
+"""A file may have several records: views, which are recreated after each migration, join the file by its hash."""
 
 revision = "0003"
 down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Changes no table."""
+    """Change no table."""
