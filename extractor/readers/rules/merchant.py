@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 
 from extractor.parsing.dates.months import fold
-from extractor.readers.rules.chains import BrandMark, MarkKind, find_brand, has_slogan, resembles_chain
+from extractor.readers.rules.chains import BrandMark, MarkKind, chain_of_slogan, find_brand, has_slogan, resembles_chain
 from extractor.readers.rules.lexicon import words
-from extractor.readers.rules.merchant_marks import Merchant, by_company, by_host, by_marks, chain_of, hosts_of
+from extractor.readers.rules.merchant_marks import ALIAS_ALONE, Merchant, by_company, by_host, by_marks, chain_of, hosts_of
 from extractor.readers.rules.merchant_names import clean_name, could_name, is_note, is_slip_of
 from extractor.readers.rules.segments import HeaderSegment, is_branch, is_candidate, is_place_alone, squash
 from extractor.readers.rules.trees import trees
@@ -54,8 +54,8 @@ _SENTENCE = re.compile(r"[^\W\d_]{5,}\.$")
 """Matches the end of a slogan; abbreviations are shorter."""
 _HOUSE, _TOWN = re.compile(r"[^\W\d_]{3,} \d{1,3}[a-z]?$"), re.compile(r"\W?\d{4,6} ?[^\W\d_]{3,}")
 """Match the end of a street with its house number, and the beginning of the town with its postal code below it."""
-# The most that is claimed for a slogan, a street, a trade without a name, a name that differs from a chain's by a letter, or a piece that
-# is hardly like a name: less than what two looks that agree are accepted with.
+# The most that is claimed for a slogan, a street, a trade without a name, a name beside another chain's mark or one letter from a chain's,
+# or a piece that is hardly like a name: less than what two looks that agree are accepted with.
 _NOBODY = 0.5
 _LEAST = 0.1
 """Confidence below which a name is none: of names claimed with less on labelled photos none is right."""
@@ -116,11 +116,13 @@ def find_merchant(rows: Sequence[HeaderSegment], matrix: np.ndarray) -> Merchant
     own = [rows[index] for index in chosen]
     name = " ".join(filter(None, (clean_name(row.text) for row in own)))
     name = completed(respelled(name, own, rows), own, rows)
+    if chain := chain_of_slogan(name):
+        return Merchant(tuple(own), chain, ALIAS_ALONE, is_alias=True)
     sure = 1.0 if _is_printed_again(name, chosen, rows) else _ONCE
     is_unlikely = max(chances.get(index, 0.0) for index in chosen) < _TWIN
     below = rows[chosen[-1] + 1].text if chosen[-1] + 1 < len(rows) else ""
     is_street = _HOUSE.search(name) and _TOWN.match(below)
-    is_doubtful = any(resembles_chain(row) for row in own)
+    is_doubtful = any(resembles_chain(row) for row in own) or (brand is not None and squash(brand.name) not in squash(name))
     if is_unlikely or is_street or is_doubtful or _is_trade_alone(name) or _SENTENCE.search(name):
         sure = _NOBODY
     return Merchant(tuple(rows[index] for index in chosen), name, min(sure, _confidence(chosen, rows, chances)))

@@ -17,7 +17,7 @@ _TOP = 12
 """Pieces at the top among which a company names who sold, and not who made the till."""
 
 # Confidence of a chain that a single alias names: below what a second look at the same print could confirm.
-_ALIAS_ALONE = 0.5
+ALIAS_ALONE = 0.5
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def chain_of(brand: BrandMark, *, is_confirmed: bool = False) -> Merchant:
         return Merchant((brand.row,), name if is_own else brand.name, 0.8)
     if brand.kind is MarkKind.CONTAINED:
         return Merchant((brand.row,), brand.name, 0.8)
-    return Merchant(brand.pieces, brand.name, 0.8 if is_confirmed or brand.is_confirmed else _ALIAS_ALONE, is_alias=True)
+    return Merchant(brand.pieces, brand.name, 0.8 if is_confirmed or brand.is_confirmed else ALIAS_ALONE, is_alias=True)
 
 
 _HOST = re.compile(
