@@ -92,7 +92,7 @@ class LocaleGuess:
 
 # Calibrated probability from which country and currency are decided: rendered receipts, on which it is measured, hold fewer surprises than
 # real ones. Probability from which a currency is worth proposing. Confidence of a currency that the settings decide.
-_DECIDED, _PROPOSED, _SETTLED = 0.93, 0.3, 0.8
+_DECIDED, _PROPOSED, _SETTLED = 0.9, 0.3, 0.8
 # How many times likelier than the second a proposed currency has to be.
 _AHEAD = 1.7
 # Probability from which the order of dates is decided, and the difference between two orders that leans towards one.

@@ -97,6 +97,12 @@ def resembles_chain(row: HeaderSegment) -> bool:
     return any(mark.kind is MarkKind.MISREAD for mark in _marks(row, None))
 
 
+def chain_of_slogan(text: str) -> str | None:
+    """The chain that has this text, and nothing else, as an alias that does not print its name."""
+    squashed, folded = squash(text), fold(text)
+    return next((name for name, _, aliases in _chains() if squashed in aliases and not _prints(folded, name)), None)
+
+
 def has_slogan(squashed: str, name: str) -> bool:
     """Whether a squashed text is a chain's slogan, or a good part of it."""
     return len(squashed) >= _PART and any(squashed in alias for alias in lists("brands").get(name, ()))

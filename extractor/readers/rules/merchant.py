@@ -11,7 +11,7 @@ import numpy as np
 
 from extractor.parsing.dates.months import fold
 from extractor.parsing.vocabulary import trades
-from extractor.readers.rules.chains import BrandMark, MarkKind, find_brand, has_slogan, resembles_chain
+from extractor.readers.rules.chains import BrandMark, MarkKind, chain_of_slogan, find_brand, has_slogan, resembles_chain
 from extractor.readers.rules.header_features import feature_names
 from extractor.readers.rules.merchant_names import (
     COMPANY_FORM,
@@ -77,7 +77,8 @@ _OWNER_REACH, _OWNER = 2, 0.1
 _SENTENCE = re.compile(r"[^\W\d_]{5,}\.$")
 # The end of a street with its house number, and the beginning of the town with its postal code below it.
 _HOUSE, _TOWN = re.compile(r"[^\W\d_]{3,} \d{1,3}[a-z]?$"), re.compile(r"\W?\d{4,6} ?[^\W\d_]{3,}")
-# Upper bound of the confidence of a slogan, a street, a trade without a name, a name one letter from a chain's, or an improbable
+# Upper bound of the confidence of a slogan, a street, a trade without a name, a name one letter from a chain's or beside
+# another chain's mark, or an improbable
 # segment: below the confidence that two
 # agreeing readings result in.
 _DOUBTFUL_CONFIDENCE = 0.5
@@ -147,6 +148,8 @@ def find_merchant(segments: Sequence[HeaderSegment], matrix: np.ndarray) -> Merc
     own = tuple(segments[index] for index in run)
     name = " ".join(filter(None, (clean_name(segment.text) for segment in own)))
     name = completed(respelled(name, own, segments), own, segments)
+    if chain_name := chain_of_slogan(name):
+        return Merchant(own, chain_name, _ALIAS_CONFIDENCE, is_alias=True)
     return Merchant(own, name, min(_max_confidence(name, run, segments, chances), _confidence(run, segments, chances)))
 
 
@@ -204,7 +207,8 @@ def _max_confidence(name: str, run: Sequence[int], segments: Sequence[HeaderSegm
     is_unlikely = max(chances.get(index, 0.0) for index in run) < _TWIN
     below = segments[run[-1] + 1].text if run[-1] + 1 < len(segments) else ""
     is_street = _HOUSE.search(name) and _TOWN.match(below)
-    is_like_chain = any(resembles_chain(segments[index]) for index in run)
+    brand = find_brand(_heading(segments))
+    is_like_chain = any(resembles_chain(segments[index]) for index in run) or (brand is not None and squash(brand.name) not in squash(name))
     if is_unlikely or is_street or is_like_chain or _is_trade_alone(name) or _SENTENCE.search(name):
         return _DOUBTFUL_CONFIDENCE
     return 1.0 if _is_printed_again(name, run, segments) else _SINGLE_CONFIDENCE
