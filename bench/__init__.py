@@ -1,1 +1,1 @@
-"""Measurements; each module is a command that prints a table."""
+"""Benchmarks; they run from a checkout and are not part of the installed package."""

@@ -1,4 +1,4 @@
-"""An installation in which many receipts are filed already, made in a minute: rows as the store writes them, copied in bulk.
+"""Create an installation with many filed receipts within a minute: the rows of one stored receipt are copied in bulk.
 
 python -m bench.filled FOLDER [--receipts 100000] [--files]
 """
@@ -30,23 +30,23 @@ SEED = 20261124
 
 
 def settings_in(folder: Path) -> Settings:
-    """An installation in this folder."""
+    """Settings of an installation in this folder."""
     inbox = InboxSettings(settle_seconds=0)
     return Settings(inbox_dir=folder / "inbox", outbox_dir=folder / "outbox", database=folder / "receipts.db", inbox=inbox)
 
 
 def fill(archive: Archive, receipts: int, *, files: bool = False) -> None:
-    """Files so many receipts: one through the store, the others as copies of its rows with their own ids, hashes, names and days.
+    """File receipts: one through the regular path, the others as copies of its rows with new ids, hashes, names and dates.
 
     Args:
-        files: Also write each original and each JSON into the outbox.
+        files: Whether to write originals and JSON files into the outbox, too.
     """
     model = _first(archive)
     path = archive.settings.database
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
         rows = {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in ("jobs", "receipts", *PARTS)}  # noqa: S608 -- our names
-        del rows["receipts"][0]["day"]  # SQLite makes it from other columns
+        del rows["receipts"][0]["day"]  # a generated column
         words = dict(connection.execute("SELECT * FROM receipts_fts").fetchone())
         connection.execute("PRAGMA synchronous = OFF")
         copies = _copies(model, receipts - 1)
@@ -59,7 +59,7 @@ def fill(archive: Archive, receipts: int, *, files: bool = False) -> None:
 
 
 def _first(archive: Archive) -> Record:
-    """One receipt, filed in the ordinary way."""
+    """File one receipt through the regular path."""
     clock = ManualClock(FIRST_DAY)
     job_queue = JobQueue(archive.database, clock, archive.settings.work)
     data = b"receipt 0"
@@ -67,21 +67,21 @@ def _first(archive: Archive) -> Record:
     job = job_queue.enqueue(Arrival(Path("0.jpg"), len(data), hashlib.sha256(data).hexdigest()))
     assert job is not None  # noqa: S101 -- the database is new
     [job] = job_queue.claim("bench", 1)
-    copy = archive.outbox.take_copy(job)
+    copy = archive.filing.claim_copy(job)
     assert copy is not None  # noqa: S101 -- as above
     record = rich_record(Source(copy, job.name, job.sha256 or "", job.receipt_id, job.received_at))
     record = record.model_copy(update={"transaction_date": FIRST_DAY.date()})
     with archive.database.write() as connection:
-        record = archive.store.save(connection, record)
-        job_queue.stored(connection, job, archive.outbox.places.for_records(job, [record]))
+        record = archive.receipts.save(connection, record)
+        job_queue.stored(connection, job, archive.outbox.layout.for_records(job, [record]))
     [job] = job_queue.to_file(1)
-    archive.outbox.file_records(job, [record])
+    archive.filing.file_records(job, [record])
     assert job_queue.filed(job).state is JobState.DONE  # noqa: S101 -- as above
     return record
 
 
 def _copies(model: Record, count: int) -> Iterator[tuple[Record, str]]:
-    """Records like the model, and where each is filed."""
+    """Yield variations of the record, each with the path that it is filed under."""
     dice = random.Random(SEED)  # noqa: S311 -- no secrets here
     reason = ReviewReason(field="total", kind="unconfirmed", message="Compare the total with the picture.")
     for number in range(1, count + 1):
@@ -107,7 +107,7 @@ def _copies(model: Record, count: int) -> Iterator[tuple[Record, str]]:
 def _insert(
     connection: sqlite3.Connection, rows: dict[str, list[dict[str, Any]]], words: dict[str, Any], batch: list[tuple[Record, str]]
 ) -> None:
-    """The rows of a batch of receipts in every table."""
+    """Insert the rows of a batch into every table."""
     [job], [receipt] = rows["jobs"], rows["receipts"]
     first = connection.execute("SELECT max(id) FROM receipts").fetchone()[0] + 1
     filled: dict[str, list[dict[str, Any]]] = {name: [] for name in ("jobs", "receipts", *PARTS, "receipts_fts")}
@@ -139,16 +139,16 @@ def _insert(
 
 
 def _bytes_of(record: Record) -> bytes:
-    """The original, whose hash the record has."""
+    """Contents of the original, which match the record's hash."""
     return f"receipt {Path(record.original_filename).stem}".encode()
 
 
 def _write(archive: Archive, record: Record, filed_as: str) -> None:
-    """The original and the JSON of a copy."""
+    """Write original and JSON file of a copy."""
     original = archive.settings.outbox_dir / filed_as
     original.parent.mkdir(parents=True, exist_ok=True)
     original.write_bytes(_bytes_of(record))
-    archive.outbox.places.record(filed_as).write_bytes(record_json(record))
+    archive.outbox.layout.record(filed_as).write_bytes(record_json(record))
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
-"""What the service does under load, with the reader replaced by a script: nothing lost, nothing twice, memory, order, time.
+"""Test the service under load with a scripted reader: lost or duplicated files, memory, order, throughput.
 
-    python -m bench.load drop  [--files 10000]   so many files at once
-    python -m bench.load share [--files 1000]    so many files, copied in pieces with pauses, found by polling
-    python -m bench.load busy  [--files 300]     so many files, while another program holds the database's write lock now and then
-    python -m bench.load rows FOLDER             start, idling and questions on what `python -m bench.filled FOLDER` has made
+    python -m bench.load drop  [--files 10000]   drop all files at once
+    python -m bench.load share [--files 1000]    files copied in pieces with pauses, found by polling
+    python -m bench.load busy  [--files 300]     files dropped while another program intermittently holds the write lock
+    python -m bench.load rows FOLDER             start, queries and idle load on the output of `python -m bench.filled FOLDER`
 
-Each prints what it has seen, and ends with 1 where something was lost, doubled or left over. Every 50th file is read at the second try.
+Each prints its measurements, and exits with 1 if a file was lost, duplicated or left over. Every 50th file is read on the second attempt.
 """
 
 import argparse
@@ -40,19 +40,19 @@ from extractor.storage.files.inbox import Check
 from extractor.storage.verify import Verifier
 
 SEED = 20261124
+# A run without progress for this long has failed.
 PATIENCE_SECONDS = 180.0
-"""Without any progress for so long, a run has failed."""
 
 
 def read(sources: Sequence[Source]) -> list[Extracted]:
-    """Rich records, without looking at the files; every 50th file needs a second try."""
-    return [_stumbled(source) or (rich_record(source),) for source in sources]
+    """Return large records without opening the files; every 50th file fails on the first attempt."""
+    return [_first_failure(source) or (rich_record(source),) for source in sources]
 
 
 _tried: set[str] = set()
 
 
-def _stumbled(source: Source) -> ReaderUnavailable | None:
+def _first_failure(source: Source) -> ReaderUnavailable | None:
     if int(source.sha256[:8], 16) % 50 or source.sha256 in _tried:
         return None
     _tried.add(source.sha256)
@@ -60,7 +60,7 @@ def _stumbled(source: Source) -> ReaderUnavailable | None:
 
 
 def picture(dice: random.Random) -> bytes:
-    """A small PNG that no other one equals."""
+    """Return a small PNG with random pixels."""
     out = io.BytesIO()
     Image.frombytes("L", (40, 40), dice.randbytes(1600)).save(out, format="PNG")
     return out.getvalue()
@@ -68,12 +68,12 @@ def picture(dice: random.Random) -> bytes:
 
 @dataclass
 class Run:
-    """What was seen of one run.
+    """Measurements of one run.
 
     Attributes:
         dropped: SHA-256 of every file.
         seconds: From the first file to the last one filed.
-        memory_mb: Resident memory of the service at the start, and with a quarter, half and all of the files filed.
+        memory_mb: Resident memory of the service at the start, and when a quarter, half and all of the files were filed.
     """
 
     dropped: list[str]
@@ -82,13 +82,13 @@ class Run:
 
 
 def serve(settings: Settings, is_up: Event, check: Check | None) -> None:
-    """The service, with the script for a reader, until its process is ended."""
+    """Run the service with the scripted reader until the process is terminated."""
     service = build_service(settings, extract=read, check=check)
     is_up.set()
     service.run()
 
 
-def work_off(
+def run_load(
     settings: Settings,
     files: int,
     drop: Callable[[Path], Iterator[str]],
@@ -96,10 +96,10 @@ def work_off(
     check: Check | None = None,
     beside: AbstractContextManager[object] | None = None,
 ) -> Run:
-    """Drops files while the service works, and waits until all of them are filed.
+    """Drop files while the service runs, and wait until all are filed.
 
     Args:
-        beside: What goes on meanwhile.
+        beside: Context that is active meanwhile.
     """
     archive = open_archive(settings)
     context = multiprocessing.get_context("forkserver")
@@ -123,7 +123,7 @@ def work_off(
 
 
 def _watch(archive: Archive, pid: int | None, files: int, memory: list[float], began: float) -> float:
-    """Seconds until all files were filed, or nothing went on any more; looks at the memory on the way."""
+    """Wait until all files are filed or progress stops; returns the seconds and appends to `memory`."""
     marks, last, changed = [files // 4, files // 2, files], -1, time.monotonic()
     while marks and time.monotonic() - changed < PATIENCE_SECONDS:
         done = archive.job_queue.counts().get(JobState.DONE, 0)
@@ -137,7 +137,7 @@ def _watch(archive: Archive, pid: int | None, files: int, memory: list[float], b
 
 
 def _memory_mb(pid: int | None) -> float:
-    """Resident memory of a process on Linux; elsewhere nothing is known."""
+    """Resident memory of a process; 0 except on Linux."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except FileNotFoundError:
@@ -146,23 +146,23 @@ def _memory_mb(pid: int | None) -> float:
 
 
 def problems(settings: Settings, dropped: Sequence[str]) -> list[str]:
-    """What is wrong after a run: lost, doubled, or left over."""
+    """Return what is wrong after a run: files lost, duplicated or left over."""
     archive = open_archive(settings)
     jobs = archive.job_queue.jobs()
     done = Counter(job.sha256 for job in jobs if job.state is JobState.DONE)
     found = [f"{sha256} was filed {done[sha256]} times" for sha256 in dropped if done[sha256] != 1]
     found += [f"{job.name} is {job.state}" for job in jobs if job.state not in {JobState.DONE, JobState.WITHDRAWN}]
     found += [f"{path} is still there" for path in settings.inbox_dir.rglob("*") if path.is_file()]
-    records = Counter(record.source_sha256 for record in archive.store.list())
+    records = Counter(record.source_sha256 for record in archive.receipts.list())
     found += [f"{sha256} has {records[sha256]} records" for sha256 in dropped if records[sha256] != 1]
-    verifier = Verifier(archive.job_queue, archive.store, archive.outbox, settings.database)
+    verifier = Verifier(archive)
     found += [f"{finding.path} {finding.fact}" for finding in verifier.findings()]
     archive.close()
     return found
 
 
 def overtaken(settings: Settings) -> tuple[int, int]:
-    """By how many places a file was filed later than in the order of arrival, at most: those read at once, and those tried again."""
+    """Return the largest delay in places against the order of arrival, of files read at once and of retried ones."""
     archive = open_archive(settings)
     jobs = sorted((job for job in archive.job_queue.jobs(JobState.DONE) if job.filed_at), key=lambda job: job.id)
     archive.close()
@@ -175,7 +175,7 @@ def overtaken(settings: Settings) -> tuple[int, int]:
 
 
 def at_once(files: int) -> Callable[[Path], Iterator[str]]:
-    """All files, as quickly as they can be written."""
+    """Write all files as quickly as possible."""
 
     def drop(inbox: Path) -> Iterator[str]:
         dice = random.Random(SEED)  # noqa: S311 -- no secrets here
@@ -188,7 +188,7 @@ def at_once(files: int) -> Callable[[Path], Iterator[str]]:
 
 
 def in_pieces(files: int, *, window: int = 50, pause_seconds: float = 0.3) -> Callable[[Path], Iterator[str]]:
-    """Files that grow piece by piece, so many at a time; every fifth window pauses five times as long, so that half files look settled."""
+    """Write files piece by piece, `window` at a time; every fifth window pauses longer, so that incomplete files look settled."""
 
     def drop(inbox: Path) -> Iterator[str]:
         dice = random.Random(SEED)  # noqa: S311 -- no secrets here
@@ -206,8 +206,8 @@ def in_pieces(files: int, *, window: int = 50, pause_seconds: float = 0.3) -> Ca
 
 
 @contextmanager
-def held_now_and_then(database: Path, held: list[float], *, longest_seconds: float, pause_seconds: float = 0.5) -> Iterator[None]:
-    """Holds the write lock again and again from another connection; adds the seconds that it was held to `held`."""
+def intermittent_lock(database: Path, held: list[float], *, longest_seconds: float, pause_seconds: float = 0.5) -> Iterator[None]:
+    """Hold the write lock repeatedly from another connection; appends the seconds to `held`."""
     stop = threading.Event()
 
     def hold() -> None:
@@ -237,67 +237,67 @@ def _report(name: str, settings: Settings, run: Run) -> int:
     print(f"{name}: {len(run.dropped)} files in {run.seconds:.1f} s, {rate:.1f} a second ({1000 / rate:.1f} ms each)")
     print("  memory at the start, with 1/4, 1/2 and all filed: " + ", ".join(f"{value:.0f} MB" for value in run.memory_mb))
     print(f"  filed later than in the order of arrival by at most {plain} places; those tried again {retried}")
-    print(f"  lost, doubled or left over: {len(found)}", *found[:20], sep="\n    ")
+    print(f"  lost, duplicated or left over: {len(found)}", *found[:20], sep="\n    ")
     return 1 if found else 0
 
 
 def drop(folder: Path, files: int) -> int:
     settings = settings_in(folder)
-    return _report("drop", settings, work_off(settings, files, at_once(files)))
+    return _report("drop", settings, run_load(settings, files, at_once(files)))
 
 
 def share(folder: Path, files: int) -> int:
     inbox = InboxSettings(settle_seconds=1, poll=True, poll_seconds=0.5, rescan_seconds=5)
     settings = settings_in(folder).model_copy(update={"inbox": inbox})
-    return _report("share", settings, work_off(settings, files, in_pieces(files)))
+    return _report("share", settings, run_load(settings, files, in_pieces(files)))
 
 
 def busy(folder: Path, files: int) -> int:
     settings = settings_in(folder).model_copy(update={"work": WorkSettings(backoff_seconds=1)})
     held: list[float] = []
-    run = work_off(settings, files, at_once(files), beside=held_now_and_then(settings.database, held, longest_seconds=8))
+    run = run_load(settings, files, at_once(files), beside=intermittent_lock(settings.database, held, longest_seconds=8))
     code = _report("busy", settings, run)
     print(f"  the lock was held {len(held)} times, {sum(held):.0f} s in all, {max(held):.1f} s at most")
     return code
 
 
-QUESTIONS: dict[str, Callable[[Archive], object]] = {
-    "list": lambda archive: list(archive.store.list(limit=50)),
-    "list --since, old days": lambda archive: list(archive.store.list(since=date(2016, 5, 1), until=date(2016, 5, 2), limit=50)),
-    "list --merchant, none found": lambda archive: list(archive.store.list(merchant="no such merchant", limit=50)),
-    "list --tag, none found": lambda archive: list(archive.store.list(tag="no such tag", limit=50)),
+QUERIES: dict[str, Callable[[Archive], object]] = {
+    "list": lambda archive: list(archive.receipts.list(limit=50)),
+    "list --since, old days": lambda archive: list(archive.receipts.list(since=date(2016, 5, 1), until=date(2016, 5, 2), limit=50)),
+    "list --merchant, none found": lambda archive: list(archive.receipts.list(merchant="no such merchant", limit=50)),
+    "list --tag, none found": lambda archive: list(archive.receipts.list(tag="no such tag", limit=50)),
     "list --files": lambda archive: archive.job_queue.newest(limit=50),
-    "search, one found": lambda archive: list(archive.store.search("no 050000", limit=50)),
-    "search, all found": lambda archive: list(archive.store.search("flat white", limit=50)),
-    "counts of files and records": lambda archive: (archive.job_queue.counts(), archive.store.counts()),
+    "search, one found": lambda archive: list(archive.receipts.search("no 050000", limit=50)),
+    "search, all found": lambda archive: list(archive.receipts.search("flat white", limit=50)),
+    "counts of files and records": lambda archive: (archive.job_queue.counts(), archive.receipts.counts()),
     "what a scan asks": lambda archive: (archive.job_queue.open_paths(), archive.job_queue.refused_paths()),
     "an idle worker's turn": lambda archive: (
         archive.job_queue.release("w"),
         archive.job_queue.to_file(4),
         archive.job_queue.claim("w", 4),
     ),
-    "export, all records": lambda archive: sum(1 for _ in archive.store.list()),
+    "export, all records": lambda archive: sum(1 for _ in archive.receipts.list()),
 }
 
 
 def rows(folder: Path) -> int:
-    """Start, questions and idling on a large installation."""
+    """Measure start, queries and idle load on a large installation."""
     began = time.perf_counter()
     archive = open_archive(settings_in(folder))
-    archive.job_queue.reclaim(from_the_dead=True)
-    archive.outbox.tidy(archive.job_queue.open_ids(), archive.job_queue.job, archive.job_queue.with_bytes)
+    archive.job_queue.reclaim(ignore_leases=True)
+    archive.filing.tidy(archive.job_queue.open_ids(), archive.job_queue.job, archive.job_queue.with_bytes)
     print(f"open, reclaim, tidy: {(time.perf_counter() - began) * 1000:.0f} ms, {sum(archive.job_queue.counts().values())} files")
-    for name, ask in QUESTIONS.items():
+    for name, ask in QUERIES.items():
         wall, processor = time.perf_counter(), time.process_time()
         ask(archive)
-        print(f"{name:<28} {(time.perf_counter() - wall) * 1000:9.1f} ms, processor {(time.process_time() - processor) * 1000:9.1f} ms")
+        print(f"{name:<28} {(time.perf_counter() - wall) * 1000:9.1f} ms, CPU {(time.process_time() - processor) * 1000:9.1f} ms")
     archive.close()
     print(f"memory after that: {_memory_mb(os.getpid()):.0f} MB")
     return idle(folder)
 
 
 def idle(folder: Path, seconds: float = 60.0) -> int:
-    """The processor's share of a service that has nothing to do."""
+    """Measure the CPU load of an idle service."""
     context = multiprocessing.get_context("forkserver")
     is_up = context.Event()
     service = context.Process(target=serve, args=(settings_in(folder), is_up, None))
@@ -314,7 +314,7 @@ def idle(folder: Path, seconds: float = 60.0) -> int:
 
 
 def _processor_seconds(pid: int | None) -> float:
-    """What a process has used of the processor so far, on Linux."""
+    """CPU seconds that a process has used so far; Linux only."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -325,7 +325,7 @@ def main() -> int:
     for name, files in (("drop", 10_000), ("share", 1000), ("busy", 300)):
         command = commands.add_parser(name)
         command.add_argument("--files", type=int, default=files)
-        command.add_argument("--folder", type=Path, help="where to work, to measure another disk")
+        command.add_argument("--folder", type=Path, help="working folder, to measure another disk")
     commands.add_parser("rows").add_argument("folder", type=Path)
     arguments = parser.parse_args()
     if arguments.command == "rows":

@@ -1,10 +1,9 @@
-"""What a receipt costs beyond its reading: claim, copy, store, outbox, with a reader that costs nothing.
+"""Measure the overhead of a receipt besides reading: claim, copy, store, file; with a reader that takes no time.
 
     python -m bench.overhead [--receipts 300] [--size-kb 300] [--folder DIR]
 
-Prints the median and 90th percentile of the time that passes, in milliseconds a receipt, and the processor's time, which depends
-less on what else the machine does; then the same without waiting for the disk (fsync), which shows what that adds. The check that
-a file decodes to its end and the making of the record are the reader's side and are left out.
+Prints median and 90th percentile of the elapsed time in milliseconds per receipt, and the CPU time, which depends less on the load of
+the machine; then the same without fsync. The check that a file decodes, and the construction of the record, are excluded.
 """
 
 import argparse
@@ -29,7 +28,7 @@ BUDGET_MS = 10.0
 
 
 def rich_record(source: Source) -> Record:
-    """A record with 12 items, 8 checks, 40 fields and a page of text, as a supermarket's receipt has them."""
+    """Return a record as large as that of a supermarket receipt: 12 items, 8 checks, 40 fields, a page of text."""
     return make_record(
         source,
         merchant_name="Kopi & Co.",
@@ -42,7 +41,7 @@ def rich_record(source: Source) -> Record:
 
 
 class Stopwatch:
-    """Time that passed and processor time, in seconds, while it ran."""
+    """Accumulates elapsed time and CPU time of its contexts, in seconds."""
 
     def __init__(self) -> None:
         self.passed = self.processor = 0.0
@@ -56,7 +55,7 @@ class Stopwatch:
 
 
 def run(folder: Path, receipts: int, size_bytes: int) -> tuple[list[float], float]:
-    """Milliseconds a receipt from hand-over by the inbox to `done`: passed, one value a batch; and of the processor, on average."""
+    """Return milliseconds per receipt from inbox to `done`: elapsed, one value for each batch, and mean CPU time."""
     settings = Settings(
         inbox_dir=folder / "inbox", outbox_dir=folder / "outbox", database=folder / "receipts.db",
         inbox=InboxSettings(settle_seconds=0), work=WorkSettings(),
@@ -74,25 +73,25 @@ def run(folder: Path, receipts: int, size_bytes: int) -> tuple[list[float], floa
             (settings.inbox_dir / f"{number}.jpg").write_bytes(os.urandom(size_bytes))
         reading.passed = reading.processor = 0.0
         with (whole := Stopwatch()):
-            service.watch.scan()
+            service.scanner.scan()
             service.worker.run_once(threading.Event())
         times.append((whole.passed - reading.passed) * 1000 / batch)
         processor += whole.processor - reading.processor
-    assert len(list(service.archive.store.list())) == len(times) * batch  # noqa: S101 -- nothing is measured that was not done
+    assert len(list(service.archive.receipts.list())) == len(times) * batch  # noqa: S101 -- nothing is measured that was not done
     service.archive.close()
     return times, processor * 1000 / (len(times) * batch)
 
 
 def report(title: str, times: list[float], cpu: float) -> None:
     passed = f"median {statistics.median(times):6.2f} ms   90th percentile {statistics.quantiles(times, n=10)[8]:6.2f} ms"
-    print(f"{title:<16} {passed}   processor {cpu:6.2f} ms   budget {BUDGET_MS:.0f} ms")
+    print(f"{title:<16} {passed}   CPU {cpu:6.2f} ms   budget {BUDGET_MS:.0f} ms")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--receipts", type=int, default=300)
     parser.add_argument("--size-kb", type=int, default=300)
-    parser.add_argument("--folder", type=Path, help="where to work, to measure another disk")
+    parser.add_argument("--folder", type=Path, help="working folder, to measure another disk")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         report("as it is", *run(Path(folder) / "a", arguments.receipts, arguments.size_kb * 1000))

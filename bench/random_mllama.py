@@ -1,7 +1,7 @@
-"""Builds Llama 3.2 Vision with random weights: the real shape and vocabulary size, a real processor, no download.
+"""Builds Llama 3.2 Vision with random weights: real shapes, vocabulary size and processor, without a download.
 
-Speed and memory depend on shapes alone, and with a grammar even a model that knows nothing must answer validly; so all but the
-quality of what is read can be measured without the real weights.
+Speed and memory depend on shapes alone, and a grammar makes any model answer validly; so everything except accuracy can be measured
+without the real weights.
 """
 
 import json
@@ -16,14 +16,14 @@ from transformers.models.mllama.configuration_mllama import MllamaTextConfig, Ml
 
 from extractor.readers.prompts import FIRST, answer_schema, prompt
 
+# Llama 3's vocabulary without its 256 control tokens and the image token, which has no logits.
 ORDINARY_TOKENS = 128_000
-"""Llama 3's vocabulary without its 256 control tokens and the image token, which has no logits."""
 
+# Control tokens in use, by their offset after the ordinary tokens; all others are reserved.
 CONTROL = {0: "<|begin_of_text|>", 4: "<|finetune_right_pad_id|>", 6: "<|start_header_id|>", 7: "<|end_header_id|>", 9: "<|eot_id|>"}
-"""The control tokens that have a meaning here, by their place after the ordinary ones; the rest is reserved."""
 
+# Pre-tokenisation of Llama 3. Source: the model's published tokenizer.
 LLAMA_3_WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-"""Where Llama 3's tokenizer cuts text first. Source: the model's published tokenizer."""
 
 TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|start_header_id|>{{ message.role }}<|end_header_id|>\n\n"
@@ -33,7 +33,7 @@ TEMPLATE = (
 
 
 def tokenizer(*, seed: int = 0) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer of Llama 3's size and manner: trained on this project's prompts, filled up with random merges."""
+    """Return a byte-level BPE tokenizer of Llama 3's size, trained on this project's prompts and filled up with random merges."""
     trained = Tokenizer(models.BPE())
     bytes_only = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     trained.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LLAMA_3_WORDS), "isolated"), bytes_only])
@@ -70,7 +70,7 @@ def processor(words: PreTrainedTokenizerFast) -> MllamaProcessor:
 
 
 def model(words: PreTrainedTokenizerFast, *, layers: int = 40, dtype: torch.dtype = torch.bfloat16) -> MllamaForConditionalGeneration:
-    """The 11B model, or one as wide but with fewer text layers (a multiple of 5, of which each fourth looks at the image)."""
+    """Return the 11B model, or one with fewer text layers (a multiple of 5; one of five has cross-attention to the image)."""
     text = MllamaTextConfig(
         vocab_size=ORDINARY_TOKENS + 256,
         num_hidden_layers=layers,
@@ -99,14 +99,14 @@ def model(words: PreTrainedTokenizerFast, *, layers: int = 40, dtype: torch.dtyp
         torch.set_default_dtype(before)
     for name, weight in made.named_parameters():
         if "gate" in name and weight.numel() == 1:
-            weight.data.fill_(0.1)  # they begin at 0, which would switch the image off
+            weight.data.fill_(0.1)  # initialised to 0, which would disable the image
     made.generation_config.pad_token_id = words.pad_token_id
     made.generation_config.eos_token_id = words.eos_token_id
     return made.eval()
 
 
 def save(folder: Path) -> None:
-    """The 11B checkpoint in bf16 (21 GB) with its processor."""
+    """Write the 11B checkpoint in bf16 (21 GB) with its processor."""
     words = tokenizer()
     model(words).save_pretrained(folder, max_shard_size="5GB")
     processor(words).save_pretrained(folder)

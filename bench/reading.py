@@ -1,4 +1,4 @@
-"""Seconds and memory that one receipt costs until its text and its record are known: `python -m bench.reading FOLDER [--count 20]`."""
+"""Measure time and memory of OCR and of the whole extraction of a receipt: `python -m bench.reading FOLDER [--count 20]`."""
 
 import argparse
 import os
@@ -25,9 +25,11 @@ LIMITS = PageLimits()
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="receipts; files that are none are skipped")
+    parser.add_argument("folder", type=Path, help="receipts; other files are skipped")
     parser.add_argument("--count", type=int, default=20, help="receipts to read (default 20)")
-    parser.add_argument("--efforts", type=int, nargs="+", default=[0], choices=range(len(EFFORTS)), help="how hard to look (default 0)")
+    parser.add_argument(
+        "--efforts", type=int, nargs="+", default=[0], choices=range(len(EFFORTS)), help="OCR efforts to measure (default 0)"
+    )
     parser.add_argument("--engine", default="auto", help="as in the setting reader.ocr_engine")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads, 0 for all cores")
     arguments = parser.parse_args()
@@ -37,21 +39,21 @@ def main() -> int:
         print(f"No receipts in {arguments.folder}.", file=sys.stderr)
         return 1
     print(f"{len(paths)} receipts, {arguments.threads or os.cpu_count()} threads, load of the machine {os.getloadavg()[0]:.1f}")
-    witness = build_page_reader(arguments.engine, threads=arguments.threads)
+    page_reader = build_page_reader(arguments.engine, threads=arguments.threads)
     for effort in arguments.efforts:
-        read(witness, paths[0], effort)  # loads the model
-        page_seconds, text_seconds = zip(*(read(witness, path, effort) for path in paths), strict=True)
+        read(page_reader, paths[0], effort)  # loads the model
+        page_seconds, text_seconds = zip(*(read(page_reader, path, effort) for path in paths), strict=True)
         report("pages", page_seconds)
         report(f"text, effort {effort}", text_seconds)
     settings = Settings(reader=ReaderSettings(name="ocr", ocr_engine=arguments.engine, threads=arguments.threads))
-    # With the same witness: another one's engines would count twice.
-    extraction = Extraction(make_reader(settings, witness), witness, limits=LIMITS, policy=ReaskPolicy())
+    # Share the page reader, so that its engines are counted once.
+    extraction = Extraction(make_reader(settings, page_reader), page_reader, limits=LIMITS, policy=ReaskPolicy())
     report("record", [seconds_to_record(extraction, path, settings) for path in (paths[0], *paths)][1:])
     return 0
 
 
 def receipts(folder: Path, count: int) -> list[Path]:
-    """The first files of a folder, by name, that are receipts."""
+    """Return the first readable files of a folder, by name."""
     found: list[Path] = []
     for path in sorted(folder.rglob("*")):
         with suppress(InputError):
@@ -62,18 +64,18 @@ def receipts(folder: Path, count: int) -> list[Path]:
     return found
 
 
-def read(witness: PageReader, path: Path, effort: int) -> tuple[float, float]:
-    """Seconds until the pages of a file are there, and from then until its text is."""
+def read(page_reader: PageReader, path: Path, effort: int) -> tuple[float, float]:
+    """Return the seconds for decoding a file and for OCR."""
     started = time.perf_counter()
     pages = load_pages(path, LIMITS)
     loaded = time.perf_counter()
     for page in pages:
-        witness.read(page, effort)
+        page_reader.read(page, effort)
     return loaded - started, time.perf_counter() - loaded
 
 
 def seconds_to_record(extraction: Extraction, path: Path, settings: Settings) -> float:
-    """Seconds from a file to its record, with all that is asked again."""
+    """Return the seconds from a file to its record, re-asking included."""
     started = time.perf_counter()
     for _ in read_files([path], settings, extract=extraction.read):
         pass

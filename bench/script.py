@@ -1,7 +1,7 @@
-"""Answers of known content from a model without sense: the grammar's masks are narrowed to them, and all else is as ever.
+"""Known answers from a model with random weights: the masks of the grammar are narrowed to a scripted answer.
 
-With random weights a model says nonsense of any length, so that neither the share of forced tokens nor that of right guesses is that of
-receipts. Held to a script it says a receipt, through the same steps, masks and checks.
+A model with random weights writes nonsense of any length, so neither the share of forced tokens nor the acceptance rate of drafts would
+be realistic. With a script it writes a receipt through the same steps, masks and checks.
 """
 
 import json
@@ -15,12 +15,12 @@ from extractor.readers.vision.grammar import WORD_BITS, GrammarRow, Grammars
 
 WORDS = "MILK BREAD BUTTER RICE TEA COFFEE SUGAR CHICKEN EGGS APPLE ORANGE JUICE WATER SOAP PAPER NOODLE SAUCE CHEESE LARGE FRESH".split()
 
+# Longer than the longest token.
 LOOK_AHEAD_BYTES = 48
-"""More than the longest token."""
 
 
 class Scripted(dict[str, Any]):
-    """A schema whose answer is known."""
+    """A schema with a scripted answer."""
 
     def __init__(self, schema: Mapping[str, Any], text: str) -> None:
         super().__init__(schema)
@@ -38,7 +38,7 @@ class _ScriptedRow(GrammarRow):
 
 
 class ScriptedGrammars(Grammars):
-    """Grammars that allow a scripted answer nothing but what comes next in it; the work of the real masks is done all the same."""
+    """Grammars whose masks allow only the next token of a scripted answer, after computing the real masks."""
 
     def __init__(self, tokenizer: Any, ends: Collection[int]) -> None:
         super().__init__(tokenizer, ends)
@@ -47,10 +47,10 @@ class ScriptedGrammars(Grammars):
         row = super().row(schema)
         return _ScriptedRow(row, schema.text.encode(), self) if isinstance(schema, Scripted) else row
 
-    def fill(self, ways: Sequence[tuple[GrammarRow, Sequence[int]]], masks: torch.Tensor) -> None:
-        super().fill(ways, masks)
+    def fill(self, paths: Sequence[tuple[GrammarRow, Sequence[int]]], masks: torch.Tensor) -> None:
+        super().fill(paths, masks)
         place = 0
-        for row, ahead in ways:
+        for row, ahead in paths:
             if isinstance(row, _ScriptedRow):
                 for depth, token in enumerate(self._next(row, ahead)):
                     masks[place + depth].zero_()
@@ -59,7 +59,7 @@ class ScriptedGrammars(Grammars):
             place += 1 + len(ahead)
 
     def _next(self, row: _ScriptedRow, ahead: Sequence[int]) -> Iterator[int]:
-        """What the script says next, and after each of the tokens ahead for as long as they follow it."""
+        """Yield the next token of the script, and those after each draft token as long as the draft follows the script."""
         at = row.at
         for guess in (*ahead, None):
             tokens = self.tokens(row.text[at : at + LOOK_AHEAD_BYTES])
@@ -72,24 +72,24 @@ class ScriptedGrammars(Grammars):
 
 
 def receipt_answer(number: int, items: int) -> dict[str, Any]:
-    """The whole answer about a receipt; other numbers give other texts."""
-    dice = random.Random(number)  # noqa: S311 - no secret
+    """Return a complete answer; it depends on `number`."""
+    rng = random.Random(number)  # noqa: S311 - not for secrets
     lines = []
     for _ in range(items):
-        price, count = dice.randrange(100, 4000), dice.randrange(1, 4)
-        name = " ".join(dice.choices(WORDS, k=3))
+        price, count = rng.randrange(100, 4000), rng.randrange(1, 4)
+        name = " ".join(rng.choices(WORDS, k=3))
         row = {"description": name, "quantity": str(count), "unit_price": None, "total_price": f"{price * count / 100:.2f}"}
         lines.append(row)
     total = f"{sum(float(line['total_price'] or 0) for line in lines):.2f}"
     return {
         "document_type": "receipt",
-        "merchant_name": " ".join(dice.choices(WORDS, k=2)) + " SDN BHD",
-        "merchant_address": f"{dice.randrange(200)}, JALAN {dice.choice(WORDS)} {dice.randrange(20)}, {dice.randrange(10**5):05d} JOHOR",
-        "merchant_phone": f"07-{dice.randrange(10**7):07d}",
+        "merchant_name": " ".join(rng.choices(WORDS, k=2)) + " SDN BHD",
+        "merchant_address": f"{rng.randrange(200)}, JALAN {rng.choice(WORDS)} {rng.randrange(20)}, {rng.randrange(10**5):05d} JOHOR",
+        "merchant_phone": f"07-{rng.randrange(10**7):07d}",
         "merchant_tax_id": None,
-        "receipt_number": f"A{dice.randrange(10**6):06d}",
-        "transaction_date": f"{dice.randrange(1, 29):02d}/{dice.randrange(1, 13):02d}/2018",
-        "transaction_time": f"{dice.randrange(24):02d}:{dice.randrange(60):02d}",
+        "receipt_number": f"A{rng.randrange(10**6):06d}",
+        "transaction_date": f"{rng.randrange(1, 29):02d}/{rng.randrange(1, 13):02d}/2018",
+        "transaction_time": f"{rng.randrange(24):02d}:{rng.randrange(60):02d}",
         "currency": "RM",
         "items": lines,
         "subtotal": total,
@@ -107,21 +107,21 @@ def receipt_answer(number: int, items: int) -> dict[str, Any]:
 
 
 def written(answer: object) -> str:
-    """An answer as a model writes it."""
+    """Serialise an answer as a model writes it."""
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
-def misread(value: Any, share: float, dice: random.Random) -> Any:
-    """The same answer from a worse reader: about this share of its values is missing, invented, or has a wrong character."""
+def misread(value: Any, share: float, rng: random.Random) -> Any:
+    """Degrade an answer: about this share of its values is missing, invented or has a wrong character."""
     if isinstance(value, dict):
-        return {name: misread(part, share, dice) for name, part in value.items()}
+        return {name: misread(part, share, rng) for name, part in value.items()}
     if isinstance(value, list):
-        return [misread(part, share, dice) for part in value]
-    if dice.random() >= share:
+        return [misread(part, share, rng) for part in value]
+    if rng.random() >= share:
         return value
     if value is None:
         return "1"
-    if dice.random() < 0.4:
+    if rng.random() < 0.4:
         return None
-    place = dice.randrange(len(value))
-    return value[:place] + dice.choice("A8 .") + value[place + 1 :]
+    place = rng.randrange(len(value))
+    return value[:place] + rng.choice("A8 .") + value[place + 1 :]

@@ -1,12 +1,14 @@
-"""Checks and times the vision reader on this machine's GPU, with random weights of the real Llama 3.2 11B shape.
+"""Test and time the vision reader on this machine's GPU, with random weights in the shapes of Llama 3.2 11B.
 
     python -m bench.vision [PHASE ...] [--json FILE]
 
-Phases print their rows as they come; the table follows at the end. Neighbours from one module share a process and its model. A phase that
-takes too long is cut off, and the next one begins. Without arguments all phases run, which takes 60 GB of GPU memory, and 25 GB of disk for
-the checkpoint of the phases `article`, `small` and `watch` (in the system's temporary folder, or where BENCH_CHECKPOINT says).
+Phases print their rows as they are measured; the table follows at the end. Consecutive phases of one module share a process and its model.
+A phase that exceeds its time is aborted, and the next one starts.
 
-Where an answer matters it is scripted: the model is held to the text of a receipt (see `bench.script`).
+Without arguments all phases run, which takes 60 GB of GPU memory, and 25 GB of disk for
+the checkpoint of the phases `article`, `small` and `watch` (in the system's temporary folder, or in BENCH_CHECKPOINT).
+
+Where the content of answers matters they are scripted; see `bench.script`.
 """
 
 import argparse
@@ -27,6 +29,7 @@ import torch
 
 from bench.vision_parts import Row
 
+# Module and time limit in seconds of each phase. Each module has its own process, because Unsloth must be imported before transformers.
 PHASES = {
     "exact": ("truth", 240),
     "steps": ("speed", 120),
@@ -41,14 +44,13 @@ PHASES = {
     "small": ("whole", 60),
     "watch": ("whole", 400),
 }
-"""Where each phase is, and the seconds that it may take. Each module has its own process, for Unsloth must come before transformers."""
 
+# Time limit for the start of a process, besides its phases.
 START_SECONDS = 120
-"""What a process may take for its start, beside its phases."""
 
 
 def main() -> int:
-    """Runs the phases asked for; returns the exit code."""
+    """Run the requested phases; returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("phase", nargs="*", choices=[*PHASES, []], default=[])
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
@@ -77,9 +79,7 @@ def main() -> int:
         failed += [phase for phase in phases if phase in left]
     if rates.get("article") and rates.get("batches"):
         ratios = ", ".join(f"{rate / rates['article'][0]:.0f}" for rate in rates["batches"])
-        rows.append(
-            Row("this reader against the loop that it started from, in the order of the rows above", f"{ratios} times", "100 times")
-        )
+        rows.append(Row("speed relative to the baseline loop, in the order of the rows above", f"{ratios} times", "100 times"))
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU"
     print(f"\n{device}, torch {torch.__version__}\n")
     print("| what | measured | wanted |\n|---|---|---|")
@@ -93,16 +93,16 @@ def main() -> int:
 
 
 def in_process(phases: list[str]) -> int:
-    """Runs phases of one module here; one that fails or takes too long does not keep the next from running."""
+    """Run phases of one module in this process; a phase that fails or times out does not prevent the next."""
     module = importlib.import_module(f"bench.vision_{PHASES[phases[0]][0]}")
-    signal.signal(signal.SIGALRM, _cut_off)
+    signal.signal(signal.SIGALRM, _abort)
     for phase in phases:
         began = time.perf_counter()
         signal.alarm(START_SECONDS * (phase == phases[0]) + PHASES[phase][1])
         try:
             for row in getattr(module, phase)():
                 print(f"ROW {phase} {json.dumps(asdict(row))}", flush=True)
-        except Exception:  # noqa: BLE001 - whatever it is, the other phases can be measured
+        except Exception:  # noqa: BLE001 - the other phases can still be measured
             traceback.print_exc()
         else:
             print(f"DONE {phase}", flush=True)
@@ -112,8 +112,8 @@ def in_process(phases: list[str]) -> int:
     return 0
 
 
-def _cut_off(*_: object) -> NoReturn:
-    raise TimeoutError("this phase took too long and is cut off")
+def _abort(*_: object) -> NoReturn:
+    raise TimeoutError("this phase exceeded its time and is aborted")
 
 
 if __name__ == "__main__":

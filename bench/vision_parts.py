@@ -1,4 +1,4 @@
-"""What the phases of the vision benchmark share: rows of the table, clocks, pictures, and models with random weights."""
+"""Shared by the phases of the vision benchmark: table rows, timers, images, and models with random weights."""
 
 import os
 import statistics
@@ -20,7 +20,7 @@ from extractor.documents import Page
 from extractor.ocr.transcript import Transcript
 from extractor.readers.base import Document, Issue, Question, ReaderError
 from extractor.readers.prompts import FIRST, answer_schema, prompt
-from extractor.readers.vision.engine import Ask, Said
+from extractor.readers.vision.engine import ModelReply, ModelRequest
 from extractor.readers.vision.loading import LoadedModel
 from extractor.readers.vision.model_options import VisionOptions
 
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     from extractor.readers.vision.scheduler import MllamaScheduler
 
 
+# Tokens of an answer in comparisons: a receipt with ten items, in compact JSON.
 TOKENS = 300
-"""Length of an answer in the comparison: a receipt with ten items, in compact JSON."""
 
 BATCH = 64
 
+# Sizes of four, four, four and two tiles, as typical for photos of receipts.
 SIZES = ((900, 1500), (700, 2400), (1080, 1920), (560, 1000))
-"""Images of four, four, four and two tiles, as photos of receipts are."""
 
 AGAIN = Question(("currency", "total"), (Issue("total", "missing", "No total was found. Look at the last lines."),))
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """One row of the table."""
 
     what: str
     measured: str
@@ -52,7 +52,7 @@ class Row:
 
 @contextmanager
 def clock() -> Iterator[Callable[[], float]]:
-    """Seconds since entering, with the GPU's queue worked off."""
+    """Measure seconds since entry, synchronised with the GPU."""
     torch.cuda.synchronize()
     began = time.perf_counter()
 
@@ -64,7 +64,7 @@ def clock() -> Iterator[Callable[[], float]]:
 
 
 def median_of(work: Callable[[], object], times: int = 5) -> float:
-    """Seconds that it takes once it has run."""
+    """Return the median seconds of `work`, after one warm-up run."""
     work()
     taken = []
     for _ in range(times):
@@ -76,7 +76,7 @@ def median_of(work: Callable[[], object], times: int = 5) -> float:
 
 @cache
 def receipt_image(number: int) -> Image.Image:
-    """A page with lines of text; other numbers give other texts and sizes."""
+    """Draw a page with lines of text; text and size depend on `number`."""
     width, height = SIZES[number % len(SIZES)]
     image = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(image)
@@ -99,7 +99,7 @@ def documents(count: int, *, first: int = 0) -> list[Document]:
 
 
 def engine_in_memory(*, layers: int = 40, dtype: torch.dtype = torch.bfloat16, **options: int) -> tuple["MllamaEngine", LoadedModel]:
-    from bench import random_mllama  # noqa: PLC0415 - transformers is patched by other phases, before it is imported
+    from bench import random_mllama  # noqa: PLC0415 - other phases patch transformers before its import
 
     words = random_mllama.tokenizer()
     loaded = LoadedModel(random_mllama.model(words, layers=layers, dtype=dtype), random_mllama.processor(words), "random 11B")
@@ -113,32 +113,32 @@ def engine_of(loaded: LoadedModel, **options: int) -> "MllamaEngine":
 
 
 def opened(engine: "MllamaEngine", rows: int, batch: int) -> "MllamaScheduler":
-    """A batch of images whose pixels are being prepared; the same images in every other batch, for drawing them takes seconds."""
-    sight = engine.open()
+    """Open a batch whose images are being preprocessed; images repeat in every other batch, since drawing them takes seconds."""
+    session = engine.open()
     for number in range(rows):
-        sight.add(receipt_image(batch % 2 * rows + number))
-    return sight
+        session.add(receipt_image(batch % 2 * rows + number))
+    return session
 
 
 def warm_up(engine: "MllamaEngine") -> None:
-    """Compiles kernels."""
-    sight = engine.open()
+    """Compile the kernels."""
+    session = engine.open()
     for number in range(engine.budget.rows):
-        sight.add(receipt_image(number))
-    sight.ask(dict.fromkeys(range(engine.budget.rows), Ask((prompt(FIRST),), answer_schema(FIRST), 8)))
-    sight.close()
+        session.add(receipt_image(number))
+    session.ask(dict.fromkeys(range(engine.budget.rows), ModelRequest((prompt(FIRST),), answer_schema(FIRST), 8)))
+    session.close()
 
 
-def all_said(answers: Mapping[int, Said | ReaderError]) -> list[Said]:
-    """The answers; a benchmark in which one failed measured nothing."""
-    failed = [answer for answer in answers.values() if not isinstance(answer, Said)]
+def all_said(answers: Mapping[int, ModelReply | ReaderError]) -> list[ModelReply]:
+    """Return the answers; ends the benchmark if one failed."""
+    failed = [answer for answer in answers.values() if not isinstance(answer, ModelReply)]
     if failed:
         raise SystemExit(f"{len(failed)} answers failed: {failed[0]}")
-    return [answer for answer in answers.values() if isinstance(answer, Said)]
+    return [answer for answer in answers.values() if isinstance(answer, ModelReply)]
 
 
 def checkpoint() -> Path:
-    """The folder of the random checkpoint, made if it is not there."""
+    """Return the folder of the random checkpoint, which is created if missing."""
     folder = Path(os.environ.get("BENCH_CHECKPOINT", Path(tempfile.gettempdir()) / "random-11b"))
     if not (folder / "config.json").exists():
         code = f"from pathlib import Path; from bench.random_mllama import save; save(Path({str(folder)!r}))"

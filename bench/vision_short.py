@@ -1,4 +1,4 @@
-"""What happens when GPU memory runs out: other programs take it while a batch is read, and give it back."""
+"""GPU memory shortage: other programs allocate memory while a batch is read, and release it."""
 
 import gc
 import logging
@@ -12,24 +12,24 @@ from bench.vision_parts import AGAIN, Row, engine_in_memory, engine_of, receipt_
 from extractor.errors import ReaderUnavailable
 from extractor.readers.base import ReaderError
 from extractor.readers.prompts import FIRST, answer_schema, prompt
-from extractor.readers.vision.engine import Ask, Engine, Said
-from extractor.readers.vision.generation import GeneratingEngine
+from extractor.readers.vision.engine import Engine, ModelReply, ModelRequest
+from extractor.readers.vision.generation import GenerateEngine
 from extractor.readers.vision.loading import LoadedModel
 from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.weight_selection import GIB
 
 ROWS = 32
+# GPU memory left free when a batch begins.
 LEFT_GIB = (4.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.02)
-"""GPU memory that is left free when a batch begins."""
 
-Answers = list[Mapping[int, Said | ReaderError]]
+Answers = list[Mapping[int, ModelReply | ReaderError]]
 
-FIRST_ASKS = {row: Ask((prompt(FIRST) + "!" * row,), answer_schema(FIRST), 100) for row in range(ROWS)}
-SECOND_ASKS = {row: Ask((prompt(AGAIN) + "?" * row,), answer_schema(AGAIN), 50) for row in range(ROWS)}
+FIRST_ASKS = {row: ModelRequest((prompt(FIRST) + "!" * row,), answer_schema(FIRST), 100) for row in range(ROWS)}
+SECOND_ASKS = {row: ModelRequest((prompt(AGAIN) + "?" * row,), answer_schema(AGAIN), 50) for row in range(ROWS)}
 
 
 def short() -> Iterator[Row]:
-    """Full width, ten layers, 32 bits, so that answers can be compared token for token however few rows go at a time."""
+    """Compare answers token for token under shortage: full width, ten layers, 32 bits."""
     engine, loaded = engine_in_memory(layers=10, dtype=torch.float32, max_rows=ROWS)
     expected = asked(engine)
     del engine
@@ -39,38 +39,40 @@ def short() -> Iterator[Row]:
         engine = engine_of(loaded, max_rows=ROWS)
         with counted() as shortages, filled(left):
             found = asked(engine)
-        now = f"{engine.speech.decoder.allowance.now} rows a step, {engine.speech.questions.now} question tokens"
-        yield Row(f"{left:g} GiB left: first and second question", f"{told(found, expected)}; {listed(shortages)}; {now}", wanted)
-        yield Row("the next batch, with the memory back", told(asked(engine), expected), f"{ROWS} and {ROWS} equal")
+        now = f"{engine.generation.decoder.row_limit.current} rows a step, {engine.generation.question_limit.current} question tokens"
+        yield Row(f"{left:g} GiB left: first and second question", f"{summary_of(found, expected)}; {listed(shortages)}; {now}", wanted)
+        yield Row("the next batch, with the memory back", summary_of(asked(engine), expected), f"{ROWS} and {ROWS} equal")
         del engine
     tidy()
     yield from generated(loaded)
 
 
 def generated(loaded: LoadedModel) -> Iterator[Row]:
-    """The way of other architectures."""
-    expected = asked(GeneratingEngine(loaded, VisionOptions(max_rows=ROWS)), rows=8)
+    """The same for the generic engine of other architectures."""
+    expected = asked(GenerateEngine(loaded, VisionOptions(max_rows=ROWS)), rows=8)
     for left in (2.0, 0.5):
         tidy()
-        engine = GeneratingEngine(loaded, VisionOptions(max_rows=8))
+        engine = GenerateEngine(loaded, VisionOptions(max_rows=8))
         with counted() as shortages, filled(left):
             found = asked(engine, rows=8)
-        yield Row(f"generate, {left:g} GiB left", f"{told(found, expected)}; {listed(shortages)}", "8 and 8 equal, or to be read again")
+        yield Row(
+            f"generate, {left:g} GiB left", f"{summary_of(found, expected)}; {listed(shortages)}", "8 and 8 equal, or to be read again"
+        )
 
 
 def asked(engine: Engine, *, rows: int = ROWS) -> Answers:
-    """Answers to the first question, and to a second one about the images that were looked at already."""
-    sight = engine.open()
+    """Return the answers to a first question, and to a second one about the same images."""
+    session = engine.open()
     try:
         for number in range(rows):
-            sight.add(receipt_image(number))
-        return [sight.ask({row: asks[row] for row in range(rows)}) for asks in (FIRST_ASKS, SECOND_ASKS)]
+            session.add(receipt_image(number))
+        return [session.ask({row: asks[row] for row in range(rows)}) for asks in (FIRST_ASKS, SECOND_ASKS)]
     finally:
-        sight.close()
+        session.close()
 
 
-def told(found: Answers, expected: Answers) -> str:
-    """How many answers are the same, for each question; what is neither that nor an error to be read again is counted as wrong."""
+def summary_of(found: Answers, expected: Answers) -> str:
+    """Count equal answers, retryable errors and wrong answers for each question."""
     counts = []
     for own, right in zip(found, expected, strict=True):
         kinds = Counter(_kind(own.get(row), said) for row, said in right.items())
@@ -78,17 +80,17 @@ def told(found: Answers, expected: Answers) -> str:
     return "; ".join(counts)
 
 
-def _kind(own: Said | ReaderError | None, right: Said | ReaderError) -> str:
+def _kind(own: ModelReply | ReaderError | None, right: ModelReply | ReaderError) -> str:
     if own is None:
         return "LOST"
     if isinstance(own, ReaderUnavailable):
         return "to be read again"
-    return "equal" if isinstance(own, Said) and isinstance(right, Said) and own.tokens == right.tokens else "WRONG"
+    return "equal" if isinstance(own, ModelReply) and isinstance(right, ModelReply) and own.tokens == right.tokens else "WRONG"
 
 
 @contextmanager
 def filled(left_gib: float) -> Iterator[None]:
-    """Leaves so much GPU memory free."""
+    """Allocate GPU memory until only `left_gib` are free."""
     tidy()
     free = torch.cuda.mem_get_info()[0]
     ballast = torch.empty(max(0, free - int(left_gib * GIB)), dtype=torch.uint8, device="cuda")
@@ -101,7 +103,7 @@ def filled(left_gib: float) -> Iterator[None]:
 
 @contextmanager
 def counted() -> Iterator[Counter[str]]:
-    """How many times memory was short, by what was worked on."""
+    """Count memory shortages by operation."""
     seen = Counter[str]()
 
     class Counting(logging.Handler):
@@ -122,6 +124,6 @@ def listed(shortages: Counter[str]) -> str:
 
 
 def tidy() -> None:
-    """Gives what is not needed back to the driver."""
+    """Return unused memory to the driver."""
     gc.collect()
     torch.cuda.empty_cache()

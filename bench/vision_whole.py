@@ -1,4 +1,4 @@
-"""The ways that users take: the loop that this project starts from, nf4 in 10 GB, and files through the whole service."""
+"""End-to-end runs: the baseline loop, nf4 in 10 GB, and files through the whole service."""
 
 import json
 import logging
@@ -16,28 +16,28 @@ from bench.vision_parts import AGAIN, BATCH, TOKENS, Row, checkpoint, clock, eng
 from extractor.config.settings import InboxSettings, ReaderSettings, Settings, VisionSettings
 from extractor.jobs import JobState
 from extractor.readers.prompts import FIRST, answer_schema, prompt
-from extractor.readers.vision.engine import Ask, Said
+from extractor.readers.vision.engine import ModelReply, ModelRequest
 from extractor.readers.vision.loading import LoadedModel, load
 from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.weight_selection import GIB
 from extractor.service.app import build_service
 from extractor.storage.archive import prepare
 
+# Files for the whole pipeline: the first batch includes the start of the model and its OCR.
 WATCHED = 5 * BATCH
-"""Files for the whole pipeline: the first batch waits for its OCR, and the model for its start."""
 
 CAP_BYTES = 10 * GIB
 
 
 @cache
 def loaded_in_4_bits() -> LoadedModel:
-    """The model through Unsloth in 4 bits, this process held to 10 GB from now on."""
+    """Load the model in 4 bits with Unsloth, and limit this process to 10 GB."""
     torch.cuda.set_per_process_memory_fraction(CAP_BYTES / torch.cuda.get_device_properties(0).total_memory)
     return load(VisionOptions(model=str(checkpoint()), precision="4bit", loader="unsloth", memory_bytes=CAP_BYTES, offline=True))
 
 
 def article() -> Iterator[Row]:
-    """The loop that this project starts from, 4 bits, in 10 GB."""
+    """Time the baseline loop, 4 bits in 10 GB."""
     checkpoint()
     began = time.perf_counter()
     loaded = loaded_in_4_bits()
@@ -66,17 +66,17 @@ def article() -> Iterator[Row]:
 
 
 def small() -> Iterator[Row]:
-    """This reader in the memory of a small card; in the same process as `article`."""
+    """Time this reader in 10 GB; in the same process as `article`."""
     loaded = loaded_in_4_bits()
     engine = engine_of(loaded, memory_bytes=CAP_BYTES)
-    sight = engine.open()
-    sight.add(receipt_image(0))
+    session = engine.open()
+    session.add(receipt_image(0))
     for schema, question, tokens in ((answer_schema(FIRST), prompt(FIRST), TOKENS), (answer_schema(AGAIN), prompt(AGAIN), 40)):
-        sight.ask({0: Ask((question,), schema, 8)})
+        session.ask({0: ModelRequest((question,), schema, 8)})
         with clock() as seconds:
-            answer = sight.ask({0: Ask((question,), schema, tokens)})[0]
+            answer = session.ask({0: ModelRequest((question,), schema, tokens)})[0]
             taken = seconds()
-        length = len(answer.tokens) if isinstance(answer, Said) else 0
+        length = len(answer.tokens) if isinstance(answer, ModelReply) else 0
         yield Row(
             f"nf4 in 10 GB, one receipt, {length} tokens on kept image keys",
             f"{taken:.2f} s, peak {torch.cuda.max_memory_reserved() / GIB:.1f} GiB, batch of up to {engine.budget.rows}",
@@ -85,7 +85,7 @@ def small() -> Iterator[Row]:
 
 
 def watch() -> Iterator[Row]:
-    """The whole way of files: inbox, witness, the model in its own process, checks, outbox. Random values are confirmed by nothing."""
+    """Time the whole pipeline: inbox, OCR, model in its own process, checks, outbox. Random values are never confirmed."""
     on_cuda = torch.cuda.is_available()
     batches = _Batches()
     logger = logging.getLogger("extractor")
@@ -132,7 +132,7 @@ def watch() -> Iterator[Row]:
 
 
 class _Batch(NamedTuple):
-    """Receipts, seconds of waiting and of reading, and when it ended."""
+    """Receipts of a batch, seconds of waiting and reading, and its end."""
 
     receipts: int
     waited: float
@@ -141,7 +141,7 @@ class _Batch(NamedTuple):
 
 
 class _Batches(logging.Handler):
-    """Notes what the log tells of each batch."""
+    """Collects the log records of batches."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,13 +1,13 @@
-"""Every error that this project raises, each with what to do next.
+"""All errors that this package raises. `remedy` tells callers what to do; `exit_code` is that of the `receipts` command.
 
 ExtractorError > ConfigError        REPORT   bad setting, missing extra
                > InputError         REPORT   Unreadable, UnsupportedFormat, Encrypted, TooLarge, FileCrashesReader
-               > ReaderUnavailable  RETRY    time-out, rate limit, out of memory; ReaderDown: no file's fault
+               > ReaderUnavailable  RETRY    time-out, rate limit, out of memory; ReaderDown: not about a file
                > ReaderRefused      REPORT   bad key, content filter
                > BadAnswer          REASK    not JSON, cut off, does not fit the schema; holds the answer
                > StorageError       RETRY    database busy, disk full
                > DatabaseDamaged    REPORT   database damaged, or another file in its place
-               > Stopped            RETRY    told to stop before this was read
+               > Stopped            RETRY    stopped before the file was read
 """
 
 from enum import StrEnum
@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 
 class Remedy(StrEnum):
-    """What the caller does about an error."""
+    """How callers handle an error: try again later, ask the reader again, or report it to a person."""
 
     RETRY = "retry"
     REASK = "reask"
@@ -23,13 +23,13 @@ class Remedy(StrEnum):
 
 
 class ExtractorError(Exception):
-    """Base of all errors of this project. The message names the file or setting, the fact, and the way out."""
+    """Base class of all errors of this package. The message names the file or setting, the fact, and what to do."""
 
     remedy: ClassVar[Remedy] = Remedy.REPORT
     exit_code: ClassVar[int] = 1
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Errors travel between processes as they are, whatever their constructors want."""
+        """Pickle arguments and attributes: errors pass between processes, and constructors of subclasses differ."""
         return _revive, (type(self), self.args, vars(self))
 
 
@@ -68,31 +68,31 @@ class TooLarge(InputError):
 
 
 class FileCrashesReader(InputError):
-    """A file that ended or hung every process that tried to read it."""
+    """Every process that tried to read this file crashed or hung."""
 
 
 class ReaderUnavailable(ExtractorError):
-    """The reader cannot answer now: time-out, rate limit, out of memory, crashed."""
+    """The reader cannot answer now: a time-out, a rate limit, too little memory, or a crash."""
 
     remedy = Remedy.RETRY
     exit_code = 4
 
 
 class ReaderDown(ReaderUnavailable):
-    """The reader cannot be started now. It is raised, not returned: no file is to blame, and all wait until it can."""
+    """The reader cannot be started now. Raised, not returned with a file: no file is at fault, and all wait until it starts."""
 
 
 class ReaderRefused(ExtractorError):
-    """The reader will not answer this, however often it is asked: bad key, content filter."""
+    """The reader refuses permanently: a bad key or a content filter."""
 
     exit_code = 4
 
 
 class BadAnswer(ExtractorError):
-    """An answer that is not JSON, is cut off, or does not fit the schema.
+    """The reader's answer is not JSON, is cut off, or does not fit the schema.
 
     Attributes:
-        text: The answer as the reader gave it.
+        text: The raw answer.
     """
 
     remedy = Remedy.REASK
@@ -111,13 +111,13 @@ class StorageError(ExtractorError):
 
 
 class Stopped(ExtractorError):
-    """The program was told to stop before this file was read; it is as if nobody had begun."""
+    """The program was stopped before the file was read. The file is read when it runs again, and this counts as no attempt."""
 
     remedy = Remedy.RETRY
     exit_code = 130
 
 
 class DatabaseDamaged(ExtractorError):
-    """The database is damaged or was replaced while it was in use. Nothing more is written to it; the service ends."""
+    """The database is damaged, or was replaced while in use. Nothing more is written to it, and the service stops."""
 
     exit_code = 5

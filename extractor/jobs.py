@@ -1,7 +1,7 @@
 """A file on its way from inbox to outbox, as a value that travels."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -118,6 +118,9 @@ Extracted = tuple[Record, ...] | ExtractorError
 
 Extract = Callable[[Sequence[Source]], list[Extracted]]
 """Reads a batch: what each source gave, in their order."""
+
+ExtractEach = Callable[[Sequence[Source]], Iterable[Extracted]]
+"""The same, but each result may be yielded as soon as it is known."""
 
 Prefetch = Callable[[Sequence[Source]], None]
 """Hears of files that will be read after the next batch."""

@@ -1,19 +1,19 @@
 """The order of the steps: claimed jobs become stored records, and what is decided is filed. Knows every step; no step knows another."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from extractor.errors import ExtractorError, StorageError
-from extractor.jobs import Extract, Extracted, Job, JobState, Prefetch, Source, part_id
+from extractor.jobs import ExtractEach, Extracted, Job, JobState, Prefetch, Source, part_id
 from extractor.runtime.checkpoints import AtCheckpoint, Checkpoint, go_on
 from extractor.runtime.telemetry import Telemetry
 from extractor.schemas.record import Record
 from extractor.storage.database.connection import Database
 from extractor.storage.database.job_queue import JobQueue
 from extractor.storage.database.receipts import ReceiptRepository
-from extractor.storage.files.outbox import Outbox
+from extractor.storage.files.filing import Filing
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Pipeline:
         database: Database,
         job_queue: JobQueue,
         store: ReceiptRepository,
-        outbox: Outbox,
-        extract: Extract,
+        filing: Filing,
+        extract: ExtractEach,
         *,
         prefetch: Prefetch | None = None,
         at_checkpoint: AtCheckpoint = go_on,
@@ -49,22 +49,25 @@ class Pipeline:
         self._database = database
         self._job_queue = job_queue
         self._store = store
-        self._outbox = outbox
+        self._filing = filing
         self._extract = extract
         self._prefetch = prefetch
         self.reads_ahead = prefetch is not None
         self._at_checkpoint = at_checkpoint
         self._telemetry = telemetry or Telemetry()
 
-    def read(self, jobs: Sequence[Job]) -> list[JobResult]:
-        """What became of each claimed job; one that fails fails alone."""
+    def read(self, jobs: Sequence[Job]) -> Iterator[JobResult]:
+        """Yields the result of each claimed job, in order, as soon as its file is read and its records are stored.
+
+        An error of one file does not affect the others.
+        """
         taken = [self._take(job) for job in jobs]
         sources = [source for source in taken if isinstance(source, Source)]
-        results = iter(self._read(sources) if sources else ())
-        self._at_checkpoint(Checkpoint.READ)
-        return [
-            self._conclude(job, next(results) if isinstance(source, Source) else source) for job, source in zip(jobs, taken, strict=True)
-        ]
+        results = self._telemetry.timed("read", self._read(sources)) if sources else iter(())
+        for job, source in zip(jobs, taken, strict=True):
+            result = next(results) if isinstance(source, Source) else source
+            self._at_checkpoint(Checkpoint.READ)
+            yield self._conclude(job, result)
 
     def prefetch(self, jobs: Sequence[Job]) -> None:
         """Tells the reader what is to be read after the next jobs; what cannot be taken now is looked at again when it is its turn."""
@@ -72,7 +75,7 @@ class Pipeline:
             sources = []
             for job in jobs:
                 with suppress(StorageError):
-                    if copy := self._outbox.take_copy(job):
+                    if copy := self._filing.claim_copy(job):
                         self._at_checkpoint(Checkpoint.COPIED)
                         sources.append(_source(job, copy))
             self._prefetch(sources)
@@ -88,7 +91,7 @@ class Pipeline:
 
     def _take(self, job: Job) -> Source | ExtractorError | None:
         try:
-            copy = self._outbox.take_copy(job)
+            copy = self._filing.claim_copy(job)
             if copy is None:
                 self._job_queue.withdraw(job)
                 self._at_checkpoint(Checkpoint.WITHDRAWN)
@@ -98,9 +101,8 @@ class Pipeline:
         self._at_checkpoint(Checkpoint.COPIED)
         return _source(job, copy)
 
-    def _read(self, sources: Sequence[Source]) -> list[Extracted]:
-        with self._telemetry.stage("read", len(sources)):
-            return self._extract(sources)
+    def _read(self, sources: Sequence[Source]) -> Iterator[Extracted]:
+        yield from self._extract(sources)
 
     def _conclude(self, job: Job, result: Extracted | None) -> JobResult:
         if not isinstance(result, tuple):
@@ -114,7 +116,7 @@ class Pipeline:
         """Saves the records of a file and marks its job in one transaction: all or nothing."""
         with self._telemetry.stage("store"), self._database.write(durable=True) as connection:  # its file leaves the inbox soon
             saved = tuple(self._store.save(connection, record) for record in records)
-            self._job_queue.stored(connection, job, self._outbox.places.for_records(job, saved))
+            self._job_queue.stored(connection, job, self._filing.outbox.layout.for_records(job, saved))
         self._at_checkpoint(Checkpoint.STORED)
         return saved
 
@@ -124,15 +126,15 @@ class Pipeline:
         records = [record for record in found if record is not None]
         if len(records) < count:
             raise StorageError(f"{job.name} is marked as stored, but the database has no record of it. Restore the database from a backup.")
-        self._outbox.file_records(job, records)
+        self._filing.file_records(job, records)
         return self._close(job)
 
     def _file_other(self, job: Job) -> Job | None:
-        if job.filed_as is None or self._outbox.is_taken(job):
-            job = self._job_queue.plan(job, self._outbox.places.for_other(job))
-            self._at_checkpoint(Checkpoint.PLANNED)
         first = self._job_queue.job(job.duplicate_of) if job.duplicate_of else None
-        if self._outbox.file_other(job, first):
+        if job.filed_as is None or self._filing.outbox.is_occupied(job):
+            job = self._job_queue.plan(job, self._filing.outbox.layout.for_other(job, first))
+            self._at_checkpoint(Checkpoint.PLANNED)
+        if self._filing.file_other(job, first):
             return self._close(job)
         self._job_queue.vanished(job)
         self._at_checkpoint(Checkpoint.WITHDRAWN)

@@ -1,4 +1,4 @@
-"""Fixtures that every test may ask for: things (`settings`, `clock`) and factories for a state."""
+"""Fixtures for all tests: objects (`settings`, `clock`) and factories of states (`queued_job`, `leased_job`)."""
 
 import itertools
 import signal
@@ -17,23 +17,23 @@ from extractor.storage.archive import Archive, open_archive
 from extractor.storage.files.atomic import digest
 from extractor.testing import ManualClock
 
-# A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C; `nohup`, SIGHUP. Tests send both.
+# Shells start background jobs with SIGINT ignored, `nohup` with SIGHUP ignored, and child processes inherit that. Tests send both signals.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-# Two shared cores: the time that one example takes says nothing.
+# No deadline: on shared machines the time of a single example is meaningless.
 hypothesis_settings.register_profile("project", deadline=None, derandomize=True, max_examples=60)
 hypothesis_settings.load_profile("project")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="Rewrite the files in tests/golden; review the diff.")
+    parser.addoption("--update-golden", action="store_true", help="Rewrite the files in tests/golden. Review the diff.")
 
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Compares a text with the file of that name in `tests/golden`: `golden("question.txt", text)`."""
+    """Compare a text with a file of `tests/golden`: `golden("question.txt", text)`."""
 
     def compare(name: str, text: str) -> None:
         path = Path(__file__).parent / "golden" / name
@@ -46,7 +46,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 
 @pytest.fixture(autouse=True)
 def _network_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test talks to anybody but itself: connections leave the machine in no test."""
+    """Connections to other machines fail in every test."""
     connect = socket.socket.connect
 
     def refuse(self: socket.socket, address: Any) -> None:
@@ -64,7 +64,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """An installation in an empty folder, without waiting: files settle at once and retries are due at once."""
+    """Settings of an installation in an empty folder, without delays: files settle and retries are due at once."""
     return Settings(
         inbox_dir=tmp_path / "inbox",
         outbox_dir=tmp_path / "outbox",
@@ -76,7 +76,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def draw() -> Callable[..., Path]:
-    """Makes image files, each with other bytes: `draw(path, text="...")`."""
+    """Create image files with distinct contents: `draw(path, text="...")`."""
     return draw_image
 
 
@@ -84,7 +84,7 @@ _numbers = itertools.count()
 
 
 def draw_image(path: Path, text: str | None = None) -> Path:
-    """A small picture with a text, by default one that no other picture has."""
+    """Write a small image with a text, by default a unique one."""
     image = Image.new("RGB", (160, 60), "white")
     ImageDraw.Draw(image).text((10, 20), text or f"receipt {next(_numbers)}", fill="black")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def draw_image(path: Path, text: str | None = None) -> Path:
 
 @pytest.fixture
 def archive(settings: Settings, clock: ManualClock) -> Iterator[Archive]:
-    """Job queue, store and outbox on real files, with the manual clock."""
+    """Job queue, receipt repository and outbox on real files, with the manual clock."""
     opened = open_archive(settings, clock=clock)
     yield opened
     opened.close()
@@ -102,7 +102,7 @@ def archive(settings: Settings, clock: ManualClock) -> Iterator[Archive]:
 
 @pytest.fixture
 def drop(settings: Settings) -> Callable[..., Path]:
-    """Puts bytes into the inbox: `drop("travel/lunch.jpg", b"...")`; by default bytes that no other file has."""
+    """Write a file into the inbox: `drop("travel/lunch.jpg", b"...")`; by default with unique contents."""
 
     def put(name: str, data: bytes | None = None) -> Path:
         path = settings.inbox_dir / name
@@ -115,7 +115,7 @@ def drop(settings: Settings) -> Callable[..., Path]:
 
 @pytest.fixture
 def queued_job(archive: Archive, drop: Callable[..., Path], settings: Settings) -> Callable[..., Job]:
-    """A file in the inbox whose job waits for a worker: `queued_job("lunch.jpg")`."""
+    """Create a file in the inbox and its queued job: `queued_job("lunch.jpg")`."""
 
     def make(name: str = "lunch.jpg", data: bytes | None = None) -> Job:
         path = drop(name, data)
@@ -128,7 +128,7 @@ def queued_job(archive: Archive, drop: Callable[..., Path], settings: Settings) 
 
 @pytest.fixture
 def leased_job(archive: Archive, queued_job: Callable[..., Job]) -> Callable[..., Job]:
-    """As `queued_job`, claimed by the worker `w`."""
+    """Like `queued_job`, but claimed by the worker `w`."""
 
     def make(name: str = "lunch.jpg", data: bytes | None = None) -> Job:
         queued = queued_job(name, data)

@@ -1,4 +1,4 @@
-"""Files that mean harm, made here: bombs, loops, lies about sizes, and files that are two kinds at once."""
+"""Hostile files, made here: bombs, loops, false sizes, and files that are two formats at once."""
 
 import io
 import signal

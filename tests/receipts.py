@@ -1,4 +1,4 @@
-"""Hand-made receipts for tests: a complete one, with changes."""
+"""Builds receipts for tests from a complete one."""
 
 from datetime import date, time
 from decimal import Decimal
@@ -16,7 +16,7 @@ def amount(text: str) -> Decimal:
 
 
 def receipt(**values: Any) -> Receipt:
-    """A receipt with merchant, date, time and currency; amounts are given as text."""
+    """Return a receipt with merchant, date, time and currency, and the given values; amounts are given as text."""
     complete = {
         "merchant_name": "Tea & Co",
         "transaction_date": date(2026, 2, 3),

@@ -1,4 +1,4 @@
-"""Hand-made transcripts: rows of text as OCR would give them, without an image."""
+"""Builds transcripts for tests from rows of text, without an image."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ CHARACTER_PX, ROW_PX = 10.0, 30.0
 
 
 def transcript(*rows: str | Sequence[tuple[float, str]], width: int = 600) -> Transcript:
-    """A page of these rows, top to bottom. A row is a text, which is centred, or its fragments as (left in pixels, text)."""
+    """Return a page with these rows. A row is a centred text, or a list of fragments as (left edge in pixels, text)."""
     lines = []
     for index, row in enumerate(rows):
         top = 20 + index * ROW_PX
@@ -21,7 +21,7 @@ def transcript(*rows: str | Sequence[tuple[float, str]], width: int = 600) -> Tr
 
 
 def typed(text: str) -> Transcript:
-    """The page that a till with letters of one width prints: two spaces or more stand between two fragments of a row."""
+    """Return a page in a monospaced font; two or more spaces separate the fragments of a row."""
     rows = [_columns(row) for row in text.strip("\n").splitlines()]
     return transcript(*rows)
 
@@ -31,5 +31,5 @@ def _columns(row: str) -> list[tuple[float, str]]:
 
 
 def _width(text: str) -> int:
-    """How many columns a text takes: marks above and below Thai letters take none."""
+    """Width of a text in columns; combining marks, such as those of Thai, have none."""
     return sum(not unicodedata.combining(character) and unicodedata.category(character) != "Mn" for character in text)

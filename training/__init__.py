@@ -1,1 +1,1 @@
-"""What makes the shipped weights and sample receipts; runs from a checkout and is not part of the installed package."""
+"""Makes the shipped weights and the sample receipts. Runs from a checkout; not part of the installed package."""

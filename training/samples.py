@@ -1,4 +1,4 @@
-"""Writes sample receipts: the fixed demonstration set, or any number of random ones with their ground truth.
+"""Write sample receipts: the demonstration set, or any number of random ones with their ground truth.
 
 usage: python -m training.samples FOLDER [--random N] [--seed S]
 """
@@ -15,36 +15,36 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from training.render import RenderedReceipt, Style, render
+from training.render import RenderedReceipt, RenderOptions, render
 
-_WRITTEN = time.gmtime(1_700_000_000)  # PDFs carry a date; a fixed one keeps their bytes the same
+_WRITTEN = time.gmtime(1_700_000_000)  # a PDF contains its date; a fixed one makes its bytes reproducible
 _JPEG_QUALITY = 88
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One file of the demonstration set. `truth` is `None` where no receipt can be read from it."""
+    """One file. `truth` is `None` if it contains no readable receipt."""
 
     name: str
     data: bytes
     truth: dict[str, Any] | None
 
 
-# Name, seed, style. Seeds were picked by eye, so that the set shows much in few files.
-_RECEIPTS: tuple[tuple[str, int, Style], ...] = (
-    ("us-diner.jpg", 4, Style(country="US", kind="restaurant", ink="scan")),
-    ("de-supermarkt.png", 2, Style(country="DE", kind="grocery", ink="clean")),
-    ("fr-photo-tilted.jpg", 15, Style(country="FR", kind="restaurant", ink="photo", tilt_degrees=6.0)),
-    ("my-cash-rounding.jpg", 236, Style(country="MY", kind="restaurant", ink="scan")),
-    ("jp-dot-matrix.jpg", 3, Style(country="JP", kind="grocery", ink="dots")),
-    ("gb-faint-print.jpg", 8, Style(country="GB", kind="grocery", ink="faint")),
-    ("pl-no-time-printed.jpg", 17, Style(country="PL", kind="grocery", ink="scan", prints_time=False)),
-    ("ch-invoice.pdf", 20, Style(country="CH", kind="shop", ink="clean")),
+# Name, seed, options. The seeds were chosen by hand so that few files show many features.
+_RECEIPTS: tuple[tuple[str, int, RenderOptions], ...] = (
+    ("us-diner.jpg", 4, RenderOptions(country="US", kind="restaurant", image_type="scan")),
+    ("de-supermarkt.png", 2, RenderOptions(country="DE", kind="grocery", image_type="clean")),
+    ("fr-photo-tilted.jpg", 15, RenderOptions(country="FR", kind="restaurant", image_type="photo", tilt_degrees=6.0)),
+    ("my-cash-rounding.jpg", 236, RenderOptions(country="MY", kind="restaurant", image_type="scan")),
+    ("jp-dot-matrix.jpg", 3, RenderOptions(country="JP", kind="grocery", image_type="dots")),
+    ("gb-faint-print.jpg", 8, RenderOptions(country="GB", kind="grocery", image_type="faint")),
+    ("pl-no-time-printed.jpg", 17, RenderOptions(country="PL", kind="grocery", image_type="scan", prints_time=False)),
+    ("ch-invoice.pdf", 20, RenderOptions(country="CH", kind="shop", image_type="clean")),
 )
 
 
 def _encode(picture: Image.Image, suffix: str) -> bytes:
-    """The picture as a file of this kind; equal bytes for equal pixels."""
+    """Encode an image in the format of this suffix; equal pixels give equal bytes."""
     buffer = io.BytesIO()
     if suffix == ".pdf":
         picture.save(buffer, "PDF", resolution=150, creationDate=_WRITTEN, modDate=_WRITTEN)
@@ -56,7 +56,7 @@ def _encode(picture: Image.Image, suffix: str) -> bytes:
 
 
 def _landscape() -> Image.Image:
-    """Hills under a sky with a sun, softly drawn: a photo that holds no receipt."""
+    """Draw hills under a sky: an image without a receipt."""
     width, height = 900, 600
     sky = np.linspace((96, 148, 214), (244, 214, 178), height, dtype=np.float32)[:, None, :].repeat(width, axis=1)
     picture = Image.fromarray(sky.astype(np.uint8))
@@ -70,8 +70,8 @@ def _landscape() -> Image.Image:
 
 
 def sample_set() -> tuple[Sample, ...]:
-    """The demonstration set: readable receipts, a byte-identical duplicate, a truncated JPEG, and a landscape."""
-    found = [_sample(render(seed, style, name=name), name) for name, seed, style in _RECEIPTS]
+    """Return the demonstration set: readable receipts, a byte-identical duplicate, a truncated JPEG, and a landscape."""
+    found = [_sample(render(seed, options, name=name), name) for name, seed, options in _RECEIPTS]
     first = found[0]
     found.append(Sample("us-diner-duplicate.jpg", first.data, first.truth))
     found.append(Sample("corrupt-truncated.jpg", first.data[: len(first.data) // 3], None))
@@ -84,7 +84,7 @@ def _sample(receipt: RenderedReceipt, name: str) -> Sample:
 
 
 def random_samples(count: int, seed: int) -> Iterator[Sample]:
-    """`count` receipts of all countries and looks; equal for equal arguments."""
+    """Render `count` receipts of random countries and image types; equal arguments give equal receipts."""
     for index in range(count):
         receipt = render(f"{seed}-{index}")
         yield _sample(receipt, receipt.name)
@@ -93,9 +93,9 @@ def random_samples(count: int, seed: int) -> Iterator[Sample]:
 def main(arguments: list[str] | None = None) -> None:
     """The command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m training.samples", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="where the files go; made where missing, files of the same name are replaced")
+    parser.add_argument("folder", type=Path, help="target folder; created if missing, files of the same name are replaced")
     parser.add_argument("--random", type=int, metavar="N", help="write N random receipts and truth.jsonl instead of the demonstration set")
-    parser.add_argument("--seed", type=int, default=1, help="draws other random receipts (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the random receipts (default: 1)")
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     if options.random is None:

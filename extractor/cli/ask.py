@@ -1,4 +1,4 @@
-"""The command that puts free questions about an image to the vision model."""
+"""The command that asks the vision model free questions about an image."""
 
 import sys
 from collections.abc import Iterator
@@ -18,22 +18,22 @@ def ask(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image or PDF, of a receipt or of anything else.", show_default=False)],
     question: Annotated[str | None, typer.Argument(metavar="QUESTION", help="What to ask.", show_default=False)] = None,
     *,
-    chat: Annotated[bool, typer.Option("--chat", help="Go on with questions from stdin, each about what was said before.")] = False,
+    chat: Annotated[bool, typer.Option("--chat", help="Read further questions from stdin; each may refer to earlier answers.")] = False,
     page: Annotated[int, typer.Option("--page", min=1, help="Page of a PDF.")] = 1,
 ) -> None:
-    """Ask the vision model anything about an image. The answer appears while it is given; Ctrl-C ends it."""
+    """Ask the vision model about an image. The answer is printed as it is generated; Ctrl-C ends it."""
     from extractor.documents import PageLimits, load_pages
-    from extractor.errors import ConfigError, InputError  # `--help` answers at once
+    from extractor.errors import ConfigError, InputError  # not needed for --help
     from extractor.readers.vision.conversation import Conversation
     from extractor.readers.vision.model_options import VisionOptions
     from extractor.readers.vision.vision_reader import load_engine
 
     if question is None and not chat:
-        raise ConfigError('What shall be asked? Give a question, as in: receipts ask photo.jpg "What is this?", or --chat.')
+        raise ConfigError('No question. Give one, as in: receipts ask photo.jpg "What is this?", or use --chat.')
     settings = context.obj.settings()
     pages = load_pages(image, PageLimits(**settings.limits.model_dump()))
     if page > len(pages):
-        raise InputError(f"{image} has {len(pages)} pages, so there is no page {page}.")
+        raise InputError(f"{image} has no page {page}; its last page is {len(pages)}.")
     typer.echo(f"Loading {safe(settings.vision.model)} ...", err=True)
     engine, _ = load_engine(VisionOptions(**settings.vision.model_dump()))
     conversation = Conversation(engine, pages[page - 1].image, max_tokens=settings.vision.max_tokens)
@@ -45,18 +45,18 @@ def ask(
 
 
 def answer(conversation: "Conversation", question: str) -> None:
-    """Writes an answer to stdout while it is given; Ctrl-C ends it, and only it."""
+    """Write an answer to stdout as it is generated; Ctrl-C ends the answer, not the program."""
     try:
         is_whole = conversation.ask(question, _write)
     except KeyboardInterrupt:
-        is_whole = True  # that it was broken off is no news to whoever did so
+        is_whole = True  # the user knows that it was interrupted
     typer.echo()
     if not is_whole:
-        typer.echo("The answer reached its limit (vision.max_tokens). With --chat you can ask to go on.", err=True)
+        typer.echo("The answer reached its limit (vision.max_tokens). With --chat you can ask the model to continue.", err=True)
 
 
 def _questions(first: str | None, *, chat: bool) -> Iterator[str]:
-    """The question given, then in a chat those typed, until the end of stdin (Ctrl-D)."""
+    """The question given, then in a chat those read from stdin, until its end (Ctrl-D)."""
     if first is not None:
         yield first
     while chat:
@@ -73,5 +73,5 @@ def _questions(first: str | None, *, chat: bool) -> Iterator[str]:
 
 
 def _write(text: str) -> None:
-    """Text that a model says goes to a terminal line by line, harmless."""
+    """Write generated text line by line, with terminal control characters replaced."""
     typer.echo("\n".join(safe(line) for line in text.split("\n")), nl=False)

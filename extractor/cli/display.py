@@ -1,8 +1,9 @@
-"""Records become tables and pages for people."""
+"""Tables and pages that show records, files and measurements to people."""
 
 import sys
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -16,10 +17,11 @@ from rich.text import Text
 from extractor.cli.output import Row
 from extractor.cli.terminal import safe
 from extractor.evaluation.scoring import CONFIDENCES, Score
-from extractor.jobs import Job
+from extractor.jobs import Job, JobState
 from extractor.schemas.receipt import Item, Receipt
-from extractor.schemas.record import Record, RecordStatus
+from extractor.schemas.record import Check, Record, RecordStatus
 from extractor.service.status import ServiceStatus
+from extractor.storage.files.naming import SHORT_ID_LENGTH
 
 Result = TypeVar("Result")
 
@@ -29,8 +31,11 @@ _STYLES = {
     RecordStatus.NEEDS_REVIEW: "yellow",
     RecordStatus.REJECTED: "dim",
 }
+# Wide enough that names are not wrapped in a file or a pipe.
 _WIDTH_WITHOUT_TERMINAL = 180
-"""Wide enough that a file or a pipe gets whole ids and names."""
+
+# States of files that are not filed yet.
+_UNFILED = frozenset({JobState.QUEUED, JobState.READING, JobState.STORED, JobState.WITHDRAWN})
 
 _LISTS = frozenset({"items", "tax_lines", "payments", "date_candidates"})
 
@@ -44,19 +49,19 @@ def stdout() -> Console:
 
 
 def stderr() -> Console:
-    """The console for talk: progress, hints and errors."""
+    """The console for progress bars, hints and errors."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def track(results: Iterable[Result], total: int, *, is_shown: bool) -> Iterator[Result]:
-    """The results as they come, with a bar on stderr meanwhile; what is written to stderr appears above the bar."""
+    """Yield the results and show a progress bar on stderr meanwhile; what else is written to stderr appears above the bar."""
     columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr(), transient=True, disable=not is_shown, redirect_stdout=False) as progress:
         yield from progress.track(results, total=total)
 
 
 class Bar:
-    """A context manager that shows on stderr how far something is; what is written to stderr meanwhile appears above the bar."""
+    """A progress bar on stderr, as a context manager; what else is written to stderr appears above the bar."""
 
     def __init__(self, *, is_shown: bool, refresh_per_second: float = 4) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
@@ -78,72 +83,92 @@ class Bar:
         self._progress.stop()
 
     def show(self, what: str, done: int, total: int) -> None:
-        """Shows that `done` of `total` is done."""
+        """Show `done` of `total`, described by `what`."""
         self._progress.update(self._task, description=what, completed=done, total=total)
 
 
+def _new_table(title: str | None = None) -> Table:
+    """An empty table in the style that all share; its columns stand close, so that they fit a terminal of 80 characters."""
+    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+
+
+def short_id(receipt_id: str) -> str:
+    """The end of an identifier, which names of filed files have; every command that takes an identifier takes it, too."""
+    return receipt_id[-SHORT_ID_LENGTH:]
+
+
 def record_table(rows: Iterable[Row]) -> Table:
-    """One row a record, in the order given: how far it can be trusted, what, where, how much, and from which file."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    """One row for each record, in the order given: short id, status, date, merchant, total and file."""
+    table = _new_table()
+    table.add_column("id", no_wrap=True)
     table.add_column("status", no_wrap=True)
     table.add_column("date", no_wrap=True)
-    table.add_column("merchant", overflow="fold")
+    table.add_column("merchant", overflow="fold", ratio=1)
     table.add_column("total", justify="right", no_wrap=True)
-    table.add_column("currency", no_wrap=True)
-    table.add_column("file", overflow="fold")
-    table.add_column("id", no_wrap=True)
+    table.add_column("file", overflow="fold", ratio=1)
     for extra, record in rows:
         table.add_row(
+            short_id(record.receipt_id),
             Text(record.status.value, style=_STYLES[record.status]),
             _value(record.transaction_date),
             _value(record.merchant_name),
-            _value(record.total),
-            _value(record.currency_code),
+            f"{_value(record.total)} {_value(record.currency_code)}".strip(),
             safe(extra.get("image", record.original_filename)) + _part_of(record),
-            record.receipt_id,
         )
     return table
 
 
 def _part_of(record: Record) -> str:
-    """Which receipt of its file a record is, where the file shows several."""
+    """Which of the file's receipts the record is, if the file shows several."""
     return f" ({record.region.number} of {record.region.count})" if record.region else ""
 
 
 def review_table(records: Iterable[Record]) -> Table:
-    """One row a thing that a person should look at."""
-    table = Table(title="to review", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("file", "field", "what to look at"):
-        table.add_column(name, overflow="fold")
+    """One row for each reason for review."""
+    table = _new_table("to review")
+    table.add_column("id", no_wrap=True)
+    table.add_column("field", overflow="fold")
+    table.add_column("what to check", overflow="fold")
     for record in records:
         for reason in record.review_reasons:
-            table.add_row(safe(record.original_filename) + _part_of(record), safe(reason.field), safe(reason.message))
+            table.add_row(short_id(record.receipt_id), safe(reason.field), safe(reason.message))
     return table
 
 
-def job_table(jobs: Iterable[Job]) -> Table:
-    """One row a file: where it is on its way, where it lies, and why it has no record."""
-    table = Table(title="files", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("file", overflow="fold")
-    table.add_column("state", no_wrap=True)
-    table.add_column("outbox", overflow="fold")
-    table.add_column("why", overflow="fold")
+def job_table(jobs: Iterable[Job], untaken: Iterable[Path] = ()) -> Table:
+    """One row for each file: its state, where it lies, and why it has no record. Files that have no job yet come first.
+
+    Args:
+        untaken: Files in the inbox that no service has taken yet.
+    """
+    table = _new_table("files")
     table.add_column("id", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("file", overflow="fold")
+    table.add_column("why, or where in the outbox", overflow="fold")
+    for path in untaken:
+        table.add_row("", "untaken", safe(path), "in the inbox; not taken yet, or not complete")
     for job in jobs:
-        why = f"same bytes as {job.duplicate_of}" if job.duplicate_of else job.error_message or ""
-        table.add_row(safe(job.name), job.state.value, safe(job.filed_as or ""), safe(why), job.receipt_id)
+        why = f"same bytes as {short_id(job.duplicate_of)}" if job.duplicate_of else job.error_message or ""
+        place = job.filed_as or ("" if job.state in _UNFILED else "left in the inbox")
+        parts = [part for part in (safe(why).removesuffix("."), safe(place)) if part]
+        table.add_row(short_id(job.receipt_id), job.state.value, safe(job.name), ". ".join(parts))
     return table
 
 
 def status_page(seen: ServiceStatus) -> Group:
-    """How the work stands, one line a question, then the last failures."""
+    """The state of service, inbox, queue, records and disks, one line each, then the last failures."""
     numbers = seen.numbers
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    service = Text("none runs", style="yellow") if seen.process is None else Text(f"process {seen.process}", style="green")
+    service = Text("not running", style="yellow") if seen.process is None else Text(f"process {seen.process}", style="green")
     table.add_row("service", service)
-    untaken = "cannot be listed" if seen.untaken is None else f"{seen.untaken} files not taken yet" + _since(seen.oldest_untaken_seconds)
+    untaken = (
+        "cannot be listed"
+        if seen.untaken is None
+        else f"{seen.untaken} {'file' if seen.untaken == 1 else 'files'} not taken yet" + _since(seen.oldest_untaken_seconds)
+    )
     table.add_row("inbox", untaken)
     waiting = ", ".join(f"{count} {state.value}" for state, count in sorted(numbers.waiting.items())) or "empty"
     table.add_row("queue", waiting + _since(numbers.oldest_seconds))
@@ -151,14 +176,14 @@ def status_page(seen: ServiceStatus) -> Group:
     table.add_row("records", ", ".join(f"{count} {status.value}" for status, count in sorted(numbers.records.items())) or "none")
     if (last := numbers.last) and last.filed_at:
         table.add_row("last filed", f"{last.filed_at:%Y-%m-%d %H:%M:%S %Z} {safe(last.filed_as or last.name)}")
-    free = (f"{place} {'not there' if size is None else f'{size / 1e9:.1f} GB'}" for place, size in seen.free_bytes.items())
+    free = (f"{place} {'missing' if size is None else f'{size / 1e9:.1f} GB'}" for place, size in seen.free_bytes.items())
     table.add_row("disk free", ", ".join(free))
     failures = [Text(f"failed {safe(job.name)}: {safe(job.error_message or '')}", style="red") for job in seen.failures]
     return Group(table, *failures)
 
 
 def _since(seconds: float | None) -> str:
-    """How long the oldest has waited, in the largest unit that leaves a whole number."""
+    """How long the oldest has waited, in the largest unit of which that is at least one."""
     if seconds is None:
         return ""
     size, unit = next((size, unit) for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")) if seconds >= size or size == 1)
@@ -167,33 +192,33 @@ def _since(seconds: float | None) -> str:
 
 def record_page(record: Record) -> Group:
     """Everything about one record: values with the text they were read from, items, taxes, payments, checks and reasons for review."""
-    parts: list[RenderableType] = [
-        Text.assemble(
-            (record.status.value, _STYLES[record.status]), f"  {record.receipt_id}  {safe(record.original_filename)}{_part_of(record)}"
-        )
-    ]
-    parts += [Text(f"  look at {safe(reason.field)}: {safe(reason.message)}", style="yellow") for reason in record.review_reasons]
+    head = f"  {record.receipt_id}  {safe(record.original_filename)}{_part_of(record)}"
+    parts: list[RenderableType] = [Text.assemble((record.status.value, _STYLES[record.status]), head)]
+    parts += [Text(f"  check {safe(reason.field)}: {safe(reason.message)}", style="yellow") for reason in record.review_reasons]
     if record.duplicate_of:
-        parts.append(Text(f"  seems to be the same receipt as {record.duplicate_of}", style="yellow"))
+        parts.append(Text(f"  seems to be the same receipt as {short_id(record.duplicate_of)}", style="yellow"))
     parts.append(_fields_table(record))
     if record.items:
-        parts.append(_table("item", Item, record.items))
+        parts.append(_table("items", Item, record.items))
     if record.tax_lines:
-        parts.append(_table("tax", type(record.tax_lines[0]), record.tax_lines))
+        parts.append(_table("taxes", type(record.tax_lines[0]), record.tax_lines))
     if record.payments:
-        parts.append(_table("payment", type(record.payments[0]), record.payments))
+        parts.append(_table("payments", type(record.payments[0]), record.payments))
     if record.checks:
         parts.append(_checks_table(record))
-    model = safe(record.model or "model not named")
-    arrived = f"{record.received_at:%Y-%m-%d %H:%M %Z}"
-    parts.append(Text(f"arrived {arrived}, read by {record.reader} ({model}) in {len(record.attempts)} attempts", style="dim"))
+    model = f" ({safe(record.model)})" if record.model else ""
+    count = len(record.attempts)
+    attempts = "1 attempt" if count == 1 else f"{count} attempts"
+    parts.append(Text(f"arrived {record.received_at:%Y-%m-%d %H:%M %Z}, read by {record.reader}{model} in {attempts}", style="dim"))
     return Group(*parts)
 
 
 def _fields_table(record: Record) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("field", "value", "as printed", "confidence", "who says so"):
-        table.add_column(name)
+    table = _new_table()
+    for name in ("field", "value", "as printed"):
+        table.add_column(name, overflow="fold")
+    table.add_column("confidence", justify="right", no_wrap=True)
+    table.add_column("origin", no_wrap=True)
     for name in Receipt.model_fields:
         value, evidence = getattr(record, name), record.fields.get(name)
         if name in _LISTS or value is None or value is False:
@@ -206,26 +231,66 @@ def _fields_table(record: Record) -> Table:
     return table
 
 
+# Headings that are shorter than the names of the fields.
+_HEADINGS = {
+    "product_code": "code",
+    "unit_of_measure": "unit",
+    "unit_price": "each",
+    "total_price": "total",
+    "net_amount": "net",
+    "card_network": "network",
+    "card_last4": "card",
+}
+
+
 def _table(title: str, kind: type[BaseModel], values: Iterable[BaseModel]) -> Table:
-    """A table of the columns in which at least one of `values` has something."""
+    """A table of the fields that at least one of `values` has."""
     values = tuple(values)
     names = [name for name in kind.model_fields if any(getattr(value, name) is not None for value in values)]
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table = _new_table(title)
     for name in names:
-        table.add_column(name, justify="right" if any(isinstance(getattr(value, name), Decimal) for value in values) else "left")
+        table.add_column(
+            _HEADINGS.get(name, name.replace("_", " ")),
+            overflow="fold",
+            justify="right" if any(isinstance(getattr(value, name), Decimal) for value in values) else "left",
+        )
     for value in values:
         table.add_row(*(_value(getattr(value, name)) for name in names))
     return table
 
 
 def _checks_table(record: Record) -> Table:
-    table = Table(title="checks", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("check", "expected", "actual", "result"):
-        table.add_column(name)
+    table = _new_table("checks")
+    table.add_column("check", no_wrap=True)
+    table.add_column("result", no_wrap=True)
+    table.add_column("meaning", overflow="fold")
     for check in record.checks:
         result = Text("passed", style="green") if check.passed else Text("failed", style="red")
-        table.add_row(safe(check.name), _value(check.expected), _value(check.actual), result)
+        table.add_row(safe(check.name), result, safe(describe_check(check)))
     return table
+
+
+# What a failed check means, by its name up to the index.
+_FAILURES = {
+    "total_sum": "Subtotal, taxes and extras make {expected}; the total is {actual}.",
+    "items_sum": "The items add up to {actual}, not to {expected}.",
+    "cash": "Cash less change is {actual}; {expected} was to be paid.",
+    "payments_sum": "The payments add up to {actual}, not to {expected}.",
+    "tax_sum": "The taxes of all rates add up to {expected}; the tax total is {actual}.",
+    "tax_lines": "The rate gives a tax of {expected}; {actual} is printed.",
+    "items": "Quantity times unit price is {expected}; the line says {actual}.",
+}
+
+
+def describe_check(check: Check) -> str:
+    """What a check found, as a sentence; for one that passed, the value that was confirmed."""
+    if check.passed:
+        return _value(check.actual)
+    if check.name == "date_plausible":
+        reason = "too old to be right" if str(check.expected).startswith("not before") else "in the future"
+        return f"The date {check.actual} is {reason}."
+    sentence = _FAILURES.get(check.name.partition("[")[0], "Expected {expected}, found {actual}.")
+    return sentence.format(expected=_value(check.expected), actual=_value(check.actual))
 
 
 def _value(value: object) -> str:
@@ -235,12 +300,13 @@ def _value(value: object) -> str:
 
 
 def score_table(score: Score) -> Table:
-    """Field accuracy in per cent with the number of labels, then what was accepted and how much of that is wrong."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    """Field accuracy in per cent with the number of labels, then the share of accepted records and of wrong ones among them."""
+    table = _new_table()
     for name in ("measure", "per cent", "of"):
         table.add_column(name, justify="left" if name == "measure" else "right")
     counts = {**score.fields, "header (merchant, date, total)": score.headers, "accepted": (score.accepted, score.receipts)}
     counts["wrong among accepted"] = (score.wrong_accepted, score.accepted)
+    counts["wrong among accepted, merchants aside"] = (score.wrong_accepted_values, score.accepted)
     for name, (part, of) in counts.items():
         table.add_row(name, f"{100 * part / of:.1f}" if of else "-", str(of))
     if score.items_f1 is not None:
@@ -249,8 +315,8 @@ def score_table(score: Score) -> Table:
 
 
 def reliability_table(score: Score) -> Table:
-    """For each field and class of confidence: how sure the reader was on average, and how often it was right, in per cent."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    """Mean confidence and accuracy in per cent, for each field and class of confidence."""
+    table = _new_table()
     for name in ("field", "confidence", "of", "mean", "right"):
         table.add_column(name, justify="left" if name in {"field", "confidence"} else "right")
     for name, classes in score.reliability.items():

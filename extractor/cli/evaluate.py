@@ -1,4 +1,4 @@
-"""The command that measures how well receipts are read: records against labels."""
+"""The command that measures accuracy on labelled receipts."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from extractor.cli.common_options import ReaderOption
-from extractor.cli.terminal import safe, tell
+from extractor.cli.terminal import quoted, safe, tell
 
 if TYPE_CHECKING:
     from extractor.evaluation.scoring import Score
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TruthArgument = Annotated[
     Path, typer.Argument(metavar="TRUTH.jsonl", help="Labels, one JSON object a line; see the manual.", show_default=False)
 ]
-FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the labelled images lie.", show_default=False)]
+FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the labelled images.", show_default=False)]
 
 
 def evaluate(
@@ -25,15 +25,16 @@ def evaluate(
     truth: TruthArgument,
     folder: FolderArgument,
     *,
-    misses: Annotated[bool, typer.Option("--misses", help="List every wrong field with the likely reason.")] = False,
+    misses: Annotated[bool, typer.Option("--misses", help="List every wrong field with the likely cause.")] = False,
     sheet: Annotated[
-        Path | None, typer.Option("--sheet", help="Write the misses with their pictures to this HTML file.", show_default=False)
+        Path | None,
+        typer.Option("--sheet", metavar="FILE", help="Write wrong fields with their images to this HTML file.", show_default=False),
     ] = None,
-    reliability: Annotated[bool, typer.Option("--reliability", help="Show how often values of each confidence are right.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write counts as JSON instead of a table.")] = False,
+    reliability: Annotated[bool, typer.Option("--reliability", help="Show accuracy by confidence.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print counts as JSON instead of a table.")] = False,
     reader: ReaderOption = None,
 ) -> None:
-    """Read labelled receipts and say how many fields are right, how many records are accepted, and how many of those are wrong."""
+    """Read labelled receipts and show how many fields are right, how many records are accepted, and how many of these are wrong."""
     from extractor.api import read_files
     from extractor.cli.display import reliability_table, score_table, stdout, track
     from extractor.evaluation.contact_sheet import write_contact_sheet
@@ -63,7 +64,7 @@ def evaluate(
     if sheet is not None:
         extraction = Extraction.from_settings(settings)
         write_contact_sheet(sheet, score, records, lambda image: extraction.page_images(folder / image))
-        typer.echo(f"The misses are in {safe(sheet)}.", err=True)
+        typer.echo(f"Wrote {quoted(sheet)}.", err=True)
 
 
 def _counts(score: "Score") -> dict[str, object]:
@@ -75,5 +76,6 @@ def _counts(score: "Score") -> dict[str, object]:
         "header": {"right": score.headers[0], "of": score.headers[1]},
         "accepted": score.accepted,
         "wrong_accepted": score.wrong_accepted,
+        "wrong_accepted_values": score.wrong_accepted_values,
         "reliability": {name: [asdict(own) for own in classes] for name, classes in score.reliability.items()},
     }

@@ -11,29 +11,29 @@ from extractor.cli.terminal import safe
 
 
 class ReportFormat(StrEnum):
-    """How findings are written to stdout."""
+    """Format of reports on stdout."""
 
     TABLE = "table"
     JSON = "json"
 
 
 def init(context: typer.Context) -> None:
-    """Make the folders, the database and a settings file that explains every setting. Changes nothing that is there."""
+    """Create the folders, the database and a settings file that explains every setting. Changes nothing that exists."""
     from extractor.config.settings import load_settings, make_settings_file, settings_file
     from extractor.storage.archive import prepare
 
     path = settings_file(context.obj.config)
     made = (path,) if make_settings_file(path) else ()
     for place in (*made, *prepare(load_settings(path))):
-        typer.echo(f"made {safe(place)}", err=True)
-    typer.echo("Ready. Drop receipts into the inbox, and start: receipts watch", err=True)
+        typer.echo(f"created {safe(place)}", err=True)
+    typer.echo("Ready. Start the service with `receipts watch`, and drop receipts into the inbox.", err=True)
 
 
 def doctor(
     context: typer.Context,
-    output: Annotated[ReportFormat, typer.Option("--format", "-f", help="How findings are written to stdout.")] = ReportFormat.TABLE,
+    output: Annotated[ReportFormat, typer.Option("--format", "-f", help="Format of the findings on stdout.")] = ReportFormat.TABLE,
 ) -> None:
-    """Examine folders, rights, database, disk, events, OCR, weights and GPU, and say what to do. Exit code 1 where something fails."""
+    """Check folders, permissions, database, disk, file events, OCR, model weights and GPU. Exit code 1 if a check fails."""
     from extractor.doctor import Level, examine
 
     has_failed = False
@@ -52,14 +52,14 @@ def doctor(
 
 
 def schema() -> None:
-    """Print the JSON Schema of a record: of the files in the outbox, and of what read, show and export print."""
+    """Print the JSON Schema of a record, as in the outbox and in what read, show and export print."""
     from extractor.schemas.record import Record
 
     typer.echo(json.dumps(Record.model_json_schema(mode="serialization"), indent=2, ensure_ascii=False))
 
 
 def show_version(value: bool) -> None:  # noqa: FBT001  # the signature that Typer calls
-    """Prints the version and exits where `--version` was given."""
+    """Print the version and exit if `--version` was given."""
     if value:
         from importlib.metadata import version
 

@@ -1,7 +1,8 @@
-"""The entry of `receipts`: options that every command shares, and errors as one line and an exit code."""
+"""Entry point of `receipts`: global options, and errors as one line and an exit code."""
 
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from extractor.cli import ask, evaluate, installation, maintenance, processing, records, service_commands, status_command
 from extractor.cli.common_options import Invocation
+from extractor.cli.help_text import Command
 from extractor.cli.terminal import tell
 from extractor.errors import ExtractorError, StorageError
 
@@ -21,24 +23,31 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: it is read by scripts too, and Rich costs a third of the start
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init")(installation.init)
-app.command("watch")(processing.watch)
-app.command("add")(processing.add)
-app.command("read")(processing.read)
-app.command("list")(records.list_records)
-app.command("show")(records.show)
-app.command("search")(records.search)
-app.command("export")(records.export)
-app.command("retry")(processing.retry)
-app.command("status")(status_command.status)
-app.command("backup")(maintenance.backup)
-app.command("restore")(maintenance.restore)
-app.command("verify")(maintenance.verify)
+
+
+def _add(name: str, function: Callable[..., None], summary: str) -> None:
+    """Add a command with its summary in `receipts --help`, where longer ones would be cut in a terminal of 80 characters."""
+    app.command(name, cls=Command, short_help=summary)(function)
+
+
+_add("init", installation.init, "Create folders, database and a settings file.")
+_add("watch", processing.watch, "Run the service: read and file what is in the inbox.")
+_add("add", processing.add, "Copy files into the inbox.")
+_add("read", processing.read, "Read files and print records; store nothing.")
+_add("list", records.list_records, "List records, or files and their states.")
+_add("show", records.show, "Show everything about one record.")
+_add("search", records.search, "Find records by words on the receipt.")
+_add("export", records.export, "Write records as CSV or JSON.")
+_add("retry", processing.retry, "Queue failed files again.")
+_add("status", status_command.status, "Show service, queue, failures and disks.")
+_add("backup", maintenance.backup, "Write database and file list into a tar file.")
+_add("restore", maintenance.restore, "Restore database and files from a backup.")
+_add("verify", maintenance.verify, "Compare database and outbox.")
 app.add_typer(service_commands.app, name="service")
-app.command("doctor")(installation.doctor)
-app.command("schema")(installation.schema)
-app.command("eval")(evaluate.evaluate)
-app.command("ask")(ask.ask)
+_add("doctor", installation.doctor, "Check the installation.")
+_add("schema", installation.schema, "Print the JSON Schema of a record.")
+_add("eval", evaluate.evaluate, "Measure accuracy on labelled receipts.")
+_add("ask", ask.ask, "Ask the vision model about an image.")
 
 
 @app.callback()
@@ -47,9 +56,14 @@ def _options(
     *,
     config: Annotated[
         Path | None,
-        typer.Option("--config", help="Settings file; RECEIPTS_CONFIG or receipts.toml here by default.", show_default=False),
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Settings file; by default RECEIPTS_CONFIG, else receipts.toml in this folder.",
+            show_default=False,
+        ),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=installation.show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
@@ -59,11 +73,11 @@ def _options(
 
 
 def main() -> None:
-    """Runs the command line in `sys.argv` and exits with its code."""
+    """Run the command line in `sys.argv` and exit with its code."""
     invocation = Invocation()
     try:
         app(obj=invocation)
-    except Exception as error:  # noqa: BLE001  # the border of the program: no error reaches a user as a traceback unasked
+    except Exception as error:  # noqa: BLE001  # top level: users see a traceback only with --debug
         if invocation.debug:
             traceback.print_exc()
         tell(explain(error))
@@ -71,18 +85,18 @@ def main() -> None:
 
 
 def exit_code_of(error: Exception) -> int:
-    """The exit code that the manual lists for this error; 1 for a bug of ours."""
+    """The documented exit code of this error; 1 for a bug."""
     if isinstance(error, ExtractorError):
         return error.exit_code
-    # What the operating system refuses (rights, full disk) and no function has put into better words.
+    # Permissions or a full disk, where no function has reported them as an error of its own.
     return StorageError.exit_code if isinstance(error, OSError) else BUG
 
 
 def explain(error: Exception) -> str:
-    """The fact and the way out."""
+    """What went wrong, and what to do."""
     if isinstance(error, ExtractorError):
         return str(error)
     if isinstance(error, OSError):
-        return f"{error.filename or 'the system'}: {error.strerror or error}. Check its rights and the space on its disk."
-    way_out = "This is a bug; run again with --debug in front of the command and report what it prints."
-    return f"{type(error).__name__}: {error}. {way_out}"
+        return f"{error.filename or 'operating system'}: {error.strerror or error}. Check its permissions and the space on its disk."
+    advice = "This is a bug; run again with --debug in front of the command and report what it prints."
+    return f"{type(error).__name__}: {error}. {advice}"

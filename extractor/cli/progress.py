@@ -1,4 +1,4 @@
-"""A bar at the bottom of the terminal that says how much a service has done and how much waits; the log goes on above it."""
+"""A progress bar below the log of a running service: how many receipts are stored, and how many are waiting."""
 
 import sys
 import threading
@@ -9,16 +9,17 @@ from extractor.cli.display import Bar
 from extractor.errors import StorageError
 from extractor.service.lifecycle import Service
 
+# Between updates, and between redraws: an idle service stays idle.
 SECONDS = 1.0
-"""Between two looks; the bar is drawn as often, and not more: an idle service stays idle."""
 
+# Shows the progress of the service that the callable returns, while the context is open. The callable is asked at every update: reloaded
+# settings replace the service.
 Show = Callable[[Callable[[], Service]], AbstractContextManager[None]]
-"""Shows, while it is open, how the service does that it is given the way to."""
 
 
 @contextmanager
 def live() -> Iterator[Show]:
-    """What shows a service where stderr is a terminal, and shows nothing elsewhere."""
+    """A `Show` that draws a bar if stderr is a terminal, else one that draws nothing."""
     if not sys.stderr.isatty():
         yield lambda _: nullcontext()
         return

@@ -1,4 +1,4 @@
-"""The command that tells how the work stands."""
+"""The command that shows the state of service, queue and disks."""
 
 import json
 import time
@@ -19,10 +19,10 @@ WATCH_SECONDS = 2.0
 def status(
     context: typer.Context,
     *,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on, and show how it changes, until Ctrl-C.")] = False,
-    output: Annotated[ReportFormat, typer.Option("--format", "-f", help="How the status is written to stdout.")] = ReportFormat.TABLE,
+    watch: Annotated[bool, typer.Option("--watch", help="Update the output until Ctrl-C.")] = False,
+    output: Annotated[ReportFormat, typer.Option("--format", "-f", help="Format of the status on stdout.")] = ReportFormat.TABLE,
 ) -> None:
-    """Tell how the work stands: queue, states, failures, disks. Exit code 0 where a service works on it, 1 where none does."""
+    """Show service, inbox, queue, records, failures and disks. Exit code 0 if a service runs, 1 if not."""
     from rich.live import Live
 
     from extractor.cli.display import status_page, stdout
@@ -51,7 +51,7 @@ def status(
 def _line(seen: "ServiceStatus") -> str:
     """The status as one line of JSON."""
     numbers = seen.numbers
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "process": seen.process,
         "waiting": numbers.waiting,
         "oldest_seconds": numbers.oldest_seconds,
@@ -63,7 +63,7 @@ def _line(seen: "ServiceStatus") -> str:
         "failures": [_filed(job) | {"kind": job.error_kind, "why": job.error_message} for job in seen.failures],
         "free_bytes": seen.free_bytes,
     }
-    return json.dumps(told, ensure_ascii=False)
+    return json.dumps(values, ensure_ascii=False)
 
 
 def _filed(job: "Job") -> dict[str, Any]:

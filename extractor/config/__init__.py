@@ -1,1 +1,1 @@
-"""Settings: every option of the program, its default and where it is read from."""
+"""Settings: all options of the program, their defaults, and the sources that they are read from."""

@@ -1,4 +1,4 @@
-"""Every setting, read once from `receipts.toml` and `RECEIPTS_*`, then frozen."""
+"""All settings, read from `receipts.toml` and `RECEIPTS_*` variables into frozen models."""
 
 import difflib
 import itertools
@@ -18,54 +18,56 @@ FILE_NAME = "receipts.toml"
 PREFIX = "RECEIPTS_"
 CONFIG_VARIABLE = "RECEIPTS_CONFIG"
 
+COUNTRY_PATTERN, CURRENCY_PATTERN, MEMORY_PATTERN = r"^[A-Z]{2}$", r"^[A-Z]{3}$", r"^\d+[KMGT%]?$"
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class InboxSettings(_Section):
-    """`[inbox]`: when a dropped file is taken."""
+    """`[inbox]`: when a file in the inbox is taken."""
 
-    settle_seconds: float = Field(default=5.0, ge=0, description="A file is ready when nothing has touched it for this long.")
-    patience_seconds: float = Field(default=600.0, gt=0, description="A file that does not become readable in this time fails.")
-    rescan_seconds: float = Field(default=60.0, gt=0, description="How often the folder is listed even without events.")
-    poll: bool = Field(default=False, description="Look instead of waiting for events: for network shares.")
-    poll_seconds: float = Field(default=2.0, gt=0, description="How often to look when polling.")
+    settle_seconds: float = Field(default=5.0, ge=0, description="A file is ready when it has not changed for this long.")
+    patience_seconds: float = Field(default=600.0, gt=0, description="A file that is not complete after this time fails.")
+    rescan_seconds: float = Field(default=60.0, gt=0, description="Interval at which the folder is listed even without events.")
+    poll: bool = Field(default=False, description="Poll the folder instead of waiting for events: for network shares.")
+    poll_seconds: float = Field(default=2.0, gt=0, description="Interval of polling.")
     check_seconds: float = Field(default=60.0, gt=0, description="A file that takes longer to decode fails.")
-    ignore: tuple[str, ...] = Field(default=(), description="File name patterns to leave alone, besides the built-in ones.")
+    ignore: tuple[str, ...] = Field(default=(), description="File name patterns to ignore, besides the built-in ones.")
 
 
 class LimitSettings(_Section):
-    """`[limits]`: what one file may cost."""
+    """`[limits]`: the largest files that are read."""
 
     max_bytes: int = Field(default=100_000_000, gt=0, description="Size of a file.")
     max_pages: int = Field(default=20, gt=0, description="Pages of a PDF, frames of a TIFF or GIF.")
     max_pixels: int = Field(default=100_000_000, gt=0, description="Width times height of one image.")
-    max_side_px: int = Field(default=4000, ge=500, description="Longer side that a page is scaled down to before reading.")
+    max_side_px: int = Field(default=4000, ge=500, description="Longer side to which a page is scaled down before it is read.")
 
 
+# Number of rungs of the ladder in `extractor.extraction.reask`.
 MAX_RUNGS = 3
-"""Rungs that the ladder of `extractor.extraction.reask` has."""
 
 
 class ReaderSettings(_Section):
-    """`[reader]`: who reads, and how often it is asked again."""
+    """`[reader]`: which reader is used, with which resources, and how often it is asked again."""
 
     name: str = Field(default="auto", description="`auto`, `ocr` or `vision`.")
-    ocr_engine: Literal["auto", "faster-paddle", "rapidocr"] = Field(default="auto", description="Who reads text.")
+    ocr_engine: Literal["auto", "faster-paddle", "rapidocr"] = Field(default="auto", description="The OCR engine.")
     threads: int = Field(
-        default=0, ge=0, description="CPU threads for OCR, divided among the processes; 0 for all cores, beside a GPU for all but one."
+        default=0, ge=0, description="CPU threads for OCR, divided among the processes; 0 for all cores, or all but one beside a GPU."
     )
     processes: int = Field(
-        default=0, ge=0, description="Receipts read, or prepared for a GPU, at the same time; 0 for what cores and memory allow."
+        default=0, ge=0, description="Receipts read, or prepared for a GPU, at the same time; 0 for as many as cores and memory allow."
     )
-    receipt_seconds: float = Field(default=300.0, gt=0, description="Time after which reading a receipt counts as hung.")
-    memory_mb: int = Field(default=4000, ge=500, description="Memory that a reading process may take (watched on Linux).")
+    receipt_seconds: float = Field(default=300.0, gt=0, description="Time after which a process that reads a receipt counts as hung.")
+    memory_mb: int = Field(default=4000, ge=500, description="Memory that a reading process may use (checked on Linux).")
     recycle_receipts: int = Field(default=1000, gt=0, description="Receipts after which a reading process is replaced.")
     max_rungs: int | None = Field(
-        default=None, ge=0, examples=[3], description="How many times a receipt is asked again; 2, or 3 by a vision model, where not set."
+        default=None, ge=0, examples=[3], description="How many times a receipt is asked again; by default 2, or 3 with a vision model."
     )
-    reask_seconds: float = Field(default=60.0, ge=0, description="Time after which no further question is begun.")
+    reask_seconds: float = Field(default=60.0, ge=0, description="Time after which no further question is asked.")
 
 
 class VisionSettings(_Section):
@@ -79,73 +81,73 @@ class VisionSettings(_Section):
         description="16 bits where they fit, else 4; decides also between a `-bnb-4bit` name's weights and their 16-bit sibling.",
     )
     loader: Literal["auto", "unsloth", "transformers"] = Field(default="auto", description="Unsloth where it is installed.")
-    device: Literal["auto", "cuda", "cpu"] = Field(default="auto", description="A CPU is only used when asked for by name.")
+    device: Literal["auto", "cuda", "cpu"] = Field(default="auto", description="The CPU is only used if it is named here.")
     offline: bool = Field(default=False, description="Use only files that are on this machine.")
-    max_rows: int = Field(default=64, gt=0, description="Receipts read side by side at most; fewer where memory is short.")
-    max_tokens: int = Field(default=1536, gt=0, description="Length of an answer at most.")
-    idle_seconds: float = Field(default=900.0, gt=0, description="Time without work after which the GPU's memory is given back.")
+    max_rows: int = Field(default=64, gt=0, description="Receipts in a batch at most; fewer if memory is short.")
+    max_tokens: int = Field(default=1536, gt=0, description="Longest answer, in tokens.")
+    idle_seconds: float = Field(default=900.0, gt=0, description="Time without work after which the GPU's memory is freed.")
     answer_seconds: float = Field(default=900.0, gt=0, description="Time after which a batch counts as hung.")
     recycle_receipts: int = Field(default=5000, gt=0, description="Receipts after which the reading process is replaced.")
 
 
 class LocaleSettings(_Section):
-    """`[locale]`: tie-breaks for what a receipt does not decide itself. Nothing is assumed where they are not set."""
+    """`[locale]`: tie-breakers for values that a receipt leaves open. Without them, nothing is assumed."""
 
-    country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$", examples=["DE"], description="ISO 3166-1 code.")
-    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$", examples=["EUR"], description="ISO 4217 code.")
+    country: str | None = Field(default=None, pattern=COUNTRY_PATTERN, examples=["DE"], description="ISO 3166-1 code.")
+    currency: str | None = Field(default=None, pattern=CURRENCY_PATTERN, examples=["EUR"], description="ISO 4217 code.")
     date_order: Literal["DMY", "MDY", "YMD"] | None = Field(
         default=None, examples=["DMY"], description="Order of ambiguous dates: DMY, MDY or YMD."
     )
 
 
 class WorkSettings(_Section):
-    """`[work]`: claims and retries."""
+    """`[work]`: batches, leases and retries."""
 
     batch_size: int = Field(
-        default=4, gt=0, description="Receipts that each process is given together; for a vision model `vision.max_rows` counts."
+        default=4, gt=0, description="Receipts in a batch for each process; for a vision model, `vision.max_rows` applies."
     )
-    lease_seconds: float = Field(default=300.0, gt=0, description="Time after which a dead worker's receipt is taken over.")
-    max_attempts: int = Field(default=5, gt=0, description="Attempts before a receipt fails.")
-    backoff_seconds: float = Field(default=10.0, ge=0, description="Wait after the first failed attempt; doubles each time.")
+    lease_seconds: float = Field(default=300.0, gt=0, description="Time after which the receipt of a dead worker is read again.")
+    max_attempts: int = Field(default=5, gt=0, description="Attempts after which a receipt fails.")
+    backoff_seconds: float = Field(default=10.0, ge=0, description="Wait after the first failed attempt; it doubles each time.")
     max_backoff_seconds: float = Field(default=3600.0, ge=0, description="Longest wait between attempts.")
     hung_seconds: float = Field(
-        default=600.0, gt=0, description="Time for one step, beside what reading may take, after which the service counts as hung."
+        default=600.0, gt=0, description="Time for one step, besides reading, after which the service counts as hung."
     )
 
 
 class MetricsSettings(_Section):
-    """`[metrics]`: what monitoring may ask a running service."""
+    """`[metrics]`: the HTTP server for monitoring."""
 
     port: int | None = Field(
-        default=None, ge=0, le=65535, examples=[9464], description="Serves /healthz and /metrics there; 0 for any free port."
+        default=None, ge=0, le=65535, examples=[9464], description="Port of /healthz and /metrics; 0 for any free one."
     )
-    host: str = Field(default="127.0.0.1", min_length=1, description="Address that it listens at; the default is this machine alone.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen at; by default only this machine can connect.")
 
 
 class ServiceSettings(_Section):
-    """`[service]`: what `receipts service install` writes for the service manager."""
+    """`[service]`: options of the unit that `receipts service install` writes."""
 
     memory_high: str | None = Field(
-        default=None, pattern=r"^\d+[KMGT%]?$", examples=["3G"], description="Memory above which systemd slows it down."
+        default=None, pattern=MEMORY_PATTERN, examples=["3G"], description="Memory above which systemd slows the service down."
     )
     memory_max: str | None = Field(
-        default=None, pattern=r"^\d+[KMGT%]?$", examples=["4G"], description="Memory above which systemd ends the process that takes most."
+        default=None, pattern=MEMORY_PATTERN, examples=["4G"], description="Memory above which systemd kills the process that uses most."
     )
-    sandbox: bool = Field(default=True, description="Let systemd close it in: it can write to its own folders only.")
+    sandbox: bool = Field(default=True, description="Let systemd sandbox the service: it can write to its own folders only.")
 
 
 class LogSettings(_Section):
-    """`[log]`: what is written to stderr."""
+    """`[log]`: the log on stderr."""
 
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="DEBUG may hold receipt contents.")
-    format: Literal["text", "json"] = Field(default="text", description="One line a message, either way.")
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="DEBUG may include the text of receipts.")
+    format: Literal["text", "json"] = Field(default="text", description="One line per message; on a terminal, `text` shows each receipt.")
 
 
 class Settings(_Section):
     """All settings of one installation. Paths are absolute."""
 
-    inbox_dir: Path = Field(default=Path("inbox"), description="Folder that receipts are dropped into.")
-    outbox_dir: Path = Field(default=Path("outbox"), description="Folder that results and originals are filed in.")
+    inbox_dir: Path = Field(default=Path("inbox"), description="Folder into which receipts are dropped.")
+    outbox_dir: Path = Field(default=Path("outbox"), description="Folder for results and filed originals.")
     database: Path = Field(default=Path("receipts.db"), description="SQLite file.")
     inbox: InboxSettings = InboxSettings()
     limits: LimitSettings = LimitSettings()
@@ -159,12 +161,12 @@ class Settings(_Section):
 
     @model_validator(mode="after")
     def _folders_apart(self) -> Self:
-        """Refuses folders that contain one another: results in the inbox would be read as receipts, for ever."""
+        """Rejects folders that contain one another: results in the inbox would be read as receipts, again and again."""
         places = {"inbox_dir": self.inbox_dir, "outbox_dir": self.outbox_dir, "database": self.database}
         real = {name: path.expanduser().resolve() for name, path in places.items()}
         for outer, inner in itertools.permutations(real, 2):
             if real[inner].is_relative_to(real[outer]):
-                raise ValueError(f"{inner} ({real[inner]}) lies in {outer} ({real[outer]}). Choose places outside one another.")
+                raise ValueError(f"{inner} ({real[inner]}) is inside {outer} ({real[outer]}). Choose separate folders.")
         return self
 
 
@@ -175,26 +177,26 @@ def load_settings(
     folder: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """The settings of this installation, with absolute paths.
+    """Loads the settings and makes their paths absolute.
 
-    The settings file goes before the defaults, and `RECEIPTS_*` variables go before the file: `RECEIPTS_INBOX__SETTLE_SECONDS` sets
-    `inbox.settle_seconds`, commas separate the parts of a list, and an empty variable counts as not set. A relative path in the file
-    starts at the file's folder, one in the environment at `folder`.
+    The settings file takes precedence over the defaults, and `RECEIPTS_*` variables take precedence over the file:
+    `RECEIPTS_INBOX__SETTLE_SECONDS` sets `inbox.settle_seconds`. Commas separate the items of a list, and an empty variable counts as
+    not set. Relative paths in the file start at the file's folder, those in the environment at `folder`.
 
     Args:
-        path: Settings file; where it is `None`, `RECEIPTS_CONFIG` names it, else `receipts.toml` in `folder` is read if it is there.
-        environ: Environment variables; those of the process by default.
-        folder: Working directory; that of the process by default.
-        overrides: Values that go before all others, shaped like the file: options of a command line.
+        path: Settings file. If it is `None`, `RECEIPTS_CONFIG` names the file; otherwise `receipts.toml` in `folder` is read if it exists.
+        environ: Environment variables; by default those of the process.
+        folder: Working directory; by default that of the process.
+        overrides: Values that take precedence over all others, structured like the file: options of a command line.
     Raises:
-        ConfigError: The file is missing or not TOML, a key is unknown, or a value is not what the setting expects.
+        ConfigError: The file is missing or not TOML, a key is unknown, or a value is not valid.
     """
     environ = os.environ if environ is None else environ
     folder = Path.cwd() if folder is None else folder
     is_named = path is not None or bool(environ.get(CONFIG_VARIABLE))
     path = settings_file(path, environ=environ, folder=folder)
     if is_named and not path.is_file():
-        raise ConfigError(f"{path} is not there. Name an existing settings file, or make one with: receipts init")
+        raise ConfigError(f"{path} does not exist. Name an existing settings file, or make one with: receipts init")
     values: dict[str, Any] = {"inbox_dir": Path("inbox"), "outbox_dir": Path("outbox"), "database": Path("receipts.db")}
     _merge(values, _read_toml(path) if path.is_file() else {})
     _make_absolute(values, path.parent)
@@ -209,14 +211,14 @@ def load_settings(
 
 
 def settings_file(path: Path | None = None, *, environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Path:
-    """Where the settings file is, or would be: `path`, else what `RECEIPTS_CONFIG` names, else `receipts.toml` in `folder`."""
+    """Path of the settings file, which need not exist: `path`, or `RECEIPTS_CONFIG`, or `receipts.toml` in `folder`."""
     environ = os.environ if environ is None else environ
     folder = Path.cwd() if folder is None else folder
     return folder / _expanded(path or Path(environ.get(CONFIG_VARIABLE) or FILE_NAME), "The settings file")
 
 
 def make_settings_file(path: Path) -> bool:
-    """Whether the file was made, with every setting and its default in comments; one that is there is left as it is.
+    """Creates a settings file with every default in comments, and returns whether it did; an existing file is kept.
 
     Raises:
         ConfigError: It cannot be written.
@@ -228,19 +230,21 @@ def make_settings_file(path: Path) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written ({error.strerror}). Check the rights of its folder, or name another file.") from error
+        raise ConfigError(
+            f"{path} cannot be written ({error.strerror}). Check the permissions of its folder, or name another file."
+        ) from error
     return True
 
 
 @dataclass(frozen=True)
 class SettingDoc:
-    """One setting as the manual and the settings file describe it.
+    """Documentation of one setting, for the manual and the settings file.
 
     Attributes:
         name: Dotted name, such as `inbox.settle_seconds`.
         variable: Environment variable that sets it.
-        default: As TOML; `None` where nothing is set.
-        example: As TOML; the default where there is one.
+        default: As TOML; `None` if it is not set by default.
+        example: As TOML; the default if there is one.
         description: One sentence.
     """
 
@@ -257,9 +261,9 @@ def describe_settings() -> tuple[SettingDoc, ...]:
 
 
 def settings_template() -> str:
-    """A settings file that says every setting and its default, all commented out."""
+    """Text of a settings file with every setting and its default, all commented out."""
     lines = [
-        f"# Settings of receipts. Remove the # in front of a line to change it. {PREFIX}* environment variables go before this file.",
+        f"# Settings of receipts. Remove the # in front of a line to change it. {PREFIX}* environment variables override this file.",
         "",
     ]
     section = ""
@@ -283,7 +287,7 @@ def _describe(section: type[BaseModel], prefix: str) -> Iterator[SettingDoc]:
 
 
 def _toml(value: object) -> str:
-    """A default as TOML, whose strings, numbers, booleans and lists of these are those of JSON."""
+    """The value as TOML, which writes strings, numbers, booleans and lists like JSON."""
     return json.dumps(str(value) if isinstance(value, Path) else value)
 
 
@@ -296,13 +300,13 @@ def _read_toml(path: Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         names = list(_flat_names(values))
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}). Check its rights.") from error
+        raise ConfigError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from error
     except (ValueError, RecursionError) as error:  # ValueError: not TOML, not UTF-8, or a number of thousands of digits
         raise ConfigError(f"{path} is not TOML: {error}. Correct that line.") from error
     sections = {doc.name.partition(".")[0] for doc in describe_settings()}
     for name in names:
         if name not in sections:
-            _refuse_unknown(name, f"{path} has the setting", str)
+            _reject_unknown(name, f"{path} has the setting", str)
     return values
 
 
@@ -314,16 +318,16 @@ def _flat_names(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield prefix + key
 
 
-def _refuse_unknown(name: str, told: str, spell: Callable[[str], str]) -> None:
+def _reject_unknown(name: str, source: str, spell: Callable[[str], str]) -> None:
     known = {doc.name for doc in describe_settings()}
     if name in known:
         return
-    # The nearest by its whole name, else by its last part, which finds a key that stands in the wrong section.
+    # The closest whole name, or the closest last part, which finds a key in the wrong section.
     by_last = {other.rpartition(".")[2]: other for other in known}
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     near = near or [by_last[last] for last in difflib.get_close_matches(name.rpartition(".")[2], by_last, n=1, cutoff=0.7)]
     near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-    raise ConfigError(f"{told} {spell(name)}, which does not exist. The nearest one is {spell(near[0])}.")
+    raise ConfigError(f"{source} {spell(name)}, which does not exist. The nearest one is {spell(near[0])}.")
 
 
 def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -333,7 +337,7 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE or not text:
             continue
         name = variable.removeprefix(PREFIX).lower().replace("__", ".")
-        _refuse_unknown(name, "The environment has", _variable)
+        _reject_unknown(name, "The environment has", _variable)
         section, _, key = name.rpartition(".")
         place = values.setdefault(section, {}) if section else values
         place[key] = [part.strip() for part in text.split(",")] if name in lists else text
@@ -347,17 +351,17 @@ def _make_absolute(values: dict[str, Any], folder: Path) -> None:
 
 
 def _expanded(path: Path, name: str) -> Path:
-    """The path with the home folder for its `~`.
+    """Expands `~` in the path.
 
     Raises:
-        ConfigError: No such user, or a NUL, which no path may hold.
+        ConfigError: There is no such user, or the path has a NUL character.
     """
     try:
         if "\0" in str(path):
-            raise ConfigError(f"{name} is {str(path)!r}. Expected: a path, which holds no NUL.")
+            raise ConfigError(f"{name} is {str(path)!r}. Expected: a path without NUL characters.")
         return path.expanduser()
     except RuntimeError as error:
-        raise ConfigError(f"{name} is {path}, but there is no home folder of that name. Write the whole path.") from error
+        raise ConfigError(f"{name} is {path}, but there is no home folder of that name. Write the full path.") from error
 
 
 def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
@@ -368,12 +372,39 @@ def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
             values[key] = value
 
 
+# What people have to write, by the type of pydantic's error. Other messages of pydantic are plain enough without their first words.
+_EXPECTED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a smaller number",
+    "int_type": "a whole number",
+    "model_type": "a section with settings of its own",
+    "path_type": "a path",
+    "string_too_short": "some text",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+
+# The same, by the pattern of the setting.
+_EXPECTED_BY_PATTERN = {
+    COUNTRY_PATTERN: "the two capital letters of a country, such as DE",
+    CURRENCY_PATTERN: "the three capital letters of a currency, such as EUR",
+    MEMORY_PATTERN: "a number of bytes, perhaps with K, M, G, T or % after it, such as 3G",
+}
+
+
 def _explain(error: ValidationError, path: Path, environ: Mapping[str, str]) -> str:
-    """Key, value and what was expected, for the first wrong setting."""
+    """Names the first wrong setting, its value, and what was expected."""
     first = error.errors()[0]
     if not first["loc"]:
         return first["msg"].removeprefix("Value error, ")
     name = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
     source = _variable(name) if environ.get(_variable(name)) else f"{name} in {path}"
-    expected = first["msg"].removeprefix("Input should be ").partition(", unable")[0]
+    expected = _EXPECTED.get(first["type"]) or _EXPECTED_BY_PATTERN.get(first.get("ctx", {}).get("pattern", ""))
+    expected = expected or first["msg"].removeprefix("Input should be ").partition(", unable")[0]
     return f"{source} is {first['input']!r}. Expected: {expected}."

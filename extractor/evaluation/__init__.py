@@ -1,1 +1,1 @@
-"""Accuracy: records compared with labelled receipts."""
+"""Measurement of accuracy: records compared with labelled receipts."""

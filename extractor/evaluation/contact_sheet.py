@@ -1,4 +1,4 @@
-"""The misses of an evaluation as one HTML file: each receipt with its wrong fields boxed, what was wanted, what was read, and why."""
+"""Wrong fields of an evaluation as one HTML file: each receipt with boxes around the values read, what was wanted, and why it failed."""
 
 import base64
 import html
@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 from extractor.evaluation.scoring import Miss, Score
 from extractor.schemas.record import Record
 
+# Longer side of a picture on the sheet: print is legible, and a receipt takes about 100 kB.
 SHEET_SIDE_PX = 900
-"""Longer side of a picture on the sheet: legible print, about 100 kB a receipt."""
 
 JPEG_QUALITY = 70
 
@@ -30,11 +30,11 @@ th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0}
 def write_contact_sheet(
     path: Path, score: Score, records: Mapping[str, Record], page_images: Callable[[str], Sequence[Image.Image]]
 ) -> None:
-    """Write the sheet, complete in one file: pictures are inside, nothing is fetched when it is opened.
+    """Write the sheet as one file that contains its pictures and loads nothing when it is opened.
 
     Args:
-        records: By the truth's image path; images without a record are listed without a picture.
-        page_images: Gives the upright pages that a record's boxes refer to, by the truth's image path.
+        records: Records by image path as in the labels; images without a record are listed without a picture.
+        page_images: Returns the upright pages that a record's boxes refer to, by the same path.
     """
     parts = [f"<!doctype html><meta charset=utf-8><title>Misses</title><style>{_STYLE}</style>"]
     parts.append(f"<h1>{len(score.misses)} misses on {score.receipts} receipts</h1>")
@@ -58,7 +58,7 @@ def _row(miss: Miss) -> str:
 
 
 def _drawn(page: Image.Image, number: int, misses: Iterable[Miss], record: Record | None) -> Image.Image:
-    """The page, small, with a box around what was read for each missed field."""
+    """The page, reduced, with a box around the value read for each wrong field."""
     small = page.copy()
     small.thumbnail((SHEET_SIDE_PX, SHEET_SIDE_PX))
     pen = ImageDraw.Draw(small)

@@ -21,7 +21,8 @@ _LOOKALIKE: Final = re.compile(
 )
 _AS_DIGIT: Final = str.maketrans("OoQDIil|BCSZG", "0000111180526")
 _MARKS: Final = frozenset({"RM", "Rp", "Rs"})
-_PERCENTAGE: Final = re.compile(r"(?<![\d.,])(\d{1,3}(?:\s?[.,]\s?\d{1,3})?)\s?[%％]")
+# Behind the dot of an abbreviation (`USt.19 %`), a number has no spaces in it: in `No.4. 20%`, the rate is 20.
+_PERCENTAGE: Final = re.compile(r"(?:(?<![\d.,])(\d{1,3}(?:\s?[.,]\s?\d{1,3})?)|(?<=[^\W\d_][.,])(\d{1,3}(?:[.,]\d{1,3})?))\s?[%％]")
 
 
 def clean_digits(text: str) -> str:
@@ -42,7 +43,7 @@ def find_percentages(text: str) -> tuple[Decimal, ...]:
     """Every percentage in a line of print, left to right: 19 for `19 %`, 7.5 for `7,5%`; values above 100 are left out."""
     found = []
     for match in _PERCENTAGE.finditer(clean_digits(text)):
-        value = Decimal(re.sub(r"\s", "", match[1]).replace(",", "."))
+        value = Decimal(re.sub(r"\s", "", match[1] or match[2]).replace(",", "."))
         if value <= 100:
             found.append(value.normalize() if value else Decimal(0))
     return tuple(found)

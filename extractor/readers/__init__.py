@@ -1,1 +1,1 @@
-"""Readers turn documents into answers: text as printed, with evidence. They never normalise, judge or store."""
+"""Readers turn documents into answers: text as printed, with evidence. They neither normalise, validate nor store."""

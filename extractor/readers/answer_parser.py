@@ -1,4 +1,4 @@
-"""Answer text becomes a ReceiptAnswer: what is valid is kept, what is not is named. Pure; model output is hostile."""
+"""The answer parser: keeps what fits the schema and names the rest. Pure; treats model output as hostile."""
 
 import json
 from collections.abc import Iterator
@@ -11,34 +11,34 @@ from extractor.errors import BadAnswer
 from extractor.readers.base import Issue
 from extractor.schemas.answer import ReceiptAnswer
 
+# Three times the longest answer that the schema allows in practice (300 items).
 MAX_ANSWER_CHARACTERS = 200_000
-"""Three times the longest answer that the schema allows in practice (300 items)."""
 
+# Positions tried, from the end, where an answer is truncated; a valid prefix ends at one of the last few.
 MAX_CUT_POINTS = 50
-"""Places tried, from the end, when an answer ends too soon; a valid beginning ends at one of the last few."""
 
 _LIST_FIELDS = frozenset(name for name, field in ReceiptAnswer.model_fields.items() if field.default == ())
 
 
 @dataclass(frozen=True)
 class ParsedAnswer:
-    """An answer with everything in it that fits the schema, and an issue for each field that did not."""
+    """The valid part of an answer, and an issue for each field that did not fit the schema."""
 
     answer: ReceiptAnswer
     issues: tuple[Issue, ...] = ()
 
 
 def parse_answer(text: str, *, is_cut_off: bool = False) -> ParsedAnswer:
-    """The receipt that an answer states.
+    """Parse the answer of a reader.
 
-    Fences and prose around the JSON object are dropped. Numbers become the text they were written in (`2.50` stays `2.50`). A field
-    that does not fit the schema is left out and named in the issues, so that only it is asked again; of a list, only the rows that do
-    not fit. An answer that ends too soon is kept up to its last complete value.
+    Fences and prose around the JSON object are dropped. Numbers stay the text they were written in (`2.50` stays `2.50`). A field that does
+    not fit the schema is left out and named in the issues, so that only it is asked again; of a list, only the rows that do not fit. A
+    truncated answer is kept up to its last complete value.
 
     Args:
-        is_cut_off: True where the reader says that it hit its length limit.
+        is_cut_off: True where the reader reports that it hit its length limit.
     Raises:
-        BadAnswer: No JSON object, an unknown constant such as NaN, a key twice, nested too deeply, or too long.
+        BadAnswer: No JSON object, an unknown constant such as NaN, a duplicate key, too deeply nested, or too long.
     """
     if len(text) > MAX_ANSWER_CHARACTERS:
         raise BadAnswer(f"The answer has {len(text)} characters; {MAX_ANSWER_CHARACTERS} are allowed.", text=text[:1000])
@@ -53,7 +53,7 @@ def parse_answer(text: str, *, is_cut_off: bool = False) -> ParsedAnswer:
 
 
 def _decode(text: str) -> tuple[dict[str, Any], bool]:
-    """The JSON object at the start of `text`, and whether its end had to be supplied."""
+    """Return the JSON object at the start of `text`, and whether its end had to be supplied."""
     decoder = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_float=str, parse_int=str, parse_constant=_refuse_constant)
     try:
         try:
@@ -70,7 +70,7 @@ def _decode(text: str) -> tuple[dict[str, Any], bool]:
 
 
 class _Refused(Exception):
-    """JSON that the standard library would silently accept; no ValueError, which the decoder's callers catch for syntax."""
+    """JSON that the standard library would silently accept. Not a ValueError, since callers of the decoder catch that for syntax."""
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -85,10 +85,10 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _longest_prefix(decoder: json.JSONDecoder, text: str) -> Any:
-    """The value of the longest beginning of `text` that becomes JSON when its open brackets are closed.
+    """Return the value of the longest prefix of `text` that becomes JSON when its open brackets are closed.
 
     Raises:
-        BadAnswer: No beginning does, or only one that holds nothing.
+        BadAnswer: No prefix does, or only one that is empty.
     """
     for end, closing in list(_cut_points(text))[: -MAX_CUT_POINTS - 1 : -1]:
         try:
@@ -100,7 +100,7 @@ def _longest_prefix(decoder: json.JSONDecoder, text: str) -> Any:
 
 
 def _cut_points(text: str) -> Iterator[tuple[int, str]]:
-    """Places where a value may have just ended, each with the brackets that are open there."""
+    """Yield positions where a value may have just ended, each with the closing brackets that are missing there."""
     open_brackets: list[str] = []
     in_string = is_escaped = False
     for position, character in enumerate(text):
@@ -122,7 +122,7 @@ def _cut_points(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _valid_part(values: dict[str, Any]) -> tuple[ReceiptAnswer, tuple[Issue, ...]]:
-    """What fits the schema; each round drops the parts that the last validation named."""
+    """Validate, and drop the parts that each validation reports until the rest fits the schema."""
     issues: list[Issue] = []
     values = {name: value for name, value in values.items() if name in ReceiptAnswer.model_fields}
     while True:
@@ -135,7 +135,7 @@ def _valid_part(values: dict[str, Any]) -> tuple[ReceiptAnswer, tuple[Issue, ...
 
 
 def _part_at_fault(values: dict[str, Any], location: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """The field to drop, or the row of a list where only that is wrong."""
+    """Return the path of the field to drop, or of the row of a list where only that is wrong."""
     field = location[0]
     if field in _LIST_FIELDS and len(location) > 1 and isinstance(location[1], int) and isinstance(values[str(field)], list):
         return field, location[1]

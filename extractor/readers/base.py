@@ -1,4 +1,4 @@
-"""The seam between the pipeline and whatever reads receipts. Imports nothing heavy."""
+"""The interface between the pipeline and readers of receipts. Imports nothing heavy."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ ReaderError = ReaderUnavailable | ReaderRefused | BadAnswer
 
 @dataclass(frozen=True)
 class Document:
-    """One receipt as readers get it: its upright pages and what the OCR witness saw on each.
+    """One receipt as a reader gets it: its upright pages and the OCR transcript of each.
 
     Attributes:
         name: File name, for messages only.
         pages: At least one, in print order.
-        transcripts: One a page.
+        transcripts: One per page.
     """
 
     name: str
@@ -29,19 +29,19 @@ class Document:
 
 
 def root_of(path: str) -> str:
-    """The top-level field of a field path: `items` for `items[2].total_price`."""
+    """Return the top-level field of a field path: `items` for `items[2].total_price`."""
     return re.split(r"[.\[]", path, maxsplit=1)[0]
 
 
 @dataclass(frozen=True)
 class Issue:
-    """Something missing or wrong in what has been read so far.
+    """A missing or doubtful value in an answer.
 
     Attributes:
         field: Path such as `total` or `items[2].total_price`; `*` for the whole receipt.
         kind: `missing`, `unconfirmed`, `conflict`, `ambiguous`, `implausible`, `several_receipts` or `not_a_receipt`.
-        message: The fact and the way out, for a person and for a model that is asked again.
-        blocking: True where the record cannot be accepted with it.
+        message: The fact and what to do, for a person and for a model that is asked again.
+        blocking: True where it prevents the record from being accepted.
     """
 
     field: str
@@ -51,19 +51,19 @@ class Issue:
 
     @property
     def root(self) -> str:
-        """The top-level field that it is about."""
+        """The top-level field that it concerns."""
         return root_of(self.field)
 
 
 @dataclass(frozen=True)
 class Look:
-    """How to look at the pages when answering.
+    """How the pages are presented to a reader.
 
     Attributes:
-        effort: 0 for the ordinary look; each step up costs more and differs from the one below (larger model, upscaled, contrast). For
-            readers that have engines to choose from; a model sees what `page` and `crop` say.
-        page: Page to look at, counted from 0; `None` for all.
-        crop: Part of that page, in its pixels, to be looked at enlarged, beside the whole page; `None` for the whole page alone.
+        effort: 0 for the ordinary effort; each step up costs more and differs from the one below (larger model, upscaling, contrast). For
+            readers with a choice of engines; `page` and `crop` are for models.
+        page: The page to read, counted from 0; `None` for all.
+        crop: Part of that page, in its pixels, presented enlarged beside the whole page; `None` for the whole page alone.
         samples: Answers to draw, for a vote; 1 for the likeliest answer alone.
     """
 
@@ -75,14 +75,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Question:
-    """What a reader is asked about one document. Narrowing a question makes a new one.
+    """A question about one document; narrowing it makes a new one.
 
     Attributes:
-        fields: Top-level fields of `ReceiptAnswer` that are wanted; empty for all.
-        issues: Why they are asked (again); empty in a first question.
-        look: How to look.
-        draft: Answer text of another reader, from which a model may guess ahead what it is going to say. It must never be told of it,
-            and never say anything else because of it: the two readers confirm each other only while they are independent.
+        fields: Wanted top-level fields of `ReceiptAnswer`; empty for all.
+        issues: Why they are asked for again; empty in a first question.
+        look: How the pages are presented.
+        draft: Answer of another reader, from which a model may predict its own tokens (speculative decoding). It must neither enter the
+            prompt nor change the answer: two readers confirm each other only while they are independent.
     """
 
     fields: tuple[str, ...] = ()
@@ -97,7 +97,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where a reader saw a field and how sure it is. `box` is in pixels of that page."""
+    """The text of a field, where a reader found it, and its confidence. `box` is in pixels of that page."""
 
     text: str
     page: int = 0
@@ -107,15 +107,15 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a reader said.
+    """The answer of a reader.
 
     Attributes:
         text: JSON of a (partial) `ReceiptAnswer`, not yet validated.
-        evidence: By field path, where the reader knows it.
+        evidence: By field path, where the reader provides it.
         seconds: Wall-clock time spent on this answer.
         tokens: Tokens generated, for models.
         is_cut_off: True where the reader hit its length limit before the end.
-        samples: Further answers drawn to the same question, where several were wanted; none of them counts more than this one.
+        samples: Further answers to the same question, where several were wanted; all count the same.
     """
 
     text: str
@@ -127,10 +127,10 @@ class Answer:
 
 
 class Reading(Protocol):
-    """A batch of documents being read; holds what the first question paid for, so that the next one is cheap."""
+    """A batch of documents being read; keeps what the first question computed, so that the next one is cheap."""
 
     def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Answer | ReaderError]:
-        """One answer or error for every row asked; a row that fails fails alone."""
+        """Return one answer or error for every row asked; rows fail independently."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -142,8 +142,8 @@ class Reader(Protocol):
     """Reads receipts.
 
     Attributes:
-        name: Stable name, filed with every record: `ocr`, `vision`, `remote`.
-        model: What exactly reads, such as a model's name and quantisation.
+        name: Stable name, stored with every record: `ocr`, `vision`, `remote`.
+        model: What exactly reads, such as the name and quantisation of a model.
         prompt_version: Changes whenever the same pages could be answered differently.
     """
 

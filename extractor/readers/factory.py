@@ -1,4 +1,4 @@
-"""A name, or `auto`, becomes a Reader, or an error naming the extra to install."""
+"""Creates the configured reader."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -15,9 +15,11 @@ from extractor.readers.vision.vision_reader import vision_reader
 logger = logging.getLogger(__name__)
 
 
-def make_reader(settings: Settings, witness: PageReader) -> Reader:
-    """The reader that `reader.name` names; `auto` takes vision where it can read here, else ocr, and logs which and why.
+def make_reader(settings: Settings, page_reader: PageReader) -> Reader:
+    """Return the reader that `reader.name` names; `auto` is vision where it can run here, else ocr, and is logged with the reason.
 
+    Args:
+        page_reader: The OCR of the pages.
     Raises:
         ConfigError: No such reader.
     """
@@ -26,17 +28,17 @@ def make_reader(settings: Settings, witness: PageReader) -> Reader:
         obstacle = why_not(_options(settings))
         name = "ocr" if obstacle else "vision"
         logger.info("reader_chosen", extra={"reader": name, "why": obstacle or "a GPU and the model's weights are here"})
-    maker = _MAKERS.get(name)
-    if maker is None:
-        raise ConfigError(f"reader.name is {name!r}, which is no reader. Use one of: auto, {', '.join(_MAKERS)}.")
-    return maker(settings, witness)
+    factory = _FACTORIES.get(name)
+    if factory is None:
+        raise ConfigError(f"reader.name is {name!r}, which is not a reader. Use one of: auto, {', '.join(_FACTORIES)}.")
+    return factory(settings, page_reader)
 
 
 def _options(settings: Settings) -> VisionOptions:
     return VisionOptions(**settings.vision.model_dump())
 
 
-_MAKERS: Mapping[str, Callable[[Settings, PageReader], Reader]] = {
-    "ocr": lambda _, witness: OcrReader(witness),
+_FACTORIES: Mapping[str, Callable[[Settings, PageReader], Reader]] = {
+    "ocr": lambda _, page_reader: OcrReader(page_reader),
     "vision": lambda settings, _: vision_reader(_options(settings)),
 }

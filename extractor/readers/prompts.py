@@ -1,33 +1,33 @@
-"""Schema becomes the first question; issues become the next, narrower one. Pure."""
+"""Prompts and answer schemas: the first question asks for everything, later ones for the fields that issues name. Pure."""
 
+import hashlib
+import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+from extractor.ocr.transcript import Box
 from extractor.readers.base import Issue, Look, Question
 from extractor.schemas.answer import ReceiptAnswer
 
-PROMPT_VERSION = "3"
-"""Filed with every record; changes whenever `prompt` or `answer_schema` would give another text for the same question."""
-
+# Asks for everything, at the ordinary effort.
 FIRST = Question()
-"""Everything, at an ordinary look."""
 
+# Keys that a row must state, null included. The others are optional: stating every null would double an answer's length.
 REQUIRED_IN_PARTS = {
     "ItemAnswer": ("description", "quantity", "unit_price", "total_price"),
     "TaxLineAnswer": ("rate", "net_amount", "amount"),
     "PaymentAnswer": ("method", "amount"),
     "MissingField": ("field", "reason"),
 }
-"""What a row must state, null included. The rest may be left out: stating every null would double an answer's length."""
 
 ALL_FIELDS = tuple(name for name in ReceiptAnswer.model_fields if name != "missing")
 
-_PARTNERS = {"currency_code": "currency", "merchant_country": "merchant_address"}
-"""Fields that are decided by us from what a reader can be asked for."""
+# Derived fields and the printed fields that they are derived from.
+_ASKED_AS = {"currency_code": "currency", "merchant_country": "merchant_address"}
 
 
 def again(issues: Sequence[Issue], look: Look) -> Question:
-    """The narrower question: only the fields that `issues` name, looked at in the given way.
+    """Return a narrower question: only the fields that `issues` name, read in the given way.
 
     An issue with the whole receipt (`*`) asks for everything again.
     """
@@ -37,49 +37,49 @@ def again(issues: Sequence[Issue], look: Look) -> Question:
 
 
 def field_of(issue: Issue) -> str:
-    """The top-level answer field that an issue is asked about with."""
-    return _PARTNERS.get(issue.root, issue.root)
+    """Return the top-level answer field that is asked for because of an issue."""
+    return _ASKED_AS.get(issue.root, issue.root)
 
 
 def asked_fields(question: Question) -> tuple[str, ...]:
-    """The top-level answer fields that a question wants, in the answer's order."""
+    """Return the top-level answer fields of a question, in the order of the answer."""
     return question.fields or ALL_FIELDS
 
 
 def answer_schema(question: Question) -> dict[str, Any]:
-    """JSON schema (2020-12) of the answer to `question`, without references, for grammars and for servers.
+    """Return the JSON schema (2020-12) of the answer to `question`, without references, for grammars and servers.
 
-    Fields stand in the answer's order (items before totals); all are required, and null is allowed wherever the receipt may not tell.
+    Fields are in the order of the answer (items before totals). All are required, and null is allowed for whatever a receipt may not print.
     A narrowed question also asks, in `missing`, why a field has no value.
     """
     whole = ReceiptAnswer.model_json_schema()
     names = [*asked_fields(question), *(() if question.is_first else ("missing",))]
-    properties = {name: _inlined(whole["properties"][name], whole["$defs"]) for name in names}
+    properties = {name: _without_references(whole["properties"][name], whole["$defs"]) for name in names}
     if "missing" in properties:
         properties["missing"]["items"]["properties"]["field"] = {"enum": list(asked_fields(question))}
         properties["missing"]["maxItems"] = len(asked_fields(question))
     return {"type": "object", "properties": properties, "required": names, "additionalProperties": False}
 
 
-def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
-    """The schema node with references replaced and all that does not constrain left out."""
+def _without_references(node: Any, definitions: dict[str, Any]) -> Any:
+    """Return the schema node with references resolved and everything left out that does not constrain."""
     if isinstance(node, list):
-        return [_inlined(part, definitions) for part in node]
+        return [_without_references(part, definitions) for part in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
         name = node["$ref"].rsplit("/", 1)[1]
-        part = _inlined(definitions[name], definitions)
+        part = _without_references(definitions[name], definitions)
         if name in REQUIRED_IN_PARTS:
-            # What must be stated comes first, so that a grammar forces its keys.
+            # Required keys come first, so that a grammar forces them.
             required, properties = list(REQUIRED_IN_PARTS[name]), part["properties"]
             part["required"] = required
             part["properties"] = {key: properties[key] for key in dict.fromkeys([*required, *properties])}
         return part
     kept = {key: value for key, value in node.items() if key not in {"title", "default", "description"}}
-    if "properties" in kept:  # names of fields are not keywords: a field may well be called `description`
-        kept["properties"] = {name: _inlined(part, definitions) for name, part in kept["properties"].items()}
-    return {key: value if key == "properties" else _inlined(value, definitions) for key, value in kept.items()}
+    if "properties" in kept:  # keys here are field names, of which one is `description`
+        kept["properties"] = {name: _without_references(part, definitions) for name, part in kept["properties"].items()}
+    return {key: value if key == "properties" else _without_references(value, definitions) for key, value in kept.items()}
 
 
 _RULES = """Rules:
@@ -89,16 +89,16 @@ _RULES = """Rules:
 
 
 def prompt(question: Question) -> str:
-    """The instruction for a model that sees the pages: what to copy, how, and (asked again) what was wrong.
+    """Return the instruction for a model that sees the pages: what to copy, how, and, when asked again, what was wrong.
 
-    The text goes into the user's turn after the image. It shows no example: the answer is held to `answer_schema(question)` by whoever
-    runs the model, and every token of the prompt is read again for every receipt.
+    The text follows the image in the turn of the user. It contains no example: whoever runs the model constrains the answer to
+    `answer_schema(question)`, and every token of the prompt costs time for every receipt.
     """
     schema = answer_schema(question)
-    lines = [_opening(question), "", "Fields:"]
+    lines = [_first_line(question), "", "Fields:"]
     for name in asked_fields(question):
         description = ReceiptAnswer.model_fields[name].description
-        lines.append(f"- {name}: {description}{_parts(schema['properties'][name])}")
+        lines.append(f"- {name}: {description}{_choices(schema['properties'][name])}")
     if not question.is_first:
         lines.append("- missing: for every field above that has no value, whether it is not_printed, unreadable or cut_off.")
         lines += ["", "Why you are asked again:"]
@@ -107,7 +107,7 @@ def prompt(question: Question) -> str:
     return "\n".join(lines)
 
 
-def _opening(question: Question) -> str:
+def _first_line(question: Question) -> str:
     if question.is_first:
         return "Read this receipt and copy the following fields from it."
     if question.look.crop is not None:
@@ -115,9 +115,22 @@ def _opening(question: Question) -> str:
     return "Look at this receipt once more and copy only the following fields from it."
 
 
-def _parts(node: dict[str, Any]) -> str:
-    """What a field is made of: the parts of a list's rows, or the values to choose from."""
+def _choices(node: dict[str, Any]) -> str:
+    """Return the keys of a list's rows, or the values that a field may have."""
     if node.get("type") == "array":
         return f" Each with {', '.join(node['items']['required'])}."
     choices = [value for option in node.get("anyOf", [node]) for value in option.get("enum", ())]
     return f" One of {', '.join(choices)}." if choices else ""
+
+
+def _version() -> str:
+    """Return a hash of the prompts and schemas of every kind of question."""
+    look = Look(effort=1, crop=Box(0, 0, 1, 1))
+    issues = [Issue(name, "missing", "It is missing.") for name in ALL_FIELDS]
+    questions = (FIRST, again(issues, Look(effort=1)), again(issues[:1], look))
+    texts = [prompt(question) + json.dumps(answer_schema(question)) for question in questions]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:8]
+
+
+# Stored with every record: changes whenever `prompt` or `answer_schema` gives another text for the same question.
+PROMPT_VERSION: Final = _version()

@@ -1,1 +1,1 @@
-"""What every part of a running program shares: clock, log, checkpoints, heartbeat and counters."""
+"""Shared by all parts of the program: clock, log, checkpoints, heartbeat and counters."""

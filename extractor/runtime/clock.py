@@ -1,4 +1,4 @@
-"""What time it is, as a thing that is passed in, so that tests need not sleep."""
+"""The clock as an object that is passed in, so that tests need not sleep."""
 
 import time
 from datetime import UTC, datetime
@@ -6,19 +6,19 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Two readings of time."""
+    """Wall-clock time and monotonic time."""
 
     def now(self) -> datetime:
-        """Wall-clock time in UTC, for what is stored."""
+        """Wall-clock time in UTC, for values that are stored."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some moment; never goes back, for waiting."""
+        """Seconds since some moment, never going back, for waits."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The system's clock."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)

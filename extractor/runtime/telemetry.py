@@ -1,17 +1,21 @@
-"""What this process has done, counted. Holds numbers and the names of states, stages and kinds; nothing that a receipt says."""
+"""Counts what this process has done. Holds numbers and names of states, stages and kinds; no text of receipts."""
 
 import threading
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from extractor.schemas.record import Record
 
+Result = TypeVar("Result")
+
+# Upper bounds of the histogram in seconds: from filing on a fast disk to a vision model that hangs.
 BOUNDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-"""Upper bounds of the histogram in seconds: from filing on a quick disk to a hung vision model."""
+
 REVIEW_KINDS = frozenset(
     {
         "missing",
@@ -27,8 +31,9 @@ REVIEW_KINDS = frozenset(
     }
 )
 RUNGS = frozenset({"first", "again", "closer", "vote"})
+
+# Replaces every unknown name: a label must never contain output of a reader.
 OTHER = "other"
-"""Stands for every name that is not known here: a label must never carry what a reader has said."""
 
 
 @dataclass
@@ -36,7 +41,7 @@ class Seconds:
     """A histogram of one stage.
 
     Attributes:
-        counts: How many took as long as each bound of `BOUNDS` or less, but longer than the bound before; the last took longer than all.
+        counts: Durations up to each bound of `BOUNDS` and above the previous one; the last item counts those above all bounds.
     """
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
@@ -54,11 +59,11 @@ class Counts:
     Attributes:
         stages: Seconds by stage: `check`, `read`, `store`, `file`.
         receipts: Records that were stored, by status.
-        questions: Questions that were put to the reader, by rung of the ladder.
-        asked_again: Receipts that were asked about more than once.
-        review: Records that need review, by kind of reason; one with two kinds counts for both.
-        failures: Attempts that brought no record, by kind of error.
-        reader: Who read the newest record, and with which model.
+        questions: Questions to the reader, by rung of the ladder.
+        asked_again: Receipts with more than one question.
+        review: Records that need review, by kind of reason; a record with two kinds counts for both.
+        failures: Attempts without a record, by kind of error.
+        reader: Reader and model of the newest record.
     """
 
     stages: dict[str, Seconds] = field(default_factory=dict)
@@ -71,7 +76,7 @@ class Counts:
 
 
 class Telemetry:
-    """Counts for one process; any thread may count and look."""
+    """Counts for one process. Thread-safe."""
 
     def __init__(self, seconds: Callable[[], float] = time.perf_counter) -> None:
         self._seconds = seconds
@@ -79,17 +84,39 @@ class Telemetry:
         self._counts = Counts()
 
     @contextmanager
-    def stage(self, name: str, receipts: int = 1) -> Iterator[None]:
-        """Takes the time of what is inside, in equal shares for so many receipts; also when it raises."""
+    def stage(self, name: str) -> Iterator[None]:
+        """Measures the time that the block takes for one receipt, also if it raises."""
         began = self._seconds()
         try:
             yield
         finally:
-            took = self._seconds() - began
-            with self._lock:
-                stage = self._counts.stages.setdefault(name, Seconds())
-                for _ in range(receipts):
-                    stage.add(took / receipts)
+            self._add(name, self._seconds() - began, receipts=1)
+
+    def timed(self, name: str, results: Iterable[Result]) -> Iterator[Result]:
+        """Yields the results of a batch and measures the time spent waiting for them, in equal shares for each receipt.
+
+        The time that the caller spends on a result does not count.
+        """
+        remaining, waited, receipts = iter(results), 0.0, 0
+        try:
+            while True:
+                began = self._seconds()
+                try:
+                    result = next(remaining)
+                except StopIteration:
+                    return
+                finally:
+                    waited += self._seconds() - began
+                receipts += 1
+                yield result
+        finally:
+            self._add(name, waited, receipts=max(1, receipts))
+
+    def _add(self, name: str, seconds: float, *, receipts: int) -> None:
+        with self._lock:
+            stage = self._counts.stages.setdefault(name, Seconds())
+            for _ in range(receipts):
+                stage.add(seconds / receipts)
 
     def stored(self, record: Record) -> None:
         """Counts a record that was stored."""
@@ -102,12 +129,12 @@ class Telemetry:
             counts.reader = (record.reader, record.model or "")
 
     def failed(self, error: Exception) -> None:
-        """Counts an attempt that brought no record."""
+        """Counts an attempt without a record."""
         with self._lock:
             self._counts.failures[type(error).__name__] += 1
 
     def counts(self) -> Counts:
-        """The numbers as they are now, apart from those that are still counted."""
+        """A copy of the current numbers."""
         with self._lock:
             now = self._counts
             stages = {name: Seconds([*stage.counts], stage.sum) for name, stage in now.stages.items()}

@@ -1,1 +1,1 @@
-"""The service, run for good: its threads and orders, one at a time, under a service manager, seen from outside."""
+"""The service: its threads, signals and lock, monitoring, and integration with service managers."""

@@ -1,13 +1,13 @@
-"""The service that the settings ask for: every concrete thing is made here and handed to whoever needs it."""
+"""Builds the service: creates all objects that the settings ask for and passes them to one another."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from extractor.config.settings import Settings
 from extractor.documents.isolated_check import IsolatedCheck
 from extractor.extraction.isolated import IsolatedReading
-from extractor.jobs import Extract, Extracted, JobState, Source
+from extractor.jobs import ExtractEach, Extracted, JobState, Source
 from extractor.pipeline import Pipeline
 from extractor.runtime.checkpoints import AtCheckpoint, go_on
 from extractor.runtime.clock import Clock, SystemClock
@@ -19,27 +19,27 @@ from extractor.service.worker import WORKER, Worker
 from extractor.storage.archive import open_archive
 from extractor.storage.files.inbox import Check, Inbox
 
-ENORMOUS = 100
-"""Files of so many times the allowed size are left in the inbox: filing one would mean to read it several times over."""
+# Files of more than this many times `limits.max_bytes` stay in the inbox: filing one means reading it several times.
+REFUSED_SIZE_FACTOR = 100
 
 
 def build_service(
     settings: Settings,
     *,
-    extract: Extract | None = None,
+    extract: ExtractEach | None = None,
     check: Check | None = None,
     clock: Clock | None = None,
     at_checkpoint: AtCheckpoint = go_on,
     telemetry: Telemetry | None = None,
 ) -> Service:
-    """The service that the settings ask for, not yet running.
+    """Builds the service, without running it.
 
     Args:
-        extract: Instead of the reader that the settings name.
-        check: Instead of decoding each file to its end.
-        clock: Instead of the machine's own.
-        at_checkpoint: Called after each checkpoint, from the thread that has done it.
-        telemetry: Goes on counting where another service has stopped.
+        extract: Replaces the reader that the settings name.
+        check: Replaces the check that decodes each file to its end.
+        clock: Replaces the system's clock.
+        at_checkpoint: Called after each checkpoint, in the thread that has reached it.
+        telemetry: Counts of an earlier service, which this one continues.
     Raises:
         ConfigError: The reader cannot work here.
         StorageError: The folders or the database cannot be used.
@@ -47,8 +47,8 @@ def build_service(
     clock, telemetry = clock or SystemClock(), telemetry or Telemetry()
     heartbeat = Heartbeat(clock.monotonic, hung_seconds=settings.work.hung_seconds)
     archive = open_archive(settings, clock=clock, at_checkpoint=at_checkpoint)
-    if not archive.outbox.is_here and not archive.job_queue.counts().get(JobState.DONE):
-        archive.outbox.mark()  # it was made anew, and nothing is missing in it
+    if not archive.outbox.is_available and not archive.job_queue.counts().get(JobState.DONE):
+        archive.outbox.mark()  # an empty folder is right if nothing was filed
     again = partial(build_service, extract=extract, check=check, clock=clock, at_checkpoint=at_checkpoint, telemetry=telemetry)
     isolated: list[IsolatedReading | IsolatedCheck] = []
     batch, prefetch = settings.work.batch_size, None
@@ -57,20 +57,20 @@ def build_service(
     if extract is None:
         isolated.append(reading := IsolatedReading.from_settings(settings))
         reading.start()
-        extract, batch = _signalling(reading, heartbeat), reading.batch_size
+        extract, batch = _with_heartbeat(reading, heartbeat), reading.batch_size
         prefetch = reading.prefetch if reading.reads_together else None
-        heartbeat.hung_seconds += reading.longest_seconds  # it ends children that hang by itself
-    most_bytes = ENORMOUS * settings.limits.max_bytes
-    inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check, telemetry, heartbeat), clock, most_bytes=most_bytes)
-    steps = (archive.database, archive.job_queue, archive.store, archive.outbox, extract)
+        heartbeat.hung_seconds += reading.longest_seconds  # the pool kills children that hang
+    max_bytes = REFUSED_SIZE_FACTOR * settings.limits.max_bytes
+    inbox = Inbox(settings.inbox_dir, settings.inbox, _timed(check, telemetry, heartbeat), clock, max_bytes=max_bytes)
+    steps = (archive.database, archive.job_queue, archive.receipts, archive.filing, extract)
     pipeline = Pipeline(*steps, prefetch=prefetch, at_checkpoint=at_checkpoint, telemetry=telemetry)
     worker = Worker(
         archive.job_queue, pipeline, clock, batch_size=batch, at_checkpoint=at_checkpoint, heartbeat=heartbeat, telemetry=telemetry
     )
-    watch = InboxScanner(
+    scanner = InboxScanner(
         inbox, archive.job_queue, clock, settings.inbox, on_taken=worker.wake.set, at_checkpoint=at_checkpoint, heartbeat=heartbeat
     )
-    return Service(archive, watch, worker, heartbeat=heartbeat, telemetry=telemetry, build_again=again, isolated=isolated)
+    return Service(archive, scanner, worker, heartbeat=heartbeat, telemetry=telemetry, build_again=again, isolated=isolated)
 
 
 def _timed(check: Check, telemetry: Telemetry, heartbeat: Heartbeat) -> Check:
@@ -82,12 +82,12 @@ def _timed(check: Check, telemetry: Telemetry, heartbeat: Heartbeat) -> Check:
     return timed
 
 
-def _signalling(reading: IsolatedReading, heartbeat: Heartbeat) -> Extract:
-    def read(sources: Sequence[Source]) -> list[Extracted]:
-        results: list[Extracted] = []
+def _with_heartbeat(reading: IsolatedReading, heartbeat: Heartbeat) -> ExtractEach:
+    """Reads, with a heartbeat for each result."""
+
+    def read(sources: Sequence[Source]) -> Iterator[Extracted]:
         for result in reading.read_each(sources):
             heartbeat.beat(WORKER)
-            results.append(result)
-        return results
+            yield result
 
     return read

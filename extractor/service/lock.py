@@ -1,4 +1,4 @@
-"""One service a database: a lock that the operating system frees when its holder dies, however it dies."""
+"""Lets one service use a database: a lock that the operating system releases when its holder ends, in whatever way."""
 
 import errno
 import os
@@ -11,15 +11,15 @@ from typing import Self
 from extractor.errors import ConfigError
 from extractor.storage.files.atomic import storage_errors
 
+# Errors of a lock that another process holds. Any other error comes from the volume, such as a share without locks.
 IS_HELD = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK, errno.EWOULDBLOCK})
-"""What the systems say of a lock that somebody else holds; anything else, such as a share without locks, is a fault of the volume."""
 
+# Attempts to take the lock and the wait between them: `holder` takes it for a moment, perhaps several times in a row.
 TRIES, TRY_SECONDS = 100, 0.01
-"""How often the lock is tried, and the wait between: a look at it takes a moment, and several may follow each other."""
 
 
 class InstanceLock:
-    """A context manager that holds `<database>.lock`; the file stays and names the last holder's process.
+    """A context manager that locks `<database>.lock`. The file is kept and contains the process id of the last holder.
 
     Raises:
         ConfigError: Another process holds it.
@@ -47,9 +47,8 @@ class InstanceLock:
         except OSError as error:
             if error.errno not in IS_HELD:
                 raise
-            way_out = "Stop it first; files dropped in the inbox are taken by it."
-            fact = f"Another service works on this database (process {_written(descriptor)}, lock {self._path})"
-            raise ConfigError(f"{fact}. {way_out}") from error
+            fact = f"Another service uses this database (process {_process_id(descriptor)}, lock {self._path})."
+            raise ConfigError(f"{fact} Stop it first; it takes the files that are dropped in the inbox.") from error
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
@@ -59,10 +58,10 @@ class InstanceLock:
 
 
 def holder(database: Path) -> str | None:
-    """The process that works on this database, as it has written itself down; `None` where none does.
+    """Id of the process that holds the lock; `None` if none does.
 
     Raises:
-        StorageError: The lock cannot be looked at.
+        StorageError: The lock file cannot be opened.
     """
     path = database.with_name(database.name + ".lock")
     with storage_errors(path):
@@ -70,22 +69,22 @@ def holder(database: Path) -> str | None:
             return None
         descriptor = os.open(path, (os.O_RDWR if sys.platform == "win32" else os.O_RDONLY) | getattr(os, "O_CLOEXEC", 0))
     try:
-        _lock(descriptor, only_look=True)
+        _lock(descriptor, shared=True)
     except OSError:
-        return _written(descriptor)
+        return _process_id(descriptor)
     else:
         return None
     finally:
         os.close(descriptor)
 
 
-def _written(descriptor: int) -> str:
+def _process_id(descriptor: int) -> str:
     os.lseek(descriptor, 0, os.SEEK_SET)
     return os.read(descriptor, 20).decode("ascii", "replace").strip()
 
 
 def _lock_soon(descriptor: int) -> None:
-    """Takes the lock; whoever only looks whether it is held holds it for a moment, and is waited for."""
+    """Takes the lock, and waits for callers of `holder`, which hold it for a moment."""
     for _ in range(TRIES):
         try:
             _lock(descriptor)
@@ -99,8 +98,8 @@ def _lock_soon(descriptor: int) -> None:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(descriptor: int, *, only_look: bool = False) -> None:  # noqa: ARG001 -- Windows has but one kind of lock
-        # Far behind the text, because Windows lets nobody read locked bytes.
+    def _lock(descriptor: int, *, shared: bool = False) -> None:  # noqa: ARG001 -- Windows has only exclusive locks
+        # Far behind the text, because locked bytes cannot be read on Windows.
         os.lseek(descriptor, 1 << 20, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         os.lseek(descriptor, 0, os.SEEK_SET)
@@ -108,5 +107,5 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(descriptor: int, *, only_look: bool = False) -> None:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if only_look else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    def _lock(descriptor: int, *, shared: bool = False) -> None:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
-"""Numbers for Prometheus: those that the database knows as it has them now, the others as this process has counted them.
+"""Metrics for Prometheus: current numbers from the database, and counts of this process.
 
-The only module that imports prometheus_client. Labels are names of states, stages, kinds and places; no receipt says any of them.
+The only module that imports prometheus_client. Labels are names of states, stages, kinds and folders; none comes from a receipt.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,19 +17,19 @@ from extractor.runtime.telemetry import BOUNDS, Counts
 from extractor.schemas.record import RecordStatus
 from extractor.service.status import Numbers
 
+# States in which a job may be open.
 _WAITING = (JobState.QUEUED, JobState.READING, JobState.STORED, JobState.FAILED, JobState.DUPLICATE)
-"""States in which a file may not be in its place yet."""
 
 RESTARTS = ("crashed", "hung", "memory", "recycled")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything that is told at one scrape.
+    """The values of one scrape.
 
     Attributes:
-        numbers: `None` where the database cannot be read.
-        free_bytes: By place; `None` where it is not there.
+        numbers: `None` if the database cannot be read.
+        free_bytes: By folder; `None` for a folder that does not exist.
     """
 
     version: str
@@ -43,7 +43,7 @@ class Snapshot:
 
 
 def render(snapshot: Snapshot, accept: str = "") -> tuple[bytes, str]:
-    """The page that Prometheus reads, and its content type.
+    """Returns the body and the content type of `/metrics`.
 
     Args:
         accept: The request's `Accept` header.

@@ -1,4 +1,4 @@
-"""The watching thread: the inbox is looked through after events and now and then in any case; the job queue takes what has settled."""
+"""Scans the inbox after events, and at intervals in any case, and adds settled files to the job queue."""
 
 import logging
 import threading
@@ -10,6 +10,7 @@ from extractor.errors import ReaderDown, Stopped, StorageError
 from extractor.runtime.checkpoints import AtCheckpoint, Checkpoint
 from extractor.runtime.clock import Clock
 from extractor.runtime.heartbeat import Heartbeat
+from extractor.runtime.logs import for_terminal
 from extractor.service.worker import LONGEST_WAIT_SECONDS
 from extractor.storage.database.job_queue import JobQueue
 from extractor.storage.files.folder_events import FolderEvents
@@ -17,21 +18,21 @@ from extractor.storage.files.inbox import Inbox
 
 logger = logging.getLogger(__name__)
 
+# Name of the thread in the heartbeat.
 WATCH = "inbox"
-"""Its name among the signs of life."""
 
+# A single run (`watch --once`) waits this many settle times for an incomplete file, or the patience if that is shorter.
 ONCE_PATIENCE_SETTLES = 4
-"""Who looks only once gives up on an incomplete file after so many settle times, or after the patience if that is shorter."""
 
-SCAN_SHARE = 5
-"""After a scan that took a second, the next one begins this many seconds later at the earliest: a large inbox does not eat the machine."""
+# Pause after a scan, as a multiple of its duration, so that a large inbox does not use all of the CPU; at most `inbox.rescan_seconds`.
+PAUSE_PER_SCAN = 5
 
 
 class InboxScanner:
-    """Hands the job queue every file that has settled in the inbox.
+    """Adds every file that has settled in the inbox to the job queue.
 
     Args:
-        on_taken: Called after each file that was taken, and after each scan: there may be work.
+        on_taken: Called after each file that was added, and after each scan.
     """
 
     def __init__(
@@ -60,14 +61,13 @@ class InboxScanner:
         return self._inbox.root
 
     def wake(self) -> None:
-        """Ends the rest between two scans."""
+        """Ends the pause between two scans."""
         self._wake.set()
 
     def run(self, stop: threading.Event) -> None:
-        """Watches until told to stop, and begins anew when the inbox could not be listed: events of a share that was away come no more.
+        """Watches the inbox until `stop` is set, which has to be followed by a call of `wake`.
 
-        Args:
-            stop: Whoever sets it calls `wake` as well.
+        After an error, the folder is watched anew: a share that was not available sends no more events for the old watch.
         """
         settings = self._settings
         while not stop.is_set():
@@ -83,16 +83,16 @@ class InboxScanner:
         self._heartbeat.end(WATCH)
 
     def scan_once(self) -> int:
-        """How many files were taken in one scan that is soon out of patience with files that stay incomplete."""
+        """Scans once, with little patience for incomplete files, and returns how many files were added."""
         return self.scan(min(self._settings.patience_seconds, ONCE_PATIENCE_SETTLES * self._settings.settle_seconds))
 
-    def seconds_to_look(self) -> float | None:
-        """Seconds until the next file may have settled; `None` where none is settling."""
-        look = self._inbox.next_look()
-        return None if look is None else max(0.0, look - self._clock.monotonic())
+    def seconds_to_check(self) -> float | None:
+        """Seconds until the next file may have settled; `None` if none is settling."""
+        check = self._inbox.next_check()
+        return None if check is None else max(0.0, check - self._clock.monotonic())
 
     def _scan_until_stopped(self, events: FolderEvents, stop: threading.Event) -> None:
-        """Scans after events, when a file may have settled, and now and then in any case; returns also when no more events come."""
+        """Scans after events, when a file may have settled, and at intervals; returns also if no more events arrive."""
         while not stop.is_set():
             self._wake.clear()
             self._heartbeat.beat(WATCH)
@@ -100,14 +100,14 @@ class InboxScanner:
             self.scan()
             self._heartbeat.trouble(WATCH)
             if not events.is_alive():
-                logger.warning("events_ended", extra={"inbox": str(self.root)})  # the caller begins anew
+                logger.warning("events_ended", extra={"inbox": str(self.root)})  # the caller starts again
                 return
             self._on_taken()
-            rest = max(0.05, SCAN_SHARE * (self._clock.monotonic() - began))
-            self._heartbeat.beat(WATCH, waits_seconds=rest)
-            stop.wait(rest)
-            look, rescan = self.seconds_to_look(), self._settings.rescan_seconds
-            wait = rescan if look is None else min(rescan, look)
+            pause = min(self._settings.rescan_seconds, max(0.05, PAUSE_PER_SCAN * (self._clock.monotonic() - began)))
+            self._heartbeat.beat(WATCH, waits_seconds=pause)
+            stop.wait(pause)
+            check, rescan = self.seconds_to_check(), self._settings.rescan_seconds
+            wait = rescan if check is None else min(rescan, check)
             self._heartbeat.beat(WATCH, waits_seconds=wait)
             self._wake.wait(wait)
 
@@ -116,7 +116,7 @@ class InboxScanner:
             self._wake.set()
 
     def scan(self, patience_seconds: float | None = None) -> int:
-        """How many files were handed to the job queue."""
+        """Adds settled files to the job queue, and returns how many."""
         job_queue, count = self._job_queue, 0
         for settled in self._inbox.scan(job_queue.open_paths(), job_queue.refused_paths(), patience_seconds=patience_seconds):
             arrival, error = settled.arrival, settled.error
@@ -126,7 +126,7 @@ class InboxScanner:
             self._at_checkpoint(Checkpoint.TAKEN)
             count += 1
             fields = {"receipt_id": job.receipt_id, "file": job.name, "state": job.state.value}
-            logger.info("file_taken", extra=fields | ({"error": str(error)} if error else {}))
+            logger.info("file_taken", extra=fields | for_terminal("") | ({"error": str(error)} if error else {}))
             self._heartbeat.beat(WATCH)
-            self._on_taken()  # not only after the scan: looking at many large files takes time
+            self._on_taken()  # not only after the scan, which takes long with many large files
         return count

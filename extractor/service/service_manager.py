@@ -1,4 +1,4 @@
-"""The service manager of this system: systemd's for the user, or launchd. Each is told with its own command."""
+"""Controls the service manager of this system, systemd's user manager or launchd, with its own commands."""
 
 import os
 import re
@@ -14,59 +14,60 @@ from extractor.service.units import Program, cron_line, launchd_agent, systemd_u
 from extractor.storage.files.atomic import write_whole
 
 LOG_LINES = "200"
+
+# Exit codes of systemd if user or mount namespaces are not allowed. Source: systemd.exec(5).
 NO_NAMESPACE = frozenset({"217", "226"})
-"""Exit codes of systemd's own: user or mount namespaces are not allowed here. Source: systemd.exec(5)."""
 
 
 class Commands:
-    """Runs the system's own commands to their end."""
+    """Runs commands of the system and waits for their end."""
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """What it said, for us."""
-        return subprocess.run(words, check=False, text=True, capture_output=True)  # noqa: S603 -- our own words, no shell
+        """Runs a command and captures its output."""
+        return subprocess.run(words, check=False, text=True, capture_output=True)  # noqa: S603 -- no user input, no shell
 
     def show(self, *words: str) -> int:
-        """Its exit code; what it says is for the terminal."""
+        """Runs a command, whose output goes to the terminal, and returns its exit code."""
         return subprocess.run(words, check=False).returncode  # noqa: S603 -- as above
 
 
 class Manager(Protocol):
-    """What can be asked of each of them; `name` is that of the unit."""
+    """Operations of a service manager; `name` is the name of the unit."""
 
     def install(self, program: Program) -> tuple[str, ...]:
-        """What was written, and what is to be done next, in lines."""
+        """Writes the unit, and returns lines that say what was written and what to do next."""
         ...
 
     def start(self, name: str) -> None:
-        """Returns when the service works."""
+        """Starts the service and waits until it is ready."""
         ...
 
     def stop(self, name: str) -> None:
-        """Returns when it has ended."""
+        """Stops the service and waits for its end."""
         ...
 
     def reload(self, name: str) -> None:
-        """Makes it read its settings anew."""
+        """Makes the service reload its settings."""
         ...
 
     def show_status(self, name: str) -> bool:
-        """Whether it runs; prints what the manager says."""
+        """Prints the manager's status, and returns whether the service runs."""
         ...
 
     def show_logs(self, name: str, *, follow: bool) -> None:
-        """Prints its last log lines, and goes on with new ones."""
+        """Prints the last log lines and, with `follow`, new ones as they come."""
         ...
 
     def uninstall(self, name: str) -> Path:
-        """The file that was removed; the service is stopped first. Receipts and records stay."""
+        """Stops the service, removes its unit, and returns the removed file. Receipts and records are kept."""
         ...
 
 
 def find_manager(program: Program | None = None, *, commands: Commands | None = None, platform: str = sys.platform) -> Manager:
-    """The manager of this system, known to answer.
+    """The service manager of this system, which was checked to respond.
 
     Args:
-        program: What is to be run; where there is no manager, the error says how to run it without one.
+        program: The program to run; if there is no manager, the error says how to run it without one.
     Raises:
         ConfigError: There is none.
     """
@@ -76,17 +77,17 @@ def find_manager(program: Program | None = None, *, commands: Commands | None = 
     docker = "Run the service in Docker (deploy/compose.yaml)"
     otherwise = f"{docker}, or with this line in `crontab -e`: {cron_line(program)}" if program else f"{docker} or from cron."
     if platform != "linux" or not shutil.which("systemctl"):
-        raise ConfigError(f"There is no service manager here that receipts knows, systemd or launchd. {otherwise}")
+        raise ConfigError(f"This system has neither systemd nor launchd. {otherwise}")
     _find_runtime(os.environ)
     answer = commands.ask("systemctl", "--user", "show", "--property=Version")
     if answer.returncode:
-        fact = f"systemd does not answer for this user ({answer.stderr.strip() or answer.returncode})."
+        fact = f"systemd does not respond for this user ({answer.stderr.strip() or answer.returncode})."
         raise ConfigError(f"{fact} Log in on the machine or with ssh, not with su or sudo, and try again. {otherwise}")
     return Systemd(commands, _number(answer.stdout))
 
 
 def _find_runtime(environ: MutableMapping[str, str]) -> None:
-    """A shell that came by `su` lacks the variable by which the manager is found."""
+    """Sets the variable that locates the user manager, which a shell started by `su` lacks."""
     runtime = Path(f"/run/user/{os.getuid()}")
     if "XDG_RUNTIME_DIR" not in environ and (runtime / "systemd").is_dir():
         environ["XDG_RUNTIME_DIR"] = str(runtime)
@@ -98,11 +99,11 @@ def _number(text: str) -> int:
 
 
 class Systemd:
-    """The manager of a Linux user.
+    """systemd's manager of a Linux user.
 
     Args:
-        version: Of systemd.
-        folder: Where the user's units lie.
+        version: Version of systemd.
+        folder: Folder of the user's units.
     """
 
     def __init__(self, commands: Commands, version: int, folder: Path | None = None) -> None:
@@ -116,8 +117,8 @@ class Systemd:
         text = systemd_unit(program, version=self._version)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode())
-        self._tell("daemon-reload")
-        self._tell("enable", path.name)
+        self._run("daemon-reload")
+        self._run("enable", path.name)
         linger = "To keep it running when nobody is logged in, and to start it with the machine: loginctl enable-linger"
         return (f"wrote {path}", linger)
 
@@ -127,17 +128,17 @@ class Systemd:
         if answer.returncode:
             shown = self._commands.ask("systemctl", "--user", "show", "--property=ExecMainStatus", "--value", f"{name}.service")
             if shown.stdout.strip() in NO_NAMESPACE:
-                way_out = "Set `sandbox = false` under [service], then: receipts service install"
-                raise ConfigError(f"This system does not let users' services be closed in. {way_out}")
+                advice = "Set `sandbox = false` under [service], then run: receipts service install"
+                raise ConfigError(f"This system does not allow sandboxes for services of users. {advice}")
             raise ConfigError(f"{name} does not start ({answer.stderr.strip()}). See why with: receipts service logs")
 
     def stop(self, name: str) -> None:
         self._installed(name)
-        self._tell("stop", f"{name}.service")
+        self._run("stop", f"{name}.service")
 
     def reload(self, name: str) -> None:
         self._installed(name)
-        self._tell("reload", f"{name}.service")
+        self._run("reload", f"{name}.service")
 
     def show_status(self, name: str) -> bool:
         self._installed(name)
@@ -149,9 +150,9 @@ class Systemd:
 
     def uninstall(self, name: str) -> Path:
         path = self._installed(name)
-        self._tell("disable", "--now", path.name)
+        self._run("disable", "--now", path.name)
         path.unlink()
-        self._tell("daemon-reload")
+        self._run("daemon-reload")
         return path
 
     def _path(self, name: str) -> Path:
@@ -160,15 +161,15 @@ class Systemd:
     def _installed(self, name: str) -> Path:
         return _existing(self._path(name))
 
-    def _tell(self, *words: str) -> None:
+    def _run(self, *words: str) -> None:
         _must(self._commands.ask("systemctl", "--user", *words))
 
 
 class Launchd:
-    """The manager of a macOS user.
+    """launchd for a macOS user.
 
     Args:
-        home: Folder of the user.
+        home: Home folder of the user.
     """
 
     def __init__(self, commands: Commands, home: Path | None = None) -> None:
@@ -223,12 +224,12 @@ class Launchd:
 
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise ConfigError(f"{path} is not there. Make it with: receipts service install")
+        raise ConfigError(f"{path} does not exist. Make it with: receipts service install")
     return path
 
 
 def _must(answer: subprocess.CompletedProcess[str]) -> None:
-    """Nothing, where the command has done it."""
+    """Raises ConfigError if the command has failed."""
     if answer.returncode:
-        told = answer.stderr.strip() or f"exit code {answer.returncode}"
-        raise ConfigError(f"`{' '.join(answer.args)}` failed: {told}. Look closer with: receipts service status")
+        reason = answer.stderr.strip() or f"exit code {answer.returncode}"
+        raise ConfigError(f"`{' '.join(answer.args)}` failed: {reason}. See more with: receipts service status")

@@ -1,4 +1,4 @@
-"""How the work stands, told from the database and the folders alone, whether or not a service runs."""
+"""The state of an installation, from the database and the folders, whether or not a service runs."""
 
 import shutil
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from extractor.service.lock import holder
 from extractor.storage.archive import Archive
 from extractor.storage.files.inbox import Inbox
 
+# Number of failed files that are listed.
 FAILURES = 5
-"""The last failed files that are named."""
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """What the database knows at one moment.
+    """Numbers from the database.
 
     Attributes:
-        files: How many files are in each state.
-        waiting: How many of them are not in their place yet, by state.
-        oldest_seconds: How long the first of these has waited.
-        records: How many records have each status.
-        last: The file that was filed last as a receipt.
+        files: Number of files by state.
+        waiting: Number of open jobs by state.
+        oldest_seconds: Age of the oldest open job.
+        records: Number of records by status.
+        last: The receipt that was filed last.
     """
 
     files: dict[JobState, int]
@@ -39,15 +39,15 @@ class Numbers:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """How everything stands.
+    """State of an installation.
 
     Attributes:
-        process: The process that works on the database; `None` where none does.
-        numbers: What the database knows.
+        process: Id of the service's process; `None` if none runs.
+        numbers: Numbers from the database.
         failures: The last failed files.
-        untaken: Files in the inbox that no service has seen yet; `None` where the inbox cannot be listed.
-        oldest_untaken_seconds: How long the first of these has lain there.
-        free_bytes: Space on the disks of inbox, outbox and database; `None` where a place is not there.
+        untaken: Number of files in the inbox without a job; `None` if the inbox cannot be listed.
+        oldest_untaken_seconds: Age of the oldest of these.
+        free_bytes: Free space for inbox, outbox and database; `None` for a folder that does not exist.
     """
 
     process: str | None
@@ -59,38 +59,39 @@ class ServiceStatus:
 
 
 def count(archive: Archive, now: datetime) -> Numbers:
-    """What the database knows.
+    """Queries the numbers.
 
     Raises:
-        StorageError: It cannot be read.
+        StorageError: The database cannot be read.
     """
     job_queue = archive.job_queue
     oldest = job_queue.oldest_open()
     waited = None if oldest is None else max(0.0, (now - oldest).total_seconds())
     last = next(iter(job_queue.last_filed(JobState.DONE, limit=1)), None)
-    return Numbers(job_queue.counts(), job_queue.open_counts(), waited, archive.store.counts(), last)
+    return Numbers(job_queue.counts(), job_queue.open_counts(), waited, archive.receipts.counts(), last)
 
 
 def look(archive: Archive, clock: Clock) -> ServiceStatus:
-    """How everything stands now.
+    """Returns the current state.
 
     Raises:
         StorageError: The database cannot be read.
     """
     now = clock.now()
-    untaken, oldest = _untaken(archive, clock)
+    untaken = untaken_files(archive, clock)
+    oldest = min((since for _, since in untaken or ()), default=None)
     return ServiceStatus(
         process=holder(archive.settings.database),
         numbers=count(archive, now),
         failures=archive.job_queue.last_filed(JobState.FAILED, limit=FAILURES),
-        untaken=untaken,
+        untaken=None if untaken is None else len(untaken),
         oldest_untaken_seconds=None if oldest is None else max(0.0, now.timestamp() - oldest),
         free_bytes=free_bytes(archive.settings),
     )
 
 
 def free_bytes(settings: Settings) -> dict[str, int | None]:
-    """Space that is left for inbox, outbox and database; `None` where a place is not there."""
+    """Free space for inbox, outbox and database; `None` for a folder that does not exist."""
     places = {"inbox": settings.inbox_dir, "outbox": settings.outbox_dir, "database": settings.database.parent}
     return {name: _free(path) for name, path in places.items()}
 
@@ -102,13 +103,12 @@ def _free(path: Path) -> int | None:
         return None
 
 
-def _untaken(archive: Archive, clock: Clock) -> tuple[int | None, float | None]:
-    """How many files in the inbox have no job, and since when the first of them lies there."""
+def untaken_files(archive: Archive, clock: Clock) -> list[tuple[Path, float]] | None:
+    """Files in the inbox without a job, each with the time (seconds since 1970) of its arrival; `None` if the inbox cannot be listed."""
     settings, job_queue = archive.settings, archive.job_queue
     known = job_queue.open_paths() | job_queue.refused_paths()
     try:
         files = Inbox(settings.inbox_dir, settings.inbox, lambda _: None, clock).files()
-        times = [since for path, since in files if path not in known]
+        return [(path, since) for path, since in files if path not in known]
     except StorageError:
-        return None, None
-    return len(times), min(times, default=None)
+        return None

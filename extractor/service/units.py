@@ -1,4 +1,4 @@
-"""What a service manager needs to know to run `receipts watch`: a systemd unit, a launchd agent, a line for cron. Pure text."""
+"""Texts that make a service manager run `receipts watch`: a systemd unit, a launchd agent, a line for cron."""
 
 import plistlib
 import shlex
@@ -8,25 +8,29 @@ from pathlib import Path
 from extractor.config.settings import Settings
 from extractor.errors import ConfigError
 
+# Twice the longest time for a clean stop.
 STOP_SECONDS = 20
-"""Twice the time that the service takes at most to stop cleanly."""
+
 WATCHDOG_SECONDS = 90
+
+# Enough to upgrade the schema of a large database and to initialise a graphics driver.
 START_SECONDS = 600
-"""A large database is brought to a new schema, and a graphics driver is woken, in this time."""
+
+# The first version of systemd with growing waits between restarts. Source: its NEWS file, `RestartSteps=`.
 FIRST_WITH_STEPS = 254
-"""The first systemd that lets waits between restarts grow. Source: its NEWS file, `RestartSteps=`."""
+
 TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 -- only compared with
 
 
 @dataclass(frozen=True)
 class Program:
-    """What is to be run.
+    """The program that the service manager runs.
 
     Attributes:
-        name: Of the unit, without a suffix.
+        name: Name of the unit, without suffix.
         python: The interpreter that has this package.
         settings_file: Absolute.
-        caches: Folders outside inbox, outbox and database that the reader writes to.
+        caches: Further folders that the reader writes to.
     """
 
     name: str
@@ -37,19 +41,19 @@ class Program:
 
     @property
     def command(self) -> tuple[str, ...]:
-        # -P: a file in the working folder is never taken for a module. faulthandler: where a hung service was, in its last log lines.
+        # -P: a file in the working folder is never imported. faulthandler: the last log lines of a hung service show where it was.
         start = (str(self.python), "-P", "-X", "faulthandler", "-m", "extractor")
         return (*start, "--config", str(self.settings_file), "watch")
 
     @property
     def places(self) -> tuple[Path, ...]:
-        """Folders that it writes to."""
+        """Folders that the program writes to."""
         settings = self.settings
         return (settings.inbox_dir, settings.outbox_dir, settings.database.parent, *self.caches)
 
     @property
     def needs_network(self) -> bool:
-        """Whether it listens for monitoring, or may load a model."""
+        """Whether it serves metrics or may download a model."""
         return self.settings.metrics.port is not None or bool(self.caches)
 
 
@@ -57,7 +61,7 @@ def systemd_unit(program: Program, *, version: int) -> str:
     """The user unit.
 
     Args:
-        version: Of systemd; what it does not know is left out.
+        version: Version of systemd; options that it does not know are omitted.
     Raises:
         ConfigError: A path cannot be written into a unit.
     Source: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.resource-control(5).
@@ -68,21 +72,21 @@ def systemd_unit(program: Program, *, version: int) -> str:
     service = {
         "Type": "notify",
         "NotifyAccess": "main",
-        # The colon: no dollar sign in a path is taken for a variable.
+        # The colon keeps systemd from expanding dollar signs in paths.
         "ExecStart": ":" + " ".join(_quoted(part) for part in program.command),
         "ExecReload": "kill -HUP $MAINPID",
         "Restart": "on-failure",
         "RestartSec": "5",
         **({"RestartSteps": "8", "RestartMaxDelaySec": "300"} if version >= FIRST_WITH_STEPS else {}),
-        "RestartPreventExitStatus": str(ConfigError.exit_code),  # a wrong setting is not cured by trying again
+        "RestartPreventExitStatus": str(ConfigError.exit_code),  # a restart does not correct a setting
         "TimeoutStartSec": str(START_SECONDS),
         "TimeoutStopSec": str(STOP_SECONDS),
         "WatchdogSec": str(WATCHDOG_SECONDS),
-        "KillMode": "mixed",  # the service stops its own child processes; what is left after the time goes with it
-        "OOMPolicy": "continue",  # a child that took too much memory is the service's to replace
+        "KillMode": "mixed",  # the service stops its child processes; those left after the timeout are killed
+        "OOMPolicy": "continue",  # the service replaces a child that used too much memory
         **({"MemoryHigh": settings.service.memory_high} if settings.service.memory_high else {}),
         **({"MemoryMax": settings.service.memory_max} if settings.service.memory_max else {}),
-        "LimitCORE": "0",  # a dump would hold receipts
+        "LimitCORE": "0",  # a core dump would contain receipts
         "NoNewPrivileges": "yes",
         "LockPersonality": "yes",
         "RestrictAddressFamilies": families,
@@ -92,12 +96,12 @@ def systemd_unit(program: Program, *, version: int) -> str:
         "SystemCallArchitectures": "native",
     }
     if settings.service.sandbox:
-        # A place that is missing is for the service to tell of, in its own words; systemd would only give a number.
+        # The minus: a missing folder is reported by the service, whose message says more than the exit code of systemd.
         places = (_quoted(f"-{place}") for place in dict.fromkeys(program.places))
         seen = (program.python, program.settings_file, *program.places)
         has_temporary = any(path.is_relative_to(temporary) for path in seen for temporary in TEMPORARY)
         service |= {
-            "PrivateUsers": "yes",  # what lets a user's own manager build the rest
+            "PrivateUsers": "yes",  # lets a user's manager set up the rest
             "ProtectSystem": "strict",
             "ProtectHome": "read-only",
             "ReadWritePaths": " ".join(places),
@@ -110,10 +114,10 @@ def systemd_unit(program: Program, *, version: int) -> str:
 
 
 def launchd_agent(program: Program, log: Path) -> bytes:
-    """The agent for macOS, which starts at log-in and again after a failure.
+    """The agent for macOS, which starts at login and restarts after a failure.
 
     Args:
-        log: File that what the program says is written to.
+        log: File for the output of the program.
     Source: launchd.plist(5).
     """
     agent = {
@@ -131,12 +135,12 @@ def launchd_agent(program: Program, log: Path) -> bytes:
 
 
 def cron_line(program: Program) -> str:
-    """A line for `crontab -e` that starts it with the machine; cron takes a bare % for a line end."""
+    """A line for `crontab -e` that starts the program with the machine; cron treats a bare % as a line end."""
     return "@reboot " + shlex.join(program.command).replace("%", r"\%")
 
 
 def _text(value: object) -> str:
-    """The value as it stands in a unit: no specifiers, and only what can stand on one line."""
+    """Escapes the value for a unit: percent signs are doubled; unprintable characters are an error."""
     text = str(value)
     if not text.isprintable():
         raise ConfigError(f"{text!r} cannot be written into a unit. Rename it without control characters and unusual spaces.")
@@ -144,5 +148,5 @@ def _text(value: object) -> str:
 
 
 def _quoted(value: object) -> str:
-    """The value as one word of a unit."""
+    """Quotes the value as one word of a unit."""
     return '"' + _text(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,1 +1,1 @@
-"""What is kept: records and jobs in the database, originals and JSON files in the outbox, and their backups."""
+"""Storage: records and jobs in the database, originals and JSON files in the outbox, and their backups."""

@@ -1,4 +1,4 @@
-"""Everything that is filed here, opened from the settings: enough to look, search, export and retry, also while a service runs."""
+"""Opens the database and the folders of an installation: enough to list, search, export and retry, also while a service runs."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,37 +13,47 @@ from extractor.storage.database.connection import Database
 from extractor.storage.database.job_queue import JobQueue
 from extractor.storage.database.receipts import ReceiptRepository
 from extractor.storage.files.atomic import make_folder, storage_errors
+from extractor.storage.files.filing import Filing
 from extractor.storage.files.outbox import Outbox
 
 
 @dataclass(frozen=True)
 class Archive:
-    """What is filed in the database and the outbox, and the state of every file; needs no reader."""
+    """The database, inbox and outbox of one installation. Needs no reader.
+
+    Attributes:
+        filing: Moves files between inbox and outbox.
+    """
 
     settings: Settings
     database: Database
     job_queue: JobQueue
-    store: ReceiptRepository
-    outbox: Outbox
+    receipts: ReceiptRepository
+    filing: Filing
     at_checkpoint: AtCheckpoint = go_on
 
+    @property
+    def outbox(self) -> Outbox:
+        """The folder of filed originals and JSON files."""
+        return self.filing.outbox
+
     def retry(self, names: Collection[str] = ()) -> tuple[Job, ...]:
-        """The failed jobs that are queued again, their files being back in the inbox.
+        """Moves failed files back into the inbox, queues their jobs again, and returns these.
 
         Args:
-            names: Names or ids of the files to retry; without any, all that are in `failed/` still.
+            names: Names or ids of the files to retry; by default all that are still in `failed/`.
         Raises:
-            StorageError: A file that is named is not in `failed/` any more, or the inbox cannot be written.
+            StorageError: A named file is not in `failed/` any more, or the inbox cannot be written.
         """
         wanted = [
             job
             for job in self.job_queue.jobs(JobState.FAILED)
             if job.filed_at and job.sha256 and (not names or {job.receipt_id, job.name, Path(job.filed_as or "").name} & set(names))
         ]
-        return tuple(self._retry(job) for job in wanted if names or self.outbox.has_file(job))
+        return tuple(self._retry(job) for job in wanted if names or self.filing.has_file(job))
 
     def _retry(self, job: Job) -> Job:
-        queued = self.job_queue.requeue(job, self.outbox.bring_back(job))
+        queued = self.job_queue.requeue(job, self.filing.put_back(job))
         self.at_checkpoint(Checkpoint.REQUEUED)
         return queued
 
@@ -53,9 +63,9 @@ class Archive:
 
 
 def prepare(settings: Settings) -> tuple[Path, ...]:
-    """The folders and the database that were made because they were not there.
+    """Creates the folders and the database if they do not exist, and returns those that were created.
 
-    Whoever calls it says with that: the outbox is the right folder, and a database that is missing is to be begun anew.
+    Marks the outbox as the right folder, and replaces a missing database by an empty one.
     """
     made = []
     for folder in (settings.inbox_dir, settings.outbox_dir, settings.database.parent):
@@ -63,7 +73,7 @@ def prepare(settings: Settings) -> tuple[Path, ...]:
             with storage_errors(folder):
                 make_folder(folder)
             made.append(folder)
-    Outbox(settings.outbox_dir, settings.inbox_dir).mark()
+    Outbox(settings.outbox_dir).mark()
     if not settings.database.exists():
         Database(settings.database).close()
         made.append(settings.database)
@@ -71,18 +81,18 @@ def prepare(settings: Settings) -> tuple[Path, ...]:
 
 
 def open_archive(settings: Settings, *, clock: Clock | None = None, at_checkpoint: AtCheckpoint = go_on) -> Archive:
-    """The archive of this installation; where there is none, folders and database are made.
+    """Opens the archive of this installation; creates folders and database if there is none.
 
     Raises:
-        ConfigError: The database is not there, but the outbox has been used.
+        ConfigError: The database does not exist, but the outbox has been used.
         DatabaseDamaged, StorageError: The database cannot be used.
     """
     if not settings.database.exists():
-        if Outbox(settings.outbox_dir, settings.inbox_dir).is_here:
-            way_out = "Put it back (receipts restore BACKUP), or correct the setting; to begin with an empty one, run: receipts init"
-            raise ConfigError(f"{settings.database} is not there, but {settings.outbox_dir} has been used with a database. {way_out}")
+        if Outbox(settings.outbox_dir).is_available:
+            advice = "Put it back (receipts restore BACKUP), or correct the setting; to start with an empty one, run: receipts init"
+            raise ConfigError(f"{settings.database} does not exist, but {settings.outbox_dir} has been used with a database. {advice}")
         prepare(settings)
     database = Database(settings.database)
     job_queue = JobQueue(database, clock or SystemClock(), settings.work)
-    outbox = Outbox(settings.outbox_dir, settings.inbox_dir, at_checkpoint=at_checkpoint)
-    return Archive(settings, database, job_queue, ReceiptRepository(database), outbox, at_checkpoint)
+    filing = Filing(settings.inbox_dir, settings.outbox_dir, at_checkpoint=at_checkpoint)
+    return Archive(settings, database, job_queue, ReceiptRepository(database), filing, at_checkpoint)

@@ -1,8 +1,8 @@
-"""A backup is one tar file, written whole and checked or not at all, from which everything filed can be put back.
+"""Writes and restores backups. A backup is one tar file, which appears complete and checked or not at all.
 
-receipts.db       the database as it was at one moment; a SQLite file like any other
-outbox/...        every original and every JSON file, where that was asked for
-manifest.jsonl    path, SHA-256 and size of each of them, also where the files themselves are not in the backup
+receipts.db       a consistent copy of the database
+outbox/...        all originals and JSON files, if requested
+manifest.jsonl    path, SHA-256 and size of each file, also if the files themselves are not in the backup
 """
 
 import hashlib
@@ -27,14 +27,14 @@ from extractor.storage.files.naming import Filed
 from extractor.storage.files.outbox import Outbox
 
 DATABASE, OUTBOX, MANIFEST = "receipts.db", "outbox/", "manifest.jsonl"
-JOBS_AT_ONCE = 500
+JOBS_PER_QUERY = 500
 
+# Called with the name of the current step, the amount that is done, and the total.
 OnProgress = Callable[[str, int, int], object]
-"""Called with what is being done, how much of it is done, and how much there is."""
 
 
-def _silent(_what: str, _done: int, _total: int) -> None:
-    """Tells nobody."""
+def _ignore(_step: str, _done: int, _total: int) -> None:
+    """Default of `on_progress`."""
 
 
 class ManifestEntry(NamedTuple):
@@ -47,31 +47,34 @@ class ManifestEntry(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What a backup or a restoration came to.
+    """Result of a backup or a restoration.
 
     Attributes:
-        files: Files of the outbox that are listed, or were put back.
-        problems: Files that are not as they should be, and how; everything else was done.
+        files: Number of files of the outbox that are listed, or were restored.
+        problems: A sentence for each file that is missing or has changed; all others were processed.
     """
 
     files: int
     problems: tuple[str, ...]
 
 
-def back_up(database: Path, outbox: Outbox, target: Path, *, with_files: bool = False, on_progress: OnProgress = _silent) -> Report:
-    """What `target` lists now. A service may go on working meanwhile.
+def back_up(database: Path, outbox: Outbox, target: Path, *, with_files: bool = False, on_progress: OnProgress = _ignore) -> Report:
+    """Writes a backup to `target`. A service may work meanwhile.
 
     Raises:
-        InputError: Something lies at `target`.
-        StorageError: The disk is full, the outbox is away, or the database cannot be read or is damaged. Nothing is left at `target`.
+        InputError: `target` exists, or its folder does not.
+        StorageError: The disk is full, the outbox is not available, or the database cannot be read or is damaged. `target` is not
+            created.
     """
     if os.path.lexists(target):
-        raise InputError(f"{printable(target)} is there already. Name another file, or move it away.")
-    outbox.require_here()
+        raise InputError(f"{printable(target)} exists already. Name another file, or move it away.")
+    if not target.parent.is_dir():
+        raise InputError(f"The folder {printable(target.parent)} does not exist. Make it, or name a file in another folder.")
+    outbox.require_available()
     hidden, copy = (target.with_name(f".{target.name}{end}") for end in (".tmp", ".db"))
     try:
         with storage_errors(target):
-            copy.unlink(missing_ok=True)  # what a crash has left
+            copy.unlink(missing_ok=True)  # left by a crash
             snapshot(database, copy, on_progress=lambda done, total: on_progress("copying the database", done, total))
             report = _write(hidden, copy, outbox, with_files=with_files, on_progress=on_progress)
             _check(hidden, on_progress)
@@ -84,19 +87,19 @@ def back_up(database: Path, outbox: Outbox, target: Path, *, with_files: bool = 
     return report
 
 
-def restore(backup: Path, database: Path, outbox: Outbox, *, on_progress: OnProgress = _silent) -> Report:
-    """What was put back: the database, and those files of the outbox that are in the backup and not in their places.
+def restore(backup: Path, database: Path, outbox: Outbox, *, on_progress: OnProgress = _ignore) -> Report:
+    """Restores the database, and the files of the outbox that are in the backup and missing.
 
-    Nothing is replaced: a file of the outbox that is there and differs from the backup is left and told of.
+    Replaces nothing: an existing file that differs from the backup is kept and reported.
 
     Raises:
-        ConfigError: There is a database already.
-        InputError: `backup` is no backup, or damaged; nothing was changed.
-        StorageError: The disk is full, or a folder cannot be written. It may be run again.
+        ConfigError: The database exists.
+        InputError: `backup` is not a backup or is damaged; nothing was changed.
+        StorageError: The disk is full, or a folder cannot be written. The restoration can be repeated.
     """
     for path in (database, database.with_name(database.name + "-wal"), database.with_name(database.name + "-shm")):
         if os.path.lexists(path):
-            raise ConfigError(f"{path} is there. Stop the service, and move that file away first; nothing is replaced.")
+            raise ConfigError(f"{path} exists. Stop the service and move that file away first; nothing is replaced.")
     _check(backup, on_progress)
     problems, files = [], 0
     with storage_errors(database), tarfile.open(backup, "r:") as tar:
@@ -111,21 +114,21 @@ def restore(backup: Path, database: Path, outbox: Outbox, *, on_progress: OnProg
                     _put_back(tar, member, target)
                     files += 1
                 elif not holds(target, _sha256(tar, member)):
-                    problems.append(f"{printable(target)} differs from the backup and was left as it is.")
+                    problems.append(f"{printable(target)} differs from the backup and was not replaced.")
                 on_progress("putting files back", member.offset, backup.stat().st_size)
         if saved_database:
-            _put_back(tar, saved_database, database)  # last: a restoration that was cut off can be run again
+            _put_back(tar, saved_database, database)  # last, so that an interrupted restoration can be repeated
     return Report(files, tuple(problems))
 
 
 def _write(hidden: Path, copy: Path, outbox: Outbox, *, with_files: bool, on_progress: OnProgress) -> Report:
-    """Writes the tar file; gives what it lists."""
+    """Writes the tar file."""
     problems: list[str] = []
     with tarfile.open(hidden, "w", format=tarfile.PAX_FORMAT) as tar, tempfile.TemporaryFile(dir=hidden.parent) as lines:
         _list(lines, _add(tar, DATABASE, copy))
         listed = 0
         for number, total, job, records in _closed_jobs(copy):
-            for filed in outbox.places.files_of(job, records):
+            for filed in outbox.layout.files_of(job, records):
                 try:
                     entry = _entry(outbox.root / filed.place, filed, tar if with_files else None)
                 except OSError as error:
@@ -135,7 +138,7 @@ def _write(hidden: Path, copy: Path, outbox: Outbox, *, with_files: bool, on_pro
                 _list(lines, entry)
                 listed += 1
                 if filed.sha256 and (entry.sha256, entry.size_bytes) != (filed.sha256, job.size_bytes):
-                    problems.append(f"{printable(outbox.root / filed.place)} has other bytes than were filed.")
+                    problems.append(f"{printable(outbox.root / filed.place)} has other content than was filed.")
             on_progress("listing the files", number, total)
         member = tarfile.TarInfo(MANIFEST)
         member.size = lines.tell()
@@ -145,13 +148,13 @@ def _write(hidden: Path, copy: Path, outbox: Outbox, *, with_files: bool, on_pro
 
 
 def _closed_jobs(copy: Path) -> Iterator[tuple[int, int, Job, int]]:
-    """Every job of the copied database whose files are in the outbox: its number, how many there may be, and how many records it has."""
-    database = Database(copy)  # the one in the tar file is not touched by this
+    """Yields each job whose files are in the outbox, with its number, the number of all jobs, and the number of its records."""
+    database = Database(copy)  # the one in the tar file is not affected
     try:
-        jobs, store, number, after = JobQueries(database), ReceiptRepository(database), 0, ("", 0)
+        jobs, receipts, number, after = JobQueries(database), ReceiptRepository(database), 0, ("", 0)
         total = sum(jobs.counts().values())
-        while some := jobs.places(after=after, limit=JOBS_AT_ONCE):
-            records = store.counts_by_file([job.sha256 or "" for job in some])
+        while some := jobs.by_place(after=after, limit=JOBS_PER_QUERY):
+            records = receipts.counts_by_file([job.sha256 or "" for job in some])
             for job in some:
                 number += 1
                 if job.filed_at is not None:
@@ -162,7 +165,7 @@ def _closed_jobs(copy: Path) -> Iterator[tuple[int, int, Job, int]]:
 
 
 def _entry(path: Path, filed: Filed, tar: tarfile.TarFile | None) -> ManifestEntry:
-    """The file's line in the manifest. An original that is not in the backup is listed with the hash that it was filed with."""
+    """The file's line in the manifest. An original that is not in the backup is listed with the SHA-256 that it was filed with."""
     name = OUTBOX + filed.place
     if tar is not None:
         return _add(tar, name, path)
@@ -172,18 +175,18 @@ def _entry(path: Path, filed: Filed, tar: tarfile.TarFile | None) -> ManifestEnt
 
 
 def _add(tar: tarfile.TarFile, name: str, path: Path) -> ManifestEntry:
-    """The manifest's line of a file that is in the tar file now."""
+    """Adds the file to the tar file and returns its line in the manifest."""
     with open_regular(path) as file:
         status, reader = os.fstat(file.fileno()), _Hashing(file)
         member = tarfile.TarInfo(name)
         member.size, member.mtime = status.st_size, int(status.st_mtime)
         tar.addfile(member, reader)
-        tar.members = []  # type: ignore[attr-defined]  # it would remember each of a hundred thousand
+        tar.members = []  # type: ignore[attr-defined]  # tarfile would keep all members in memory
     return ManifestEntry(name, reader.sha256.hexdigest(), status.st_size)
 
 
 class _Hashing:
-    """A file whose bytes are hashed while they are read."""
+    """A file that is hashed while it is read."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.sha256 = hashlib.sha256()
@@ -200,10 +203,10 @@ def _list(lines: IO[bytes], entry: ManifestEntry) -> None:
 
 
 def _check(backup: Path, on_progress: OnProgress) -> None:
-    """Reads the whole backup and compares it with its manifest.
+    """Compares the whole backup with its manifest.
 
     Raises:
-        InputError: It is no backup, or not what was written.
+        InputError: It is not a backup, or has changed.
     """
     try:
         size = backup.stat().st_size
@@ -212,26 +215,26 @@ def _check(backup: Path, on_progress: OnProgress) -> None:
             for member in _members(tar):
                 if member.name == MANIFEST:
                     return
-                entry = next((entry for entry in listed if entry.path == member.name), None)  # the same order as in the file
+                entry = next((entry for entry in listed if entry.path == member.name), None)  # in the same order as the members
                 if entry is None or _sha256(tar, member) != entry.sha256:
-                    raise InputError(f"{printable(backup)} is damaged: {member.name} is not what was written. Take another backup.")
+                    raise InputError(f"{printable(backup)} is damaged: {member.name} has changed. Use another backup.")
                 on_progress("checking the backup", member.offset, size)
     except FileNotFoundError as error:
-        raise InputError(f"{printable(backup)} is not there. Check the path.") from error
+        raise InputError(f"{printable(backup)} does not exist. Check the path.") from error
     except (tarfile.TarError, TypeError, ValueError, EOFError) as error:
-        raise InputError(f"{printable(backup)} is no backup, or it is cut off ({error}). Take another one.") from error
-    raise InputError(f"{printable(backup)} is no backup, or it is cut off: it has no {MANIFEST}. Take another one.")
+        raise InputError(f"{printable(backup)} is not a backup, or is incomplete ({error}). Use another one.") from error
+    raise InputError(f"{printable(backup)} is not a backup, or is incomplete: it has no {MANIFEST}. Use another one.")
 
 
 def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Everything in the tar file, one after the other; nothing is remembered."""
+    """Yields the members of the tar file without keeping them in memory."""
     while (member := tar.next()) is not None:
-        tar.members = []  # type: ignore[attr-defined]  # it would remember all of them
+        tar.members = []  # type: ignore[attr-defined]  # tarfile would keep all members in memory
         yield member
 
 
 def _manifest(tar: tarfile.TarFile) -> Iterator[ManifestEntry]:
-    """Its lines, which begin with the database."""
+    """The lines of the manifest, the database first."""
     for member in _members(tar):
         if member.name == MANIFEST:
             for line in tar.extractfile(member) or ():
@@ -249,24 +252,24 @@ def _sha256(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     file = tar.extractfile(member) if member.isreg() else None
     if file is None:
-        raise ValueError(f"{member.name} is no file")
+        raise ValueError(f"{member.name} is not a file")
     return file
 
 
 def _safe(name: str) -> PurePosixPath:
-    """A path below the outbox.
+    """The path of a member, relative to the outbox.
 
     Raises:
-        InputError: It leads out of it: no backup of ours.
+        InputError: It leads out of the outbox.
     """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name:
-        raise InputError(f"The backup names a file outside the outbox ({name}). Take another backup.")
+        raise InputError(f"The backup names a file outside the outbox ({name}). Use another backup.")
     return path
 
 
 def _put_back(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    """Puts the file in its place, whole or not at all."""
+    """Extracts a member, whole or not at all."""
     make_folder(target.parent)
     hidden = target.with_name(f".{target.name}.tmp")
     file = _content(tar, member)

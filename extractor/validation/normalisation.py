@@ -1,5 +1,6 @@
 """Printed text becomes values: decimal mark, date order and currency are decided once, from the whole receipt. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
@@ -197,7 +198,7 @@ class _Work:
 
     def _payment(self, index: int, row: PaymentAnswer) -> Payment:
         method = " ".join(row.method.split()) if row.method else None
-        network = next((name for word, name in CARD_NETWORKS.items() if word in (method or "").casefold()), None)
+        network = _card_network(method or "")
         amount = self._amount(f"payments[{index}].amount", row.amount)
         return Payment(method=method, amount=amount, card_network=network, card_last4=row.card_last4)
 
@@ -268,3 +269,10 @@ def _tax_included(values: Mapping[str, Any]) -> bool | None:
 
 def _kind_of(total: Decimal | None) -> ItemKind:
     return ItemKind.DISCOUNT if total is not None and total < 0 else ItemKind.ITEM
+
+
+def _card_network(method: str) -> str | None:
+    """Return the network of a card that a payment method names as a word, which may run into `card`, `debit` or `credit`."""
+    words = "|".join(CARD_NETWORKS)
+    match = re.search(rf"(?<![^\W\d_])({words})(?=(?:card|debit|credit|electron)|[\W\d_]|$)", method.casefold())
+    return CARD_NETWORKS[match[1]] if match else None

@@ -56,7 +56,7 @@ def test_a_read_only_inbox_is_a_storage_error(installation: Installation, sample
 
 
 def test_doctor_finds_a_fresh_installation_sound(installation: Installation) -> None:
-    """Nothing fails, the engine reads what is drawn for it, and no probe is left behind."""
+    """Nothing fails, the engine reads its test image, and no probe is left behind."""
     findings = json.loads(installation.run("doctor", "--format", "json").stdout)
 
     assert {finding["name"] for finding in findings} >= {"sqlite", "inbox", "outbox", "database", "events", "ocr", "weights", "gpu"}

@@ -142,7 +142,7 @@ def test_the_reason_of_a_failure_stands_beside_it(worked: Installation) -> None:
     error = json.loads((worked.outbox / "failed" / "corrupt-truncated.jpg.error.json").read_text())
 
     assert error["file"] == "corrupt-truncated.jpg"
-    assert "receipts retry" in error["way_out"]
+    assert "receipts retry" in error["what_to_do"]
     assert "cut off" in error["why"]
 
 

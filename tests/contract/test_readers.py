@@ -1,4 +1,4 @@
-"""One suite for every reader: what the pipeline relies on, whoever reads."""
+"""The contract of every reader: what the pipeline relies on."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +42,7 @@ BLANK = 99
 
 @pytest.fixture(params=["ocr", pytest.param("vision", marks=pytest.mark.vision)])
 def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
-    """Every reader that there is, on a small scale: a witness that sees one receipt, a tiny model with random weights."""
+    """Every reader, on a small scale: OCR that sees one receipt, a tiny model with random weights."""
     if request.param == "ocr":
         yield OcrReader(PaperWitness())
         return
@@ -68,7 +68,7 @@ def stated(answer: Answer) -> Sequence[str]:
     return list(json.loads(answer.text))
 
 
-def test_a_reader_says_who_it_is(reader: Reader) -> None:
+def test_a_reader_has_a_name_and_versions(reader: Reader) -> None:
     """Name, model and prompt version are filed with every record."""
     assert reader.name
     assert reader.model
@@ -92,7 +92,7 @@ def test_a_narrowed_question_brings_only_what_it_asks_for(reader: Reader) -> Non
 
 @pytest.mark.parametrize("question", [FIRST, AGAIN, WHOLE_AGAIN], ids=["first", "again", "whole again"])
 def test_answers_are_valid_or_say_that_they_were_cut_off(reader: Reader, question: Question) -> None:
-    """What a reader says can be parsed; an answer without end says so."""
+    """Answers can be parsed; an answer that was cut off says so."""
     with reader.open(documents(1)) as reading:
         answer = ask(reading, {0: question})[0]
     parsed = parse_answer(answer.text, is_cut_off=answer.is_cut_off)

@@ -1,4 +1,4 @@
-"""The long round: `python -m tests.crash [MINUTES] [SEED]` kills the service and cuts the power until the time is over."""
+"""Long-running crash test: `python -m tests.crash [MINUTES] [SEED]` kills the service and simulates power cuts until time is up."""
 
 import logging
 import random
@@ -13,15 +13,15 @@ from pathlib import Path
 
 from extractor.runtime.checkpoints import Checkpoint
 from tests.crash.conftest import MEMORY
-from tests.crash.killing import Diary, kill_often
-from tests.crash.power import State, first_state, run, run_with_faults, stops, wrong_in_the_end
+from tests.crash.power_cuts import State, crash_points, empty_state, problems_after_recovery, run, run_with_faults
+from tests.crash.process_kills import ActionLog, kill_often
 
 CUTS_A_RUN = 25
 
 
 @contextmanager
 def empty_folder() -> Iterator[Path]:
-    """A folder for one schedule, in memory where the system has such a thing."""
+    """A folder for one schedule, in memory if the system has a memory file system."""
     folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
     try:
         yield folder
@@ -29,8 +29,8 @@ def empty_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-class Figures:
-    """What was done, and what was found."""
+class Summary:
+    """Counts of what was tested, and the problems found."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -39,7 +39,7 @@ class Figures:
         self.wrong: list[str] = []
 
     def add(self, where: str, found: list[str]) -> None:
-        """Counts a schedule that has come to its end, and prints at once what is wrong with it."""
+        """Count a finished schedule and print its problems."""
         self.counts["schedules"] += 1
         for one in found:
             kind = "lost" if one.endswith(("is lost", "still: None")) else "twice" if "is there" in one or "filed twice" in one else "other"
@@ -48,7 +48,7 @@ class Figures:
             print(self.wrong[-1], flush=True)
 
     def line(self) -> str:
-        """All of it in one line."""
+        """Format the counts as one line."""
         kills = ", ".join(f"{name} {count}" for name, count in sorted(self.kills.items()))
         missed = [step.value for step in Checkpoint if not self.steps[step]]
         counts = self.counts
@@ -65,64 +65,64 @@ class Figures:
         )
 
 
-def kill(seed: int, figures: Figures) -> None:
-    """One schedule of kills in processes."""
+def kill(seed: int, summary: Summary) -> None:
+    """Run one schedule of process kills."""
     with empty_folder() as root:
         wrong, kills = kill_often(root, seed, random.Random(seed).randrange(1, 12))  # noqa: S311 -- no secrets here
-        figures.kills += kills
-        figures.counts["dropped"] += sum(deed.kind == "put" for deed in Diary(root / "diary").deeds())
-    figures.add(f"kill_often, seed {seed}", wrong)
+        summary.kills += kills
+        summary.counts["dropped"] += sum(action.kind == "put" for action in ActionLog(root / "actions.jsonl").actions())
+    summary.add(f"kill_often, seed {seed}", wrong)
 
 
-def stop(seed: int, figures: Figures) -> None:
-    """Many schedules that begin with one run under the recorder; some are stopped two or three times."""
+def stop(seed: int, summary: Summary) -> None:
+    """Run many schedules derived from one recorded run; some are interrupted two or three times."""
     rng, is_split = random.Random(seed), seed % 2 == 1  # noqa: S311 -- as above
     with empty_folder() as folder:
-        first = first_state(folder / "first")
+        first = empty_state(folder / "first")
         events, steps = run(folder / "run", first, rng, is_split=is_split, chance=rng.choice([0, 0.01, 0.05]))
-        figures.steps += steps
-        for number, one in enumerate(stops(first, events, rng, CUTS_A_RUN)):
+        summary.steps += steps
+        for number, one in enumerate(crash_points(first, events, rng, CUTS_A_RUN)):
             state, root = one.state, folder / "after"
-            count(one.is_power_cut, state, figures)
+            count(one.is_power_cut, state, summary)
             while rng.random() < 0.3:
                 more, steps = run(root, state, rng, is_split=is_split, chance=0.01)
-                figures.steps += steps
+                summary.steps += steps
                 shutil.rmtree(root)
-                [again] = stops(state, more, rng, 1)
+                [again] = crash_points(state, more, rng, 1)
                 state = again.state
-                count(again.is_power_cut, state, figures)
-            figures.add(f"stop, seed {seed}, number {number}, event {one.at}", wrong_in_the_end(root, state, is_split=is_split))
-            figures.counts["dropped"] += sum(deed.kind == "put" for deed in state.deeds)
+                count(again.is_power_cut, state, summary)
+            summary.add(f"stop, seed {seed}, number {number}, event {one.at}", problems_after_recovery(root, state, is_split=is_split))
+            summary.counts["dropped"] += sum(action.kind == "put" for action in state.actions)
             shutil.rmtree(root)
 
 
-def fail(seed: int, figures: Figures) -> None:
-    """One schedule of disks that fail now and then."""
+def fail(seed: int, summary: Summary) -> None:
+    """Run one schedule with intermittent disk errors."""
     with empty_folder() as root:
         wrong, faults = run_with_faults(root, random.Random(seed))  # noqa: S311 -- as above
-    figures.counts["faults"] += faults
-    figures.add(f"fail, seed {seed}", wrong)
+    summary.counts["faults"] += faults
+    summary.add(f"fail, seed {seed}", wrong)
 
 
-def count(is_power_cut: bool, state: State, figures: Figures) -> None:
-    """Counts a stop."""
+def count(is_power_cut: bool, state: State, summary: Summary) -> None:
+    """Count one interruption."""
     if is_power_cut:
-        figures.counts["power"] += 1
+        summary.counts["power"] += 1
     else:
-        figures.kills[f"after {state.past[-1].kind}"] += 1
+        summary.kills[f"after {state.past[-1].kind}"] += 1
 
 
 def main(minutes: float, seed: int) -> int:
-    """Exit code: 1 where something is wrong."""
+    """Run until time is up; returns 1 if a problem was found."""
     logging.disable(logging.CRITICAL)
-    figures, end = Figures(), time.monotonic() + 60 * minutes
+    summary, end = Summary(), time.monotonic() + 60 * minutes
     while time.monotonic() < end:
-        kill(seed, figures)
-        stop(seed, figures)
-        fail(seed, figures)
+        kill(seed, summary)
+        stop(seed, summary)
+        fail(seed, summary)
         seed += 1
-        print(figures.line(), flush=True)
-    return bool(figures.wrong)
+        print(summary.line(), flush=True)
+    return bool(summary.wrong)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where crash tests work."""
+"""Fixtures of the crash tests."""
 
 import shutil
 import tempfile
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-MEMORY = Path("/dev/shm")  # noqa: S108 -- a folder in memory: there syncing costs nothing, and what a sync means is modelled
+MEMORY = Path("/dev/shm")  # noqa: S108 -- in memory, where fsync costs nothing; its effect is modelled
 
 
 @pytest.fixture
 def quick_folder(tmp_path: Path) -> Iterator[Path]:
-    """An empty folder in memory, where the system has such a thing."""
+    """An empty folder, in memory if the system has a memory file system."""
     if not MEMORY.is_dir():
         yield tmp_path
         return

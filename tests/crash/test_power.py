@@ -1,4 +1,4 @@
-"""The first promise when the power goes: what was not brought to disk is gone, and still nothing is lost or filed twice."""
+"""Power cuts: unsynced changes are gone, and still no file is lost or filed twice."""
 
 import random
 import shutil
@@ -8,40 +8,40 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.disk import Event, History
-from tests.crash.power import first_state, run, run_with_faults, stops, wrong_in_the_end
+from tests.crash.disk_model import Event, History
+from tests.crash.power_cuts import crash_points, empty_state, problems_after_recovery, run, run_with_faults
 
 CUTS = 12
 
 
 @pytest.mark.parametrize("is_split", [False, True], ids=["one volume", "two volumes"])
 def test_nothing_is_lost_or_filed_twice_whenever_the_power_goes(quick_folder: Path, is_split: bool) -> None:
-    """Each state that a power cut or a kill may leave, a second one included, ends with every file in exactly one place."""
+    """From any state after a power cut or a kill, also a second one, recovery ends with every file in exactly one place."""
     rng = random.Random(20260314 + is_split)  # noqa: S311 -- no secrets here
-    first = first_state(quick_folder / "first")
+    first = empty_state(quick_folder / "first")
     events, _ = run(quick_folder / "run", first, rng, is_split=is_split, chance=0.01)
-    for number, stop in enumerate(stops(first, events, rng, CUTS)):
+    for number, stop in enumerate(crash_points(first, events, rng, CUTS)):
         root = quick_folder / f"after {number}"
         state = stop.state
         if number % 4 == 3:
             more, _ = run(root, state, rng, is_split=is_split, chance=0)
-            [again] = stops(state, more, rng, 1)
+            [again] = crash_points(state, more, rng, 1)
             shutil.rmtree(root)
             state = again.state
-        assert wrong_in_the_end(root, state, is_split=is_split) == [], f"stopped after event {stop.at}, {events[stop.at - 1]}"
+        assert problems_after_recovery(root, state, is_split=is_split) == [], f"stopped after event {stop.at}, {events[stop.at - 1]}"
         shutil.rmtree(root)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_is_lost_or_filed_twice_when_disks_fail_now_and_then(quick_folder: Path, seed: int) -> None:
-    """Full, read-only and broken, at any change or sync, for a moment: work goes on when that is over, by itself."""
+    """Any change or sync may fail because a disk is full, read-only or broken; work resumes by itself afterwards."""
     wrong, faults = run_with_faults(quick_folder, random.Random(seed))  # noqa: S311 -- as above
     assert wrong == []
     assert faults >= 3
 
 
 def outcomes(*events: Event) -> set[tuple[tuple[str, bytes], ...]]:
-    """Every tree that a power cut after these events may leave, as seen in many tries."""
+    """Trees that a power cut after these events may leave, sampled many times."""
     start = [Event("mkdir", Path("inbox")), Event("sync folder", Path("inbox")), Event("commit")]
     history, rng = History([*start, *events]), random.Random(1)  # noqa: S311 -- as above
     trees = [history.after_power_cut(len(history.events), rng) for _ in range(300)]
@@ -52,7 +52,7 @@ HIDDEN, SHOWN, INBOX = Path("inbox/.a"), Path("inbox/a"), Path("inbox")
 
 
 def test_the_model_loses_what_is_not_synced() -> None:
-    """A file that is written, synced and renamed in the right order is there whole, or not at all; in another order it may be spoilt."""
+    """A file that is written, synced and renamed in this order is complete or absent; in another order it may be corrupt."""
     written = (Event("create", HIDDEN), Event("sync file", HIDDEN, data=b"whole"))
     assert outcomes(*written) == {(), ((".a", b"whole"),)}
     assert outcomes(*written, Event("rename", HIDDEN, SHOWN)) == {(), ((".a", b"whole"),), (("a", b"whole"),)}
@@ -63,7 +63,7 @@ def test_the_model_loses_what_is_not_synced() -> None:
 
 
 def test_the_model_keeps_what_users_drop_and_what_is_durable() -> None:
-    """A removal that is not synced may be undone, never by half; transactions are lost from the end, down to the last durable one."""
+    """An unsynced removal may be undone, but never partly; transactions are lost from the newest back to the last durable one."""
     assert outcomes(Event("put", SHOWN, data=b"x"), Event("unlink", SHOWN)) == {(), (("a", b"x"),)}
     commits = [Event("commit", data=name.encode(), is_durable=name.isupper()) for name in "aBcd"]
     rng = random.Random(1)  # noqa: S311 -- as above
@@ -72,7 +72,7 @@ def test_the_model_keeps_what_users_drop_and_what_is_durable() -> None:
 
 
 def test_sqlite_brings_durable_transactions_to_disk_and_only_those(tmp_path: Path) -> None:
-    """What the model says of the database is what SQLite does: seen by the system calls of a process of its own."""
+    """The model of the database matches SQLite, as the system calls of a separate process show."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     script = (

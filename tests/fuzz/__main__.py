@@ -1,6 +1,6 @@
-"""Fuzzes the targets for a while each and prints executions and finds: `make fuzz`. Needs the extra `fuzz`.
+"""Fuzz each target for some time and print executions and failures: `make fuzz`. Needs the extra `fuzz`.
 
-Inputs that led to new code are kept in `.fuzz/`, so that the next run goes on from there; what broke a promise lies there too.
+The corpus and failing inputs are kept in `.fuzz/`, so that the next run continues from there.
 """
 
 import argparse
@@ -15,7 +15,7 @@ FOLDER = Path(".fuzz")
 
 
 def main() -> int:
-    """1 where a target found something."""
+    """Return 1 if a target failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"Any of {', '.join(TARGETS)}; all by default.")
     parser.add_argument("--seconds", type=int, default=60, help="For each target.")
@@ -24,8 +24,8 @@ def main() -> int:
 
 
 def _run(name: str, seconds: int) -> int:
-    """Runs one target in a process of its own, since a find ends it, and prints a line."""
-    command = [sys.executable, "-m", "tests.fuzz.one", name, str(seconds), str(FOLDER)]
+    """Run one target in its own process, which a failure ends, and print a line."""
+    command = [sys.executable, "-m", "tests.fuzz.run_target", name, str(seconds), str(FOLDER)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     executions = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
     finds = re.findall(r"Test unit written to (\S+)", done.stderr)

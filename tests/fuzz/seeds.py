@@ -1,4 +1,4 @@
-"""What fuzzing begins with: a valid input of every kind, made here."""
+"""Initial corpus: a valid input of every kind."""
 
 from collections.abc import Callable
 from functools import cache
@@ -12,7 +12,7 @@ from tests import hostile
 
 @cache
 def files() -> dict[str, bytes]:
-    """A small file of every format that is read, by a name of its own."""
+    """Return a small file of every supported format, by name."""
     pillow_heif.register_heif_opener(thumbnails=False)
     picture = Image.effect_noise((48, 64), 30).convert("RGB")
     ImageDraw.Draw(picture).text((2, 2), "TOTAL 4.50", fill="black")
@@ -22,7 +22,7 @@ def files() -> dict[str, bytes]:
     exif[0x927C] = b"maker" * 20
 
     def several() -> dict[str, object]:
-        return {"save_all": True, "append_images": [other.copy(), picture.copy()]}  # saving leaves settings of the format in them
+        return {"save_all": True, "append_images": [other.copy(), picture.copy()]}  # saving leaves format settings in them
 
     make: dict[str, Callable[[], bytes]] = {
         "jpeg": lambda: hostile.encoded(picture, "JPEG", exif=exif),
@@ -51,13 +51,13 @@ def files() -> dict[str, bytes]:
 
 
 def seeds_of(target: str) -> list[bytes]:
-    """Inputs to begin a target with."""
+    """Return the initial corpus of a target."""
     if target in {"images", "pdfs", "kinds"}:
         return list(files().values())
     if target == "answers":
         return [b'{"total": "4.50", "items": [{"description": "Tea", "total_price": 4.50}], "missing": []}', b"```json\n{}\n```"]
     if target == "settings":
-        # The throws for the name and the length of the variable's value come first.
+        # The bytes that choose the variable's name and the length of its value come first.
         return [b"\x00\x00" + settings_template().replace("# ", "").encode(), b"\x01\x01a[inbox]\nsettle_seconds = 3\n"]
     if target == "names":
         return [b"lunch.jpg", b"-rf\n\x1b[2J\xe2\x80\xae.pdf", b"caf\xe9"]

@@ -1,4 +1,4 @@
-"""What is fuzzed: each target takes any bytes, and raises only where a promise is broken."""
+"""Fuzz targets. Each takes any bytes and raises only if a guarantee is violated."""
 
 import json
 import logging
@@ -40,7 +40,7 @@ from extractor.storage.database.receipts import ReceiptRepository
 from extractor.testing import ScriptedReader
 from extractor.validation.arithmetic import run_checks
 from extractor.validation.normalisation import normalise
-from tests.fuzz.dice import Dice
+from tests.fuzz.data_provider import DataProvider
 
 LIMITS: Final = PageLimits(max_bytes=1_000_000, max_pages=4, max_pixels=1_000_000)
 TODAY: Final = date(2026, 3, 14)
@@ -58,14 +58,14 @@ def _scratch() -> Path:
     return Path(tempfile.gettempdir(), f"receipts-fuzz-{os.getpid()}")
 
 
-def _text(dice: Dice) -> str:
-    """Words of receipts and free text, mixed."""
+def _text(provider: DataProvider) -> str:
+    """Return a mix of receipt words and random text."""
     parts: list[str] = []
-    while not dice.is_empty and len(parts) < 12:
-        parts.append(dice.pick(WORDS) if dice.below(3) else dice.text(12))
-        if not dice.below(4):
+    while not provider.is_empty and len(parts) < 12:
+        parts.append(provider.pick(WORDS) if provider.below(3) else provider.text(12))
+        if not provider.below(4):
             break
-    return dice.pick((" ", "", "\t")).join(parts)
+    return provider.pick((" ", "", "\t")).join(parts)
 
 
 def _read(data: bytes) -> None:
@@ -79,26 +79,26 @@ def _read(data: bytes) -> None:
 
 
 def images(data: bytes) -> None:
-    """An image is read or refused."""
+    """An image is decoded or rejected."""
     if detect_format(data).decoder != "pdf":
         _read(data)
 
 
 def pdfs(data: bytes) -> None:
-    """A PDF is read or refused. Forms that draw each other may fill any memory; only a child process is a remedy, so they are left out."""
+    """A PDF is decoded or rejected. Recursive forms, which can exhaust memory, are excluded: only process isolation helps."""
     if detect_format(data).decoder == "pdf" and b"/Form" not in data:
         _read(data)
 
 
 def kinds(data: bytes) -> None:
-    """Any bytes are of some kind, and have their end or not."""
+    """Any bytes have a detected kind and are complete or not."""
     kind = detect_format(data)
     assert kind.label
     find_truncation(kind, data)
 
 
 def answers(data: bytes) -> None:
-    """Any text is an answer or a BadAnswer; what is parsed can be normalised and checked."""
+    """Any text parses or raises BadAnswer; parsed answers can be normalised and checked."""
     text = data.decode("utf-8", "surrogateescape")
     try:
         parsed = parse_answer(text)
@@ -110,28 +110,30 @@ def answers(data: bytes) -> None:
 
 
 def texts_in_answers(data: bytes) -> None:
-    """Whatever a reader copied into the fields of an answer, it can be normalised, checked, and asked again about."""
-    dice = Dice(data)
-    row = {name: _text(dice)[:40] for name in ("description", "quantity", "unit_price", "discount", "total_price")}
-    tax = {name: _text(dice)[:40] for name in ("rate", "net_amount", "amount")}
+    """Any field values of an answer can be normalised, checked and re-asked."""
+    provider = DataProvider(data)
+    row = {name: _text(provider)[:40] for name in ("description", "quantity", "unit_price", "discount", "total_price")}
+    tax = {name: _text(provider)[:40] for name in ("rate", "net_amount", "amount")}
     values = {
-        name: _text(dice)[:40]
+        name: _text(provider)[:40]
         for name in ("merchant_name", "transaction_date", "transaction_time", "currency", "subtotal", "tax_total", "total", "tip")
     }
-    answer = Answer(json.dumps(values | {"items": [row] * dice.below(4), "tax_lines": [tax]}))
-    page = Document("any.jpg", (Page(Image.new("RGB", (60, 60))),), (Transcript((), dice.below(3), dice.below(3), "none"),))
+    answer = Answer(json.dumps(values | {"items": [row] * provider.below(4), "tax_lines": [tax]}))
+    page = Document("any.jpg", (Page(Image.new("RGB", (60, 60))),), (Transcript((), provider.below(3), provider.below(3), "none"),))
     [outcome] = read_documents(ScriptedReader({"any.jpg": (answer,)}), [page], ReaskPolicy(today=lambda: TODAY))
     assert outcome
 
 
 def settings(data: bytes) -> None:
     """A settings file and an environment are settings or a ConfigError."""
-    dice = Dice(data)
-    name = dice.pick(("RECEIPTS_INBOX__SETTLE_SECONDS", "RECEIPTS_INBOX_DIR", "RECEIPTS_INBOX__IGNORE", "RECEIPTS_X", "RECEIPTS_CONFIG"))
-    value = dice.text(30).replace("\0", "")
+    provider = DataProvider(data)
+    name = provider.pick(
+        ("RECEIPTS_INBOX__SETTLE_SECONDS", "RECEIPTS_INBOX_DIR", "RECEIPTS_INBOX__IGNORE", "RECEIPTS_X", "RECEIPTS_CONFIG")
+    )
+    value = provider.text(30).replace("\0", "")
     folder = _scratch().with_suffix(".settings")
     folder.mkdir(exist_ok=True)
-    (folder / "receipts.toml").write_bytes(dice.rest())
+    (folder / "receipts.toml").write_bytes(provider.rest())
     with suppress(ConfigError):
         load_settings(environ={}, folder=folder)
     with suppress(ConfigError):
@@ -139,9 +141,9 @@ def settings(data: bytes) -> None:
 
 
 def printed(data: bytes) -> None:
-    """What is found in any text stands in it."""
-    dice = Dice(data)
-    text = _text(dice) if dice.below(2) else dice.rest().decode("utf-8", "surrogateescape")
+    """Whatever is found in a text is part of it."""
+    provider = DataProvider(data)
+    text = _text(provider) if provider.below(2) else provider.rest().decode("utf-8", "surrogateescape")
     for amount in find_amounts(text):
         assert 0 <= amount.start < amount.end <= len(text)
         assert amount.value(".").is_finite()
@@ -158,7 +160,7 @@ def printed(data: bytes) -> None:
 
 
 class _Paper:
-    """A witness that sees the same on every look."""
+    """A page reader that returns the same transcript at every effort."""
 
     name = "paper"
 
@@ -169,24 +171,24 @@ class _Paper:
         return page, self._transcript
 
 
-def _transcript(dice: Dice) -> Transcript:
-    """Fragments anywhere on a page, most of them in rows."""
+def _transcript(provider: DataProvider) -> Transcript:
+    """Return fragments anywhere on a page, most of them in rows."""
     fragments: list[Fragment] = []
-    while not dice.is_empty and len(fragments) < 60:
-        text = _text(dice)
-        row, left = dice.below(20), dice.below(600)
-        height = 20.0 if dice.below(8) else float(dice.below(300))
-        width = len(text) * 10.0 if dice.below(8) else float(dice.below(600))
-        fragments.append(Fragment(text, Box(left, row * 30.0, left + width, row * 30.0 + height), dice.below(101) / 100))
-    return Transcript(to_lines(fragments), 600, 640, "dice")
+    while not provider.is_empty and len(fragments) < 60:
+        text = _text(provider)
+        row, left = provider.below(20), provider.below(600)
+        height = 20.0 if provider.below(8) else float(provider.below(300))
+        width = len(text) * 10.0 if provider.below(8) else float(provider.below(600))
+        fragments.append(Fragment(text, Box(left, row * 30.0, left + width, row * 30.0 + height), provider.below(101) / 100))
+    return Transcript(to_lines(fragments), 600, 640, "provider")
 
 
 def reader(data: bytes) -> None:
-    """The OCR reader answers whatever is on the pages, and its answers become records."""
-    dice = Dice(data)
-    count = 1 + dice.below(2)
+    """The OCR reader answers for any transcript, and its answers become records."""
+    provider = DataProvider(data)
+    count = 1 + provider.below(2)
     size = max(1, len(data) // count)
-    transcripts = tuple(_transcript(Dice(dice.take(size))) for _ in range(count))
+    transcripts = tuple(_transcript(DataProvider(provider.take(size))) for _ in range(count))
     page = Page(Image.new("RGB", (600, 640), "white"))
     document = Document("any.jpg", (page,) * count, transcripts)
     witness = _Paper(transcripts[-1])
@@ -202,7 +204,7 @@ def reader(data: bytes) -> None:
 
 
 def names(data: bytes) -> None:
-    """A file's name is harmless in messages, in the log, on a terminal and in the outbox, whatever its bytes."""
+    """A file name of any bytes is safe in messages, logs, terminals and the outbox."""
     raw = data.replace(b"\0", b"").replace(b"/", b"")[:255] or b"x"
     name = os.fsdecode(raw)
     shown = printable(name)

@@ -1,4 +1,4 @@
-"""The promises that `make fuzz` tests for minutes, tested here for seconds."""
+"""The targets of `make fuzz`, run for seconds instead of minutes."""
 
 import pytest
 from hypothesis import example, given, settings
@@ -20,7 +20,7 @@ def test_any_bytes_keep_the_promise(name: str, data: bytes) -> None:
 
 @pytest.mark.parametrize("name", QUICK)
 def test_seeds_keep_the_promise(name: str) -> None:
-    """What fuzzing begins with breaks nothing."""
+    """The initial corpus violates no guarantee."""
     for seed in seeds_of(name):
         TARGETS[name](seed)
 

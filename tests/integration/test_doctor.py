@@ -42,7 +42,7 @@ def test_missing_places_are_told_with_the_way_out(settings: Settings) -> None:
     found = {name: _find_one(settings, name) for name in ("inbox", "outbox", "database")}
 
     assert (found["inbox"].level, found["outbox"].level, found["database"].level) == (Level.FAIL, Level.FAIL, Level.WARN)
-    assert {finding.advice for finding in found.values()} == {"Make it with: receipts init"}
+    assert {finding.advice for finding in found.values()} == {"Create it with: receipts init"}
 
 
 def test_an_empty_folder_in_the_outbox_s_place_fails(installed: Settings) -> None:
@@ -86,7 +86,7 @@ def test_a_database_of_another_version_fails(installed: Settings) -> None:
 
     found = _find_one(installed, "database")
 
-    assert (found.level, found.advice) == (Level.FAIL, "Bring it up to date with: receipts init")
+    assert (found.level, found.advice) == (Level.FAIL, "Migrate it with: receipts init")
 
 
 @pytest.mark.parametrize(("free", "level"), [(50_000_000, Level.FAIL), (500_000_000, Level.WARN), (5_000_000_000, Level.OK)])
@@ -113,4 +113,4 @@ def test_polling_needs_no_events(installed: Settings) -> None:
     """Whoever polls is not bothered with limits of the kernel."""
     polling = installed.model_copy(update={"inbox": installed.inbox.model_copy(update={"poll": True})})
 
-    assert _find_one(polling, "events").fact == "not used: the inbox is looked at every 2 s"
+    assert _find_one(polling, "events").fact == "not used: the inbox is listed every 2 s"

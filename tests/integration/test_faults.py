@@ -1,4 +1,4 @@
-"""What goes wrong around the service: volumes that are full, read-only or away, the database damaged or gone, clocks and threads."""
+"""Faults around the service: volumes that are full, read-only or unmounted, a damaged or missing database, clocks, threads."""
 
 import errno
 import os
@@ -192,16 +192,16 @@ def test_an_inbox_whose_volume_is_away_keeps_its_jobs(
     """Missing files are not withdrawn while the folder is on another volume than before, or is not there at all."""
     with monkeypatch.context() as patch:
         patch.setattr(os.path, "ismount", lambda path: Path(path) in {archive.settings.inbox_dir, Path("/")})
-        outbox = open_archive(archive.settings).outbox
+        filing = open_archive(archive.settings).filing
     job = leased_job("lunch.jpg")
     (archive.settings.inbox_dir / "lunch.jpg").unlink()
-    with pytest.raises(StorageError, match="is away"):
-        outbox.take_copy(job)
+    with pytest.raises(StorageError, match="is not available"):
+        filing.claim_copy(job)
     shutil.rmtree(archive.settings.inbox_dir)
-    with pytest.raises(StorageError, match="is away"):
-        archive.outbox.take_copy(job)
+    with pytest.raises(StorageError, match="is not available"):
+        archive.filing.claim_copy(job)
     archive.settings.inbox_dir.mkdir()
-    assert archive.outbox.take_copy(job) is None
+    assert archive.filing.claim_copy(job) is None
 
 
 def test_an_empty_folder_in_the_place_of_the_outbox_takes_nothing(settings: Settings) -> None:
@@ -223,7 +223,7 @@ def test_an_empty_folder_in_the_place_of_the_outbox_takes_nothing(settings: Sett
 
 
 def test_an_outbox_that_was_emptied_is_used_again_after_init(settings: Settings) -> None:
-    """Who has moved everything away says so with `receipts init`."""
+    """After moving everything away, `receipts init` starts a new outbox."""
     put(settings, "first.png")
     with running(settings) as service:
         eventually(lambda: counts(service) == {JobState.DONE: 1}, "the first file")
@@ -296,7 +296,7 @@ def test_a_database_that_is_removed_is_waited_for_and_never_made_anew(settings: 
 
 
 def test_a_database_that_is_replaced_ends_the_service(settings: Settings) -> None:
-    """What it would write to the old one, nobody would find again."""
+    """Anything written to the old file would be lost."""
     prepare(settings)
     shutil.copy(settings.database, settings.database.with_name("other.db"))
     service = build_service(settings, extract=ScriptedExtraction(), check=lambda _: None)
@@ -337,7 +337,7 @@ def test_a_database_that_cannot_grow_is_waited_for(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("call", ["scandir", "stat"])
-def test_a_subfolder_that_may_not_be_looked_into_is_told_of_and_stops_nothing(
+def test_a_subfolder_without_permission_is_reported_and_stops_nothing(
     settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     """It is refused by name, once; the other files are taken."""
@@ -372,13 +372,13 @@ def test_a_subfolder_that_may_not_be_looked_into_is_told_of_and_stops_nothing(
     settled = {str(one.arrival.path): str(one.error) for one in inbox.scan((), ())}
     told = "private" if call == "scandir" else "private/bill.jpg"
     assert settled["lunch.jpg"] == "None"
-    assert "cannot be opened (Permission denied). Give this user the right" in settled[told]
+    assert "cannot be opened (Permission denied). Give this user permission" in settled[told]
     assert len(settled) == 2
     assert [str(one.arrival.path) for one in inbox.scan((), {Path(told)})] == ["lunch.jpg"]
 
 
 def test_a_volume_without_locks_is_not_taken_for_another_service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error is the system's, and is waited for or told as one of storage."""
+    """The system's error is retried or reported as a storage error."""
     fcntl = pytest.importorskip("fcntl")
     prepare(settings)
 
@@ -414,15 +414,15 @@ def test_a_clock_that_jumps_keeps_no_file_waiting(archive: Archive, clock: Manua
 
 
 def test_a_clock_that_jumps_does_not_settle_a_file(settings: Settings, clock: ManualClock) -> None:
-    """The settle time is measured by a clock that nobody sets."""
+    """The settle time is measured with the monotonic clock."""
     inbox = InboxSettings(settle_seconds=5)
     service = build_service(settings.model_copy(update={"inbox": inbox}), extract=ScriptedExtraction(), check=lambda _: None, clock=clock)
     put(settings, "lunch.png")
     for days in (10, -20):
         clock.set_by(days * DAY)
-        assert service.watch.scan() == 0
+        assert service.scanner.scan() == 0
     clock.advance(5)
-    assert service.watch.scan() == 1
+    assert service.scanner.scan() == 1
 
 
 # Events and threads
@@ -466,7 +466,7 @@ def test_events_that_end_are_begun_anew(settings: Settings, monkeypatch: pytest.
 
 
 def test_events_know_whether_they_are_alive(tmp_path: Path) -> None:
-    """Alive while the threads live and the folder is the same; a folder that is away says nothing about them."""
+    """Alive while the threads run and the folder is the same; a missing folder does not count as dead."""
     folder = tmp_path / "inbox"
     with FolderEvents(folder, lambda _: None, poll=False, poll_seconds=1) as without:
         assert without.is_alive()

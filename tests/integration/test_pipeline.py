@@ -23,7 +23,7 @@ from extractor.storage.database.connection import Database
 from extractor.storage.database.job_queue import JobQueue
 from extractor.storage.database.receipts import ReceiptRepository
 from extractor.storage.files.atomic import digest
-from extractor.storage.files.outbox import Outbox
+from extractor.storage.files.filing import Filing
 from extractor.testing import ManualClock, ScriptedExtraction, make_record
 
 
@@ -38,7 +38,7 @@ def worker(archive: Archive, extraction: ScriptedExtraction, clock: ManualClock)
 
 
 def make_worker(archive: Archive, extraction: ScriptedExtraction, clock: ManualClock) -> Worker:
-    pipeline = Pipeline(archive.database, archive.job_queue, archive.store, archive.outbox, extraction)
+    pipeline = Pipeline(archive.database, archive.job_queue, archive.receipts, archive.filing, extraction)
     return Worker(archive.job_queue, pipeline, clock, batch_size=4)
 
 
@@ -82,7 +82,7 @@ def test_whoever_works_keeps_its_jobs(archive: Archive, clock: ManualClock, queu
                 time.sleep(0.01)
             taken.append(job_queue.reclaim())
 
-    pipeline = Pipeline(archive.database, job_queue, archive.store, archive.outbox, ScriptedExtraction(script))
+    pipeline = Pipeline(archive.database, job_queue, archive.receipts, archive.filing, ScriptedExtraction(script))
     Worker(job_queue, pipeline, clock, batch_size=4).run_once(threading.Event())
     assert taken == [0, 0, 0, 0]
     assert {(job.state, job.interruptions) for job in archive.job_queue.jobs()} == {(JobState.DONE, 0)}
@@ -118,8 +118,8 @@ def test_files_become_records(archive: Archive, worker: Worker, extraction: Scri
     assert [(source.receipt_id, source.tags) for source, _ in extraction.read] == [(job.receipt_id, ("travel",)) for job in jobs]
     assert all(source.sha256 == sha256 for source, sha256 in extraction.read)
     for job in archive.job_queue.jobs():
-        filed = archive.outbox.places.record(job.filed_as or "").read_bytes()
-        assert Record.model_validate_json(filed) == archive.store.get(job.receipt_id)
+        filed = archive.outbox.layout.record(job.filed_as or "").read_bytes()
+        assert Record.model_validate_json(filed) == archive.receipts.get(job.receipt_id)
     assert inbox_files(archive) == []
 
 
@@ -140,16 +140,16 @@ def test_a_file_with_several_receipts_has_a_record_of_each(
     ids = [part_id(job.receipt_id, number) for number in (1, 2, 3)]
     assert ids == sorted(ids)
     assert ids[0] == job.receipt_id
-    assert sorted(record.receipt_id for record in archive.store.list()) == ids
-    paths = [archive.outbox.places.record(done.filed_as or "", number) for number in (1, 2, 3)]
-    assert [Record.model_validate_json(path.read_bytes()) for path in paths] == [archive.store.get(one) for one in ids]
+    assert sorted(record.receipt_id for record in archive.receipts.list()) == ids
+    paths = [archive.outbox.layout.record(done.filed_as or "", number) for number in (1, 2, 3)]
+    assert [Record.model_validate_json(path.read_bytes()) for path in paths] == [archive.receipts.get(one) for one in ids]
     assert {path.name for path in paths[0].parent.iterdir()} == {Path(done.filed_as or "").name, *(path.name for path in paths)}
     with archive.database.read() as connection:
         assert connection.scalars(text("SELECT DISTINCT file FROM v_receipts")).all() == [done.filed_as]
     queued_job("again.jpg", b"three")
     work(worker)
     assert states(archive) == {"table.jpg": JobState.DONE, "again.jpg": JobState.DUPLICATE}
-    assert len(list(archive.store.list())) == 3
+    assert len(list(archive.receipts.list())) == 3
 
 
 def test_several_receipts_that_cannot_all_be_saved_are_all_read_again(
@@ -168,16 +168,16 @@ def test_several_receipts_that_cannot_all_be_saved_are_all_read_again(
 
     extraction.script = several
     archive = replace(
-        archive, store=FullStore(archive.database), job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10))
+        archive, receipts=FullStore(archive.database), job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10))
     )
     worker = make_worker(archive, extraction, clock)
     queued_job("table.jpg", b"three")
     work(worker)
-    assert list(archive.store.list()) == []
+    assert list(archive.receipts.list()) == []
     clock.advance(60)
     work(worker)
     assert states(archive) == {"table.jpg": JobState.DONE}
-    assert len(list(archive.store.list())) == 3
+    assert len(list(archive.receipts.list())) == 3
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_a_disk_that_fills_up_after_the_record_is_saved(
 ) -> None:
     """The record is not read again; its files follow when there is space."""
 
-    class FullOutbox(Outbox):
+    class FullDisk(Filing):
         is_full = True
 
         def file_records(self, job: Job, records: Sequence[Record]) -> None:
@@ -312,8 +312,8 @@ def test_a_disk_that_fills_up_after_the_record_is_saved(
                 raise StorageError("No space left on device. Free some space.")
             super().file_records(job, records)
 
-    outbox = FullOutbox(archive.outbox.root, archive.outbox.inbox_dir)
-    archive = replace(archive, job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10)), outbox=outbox)
+    filing = FullDisk(archive.settings.inbox_dir, archive.settings.outbox_dir)
+    archive = replace(archive, job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10)), filing=filing)
     worker = make_worker(archive, extraction, clock)
     queued_job("lunch.jpg")
     for _ in range(10):
@@ -321,7 +321,7 @@ def test_a_disk_that_fills_up_after_the_record_is_saved(
         clock.advance(60)
     assert states(archive) == {"lunch.jpg": JobState.STORED}
     assert inbox_files(archive) == ["lunch.jpg"]
-    outbox.is_full = False
+    filing.is_full = False
     work(worker)
     assert states(archive) == {"lunch.jpg": JobState.DONE}
     assert len(extraction.read) == 1
@@ -335,7 +335,7 @@ def test_a_database_that_is_locked_is_waited_for(
     holder = sqlite3.connect(archive.settings.database, isolation_level=None, check_same_thread=False)
     database = Database(archive.settings.database, busy_seconds=0.01)
     archive = replace(
-        archive, database=database, job_queue=JobQueue(database, clock, archive.settings.work), store=ReceiptRepository(database)
+        archive, database=database, job_queue=JobQueue(database, clock, archive.settings.work), receipts=ReceiptRepository(database)
     )
     worker = make_worker(archive, extraction, clock)
 
@@ -363,7 +363,7 @@ def test_a_receipt_that_needs_review_is_filed_like_any_other(
     extraction.script = lambda source: make_record(source, status=RecordStatus.NEEDS_REVIEW)
     work(worker)
     assert states(archive) == {"lunch.jpg": JobState.DONE}
-    assert [record.status for record in archive.store.list()] == [RecordStatus.NEEDS_REVIEW]
+    assert [record.status for record in archive.receipts.list()] == [RecordStatus.NEEDS_REVIEW]
     assert [vars(entry)["status"] for entry in caplog.records if entry.message == "receipt_stored"] == ["needs_review"]
 
 
@@ -398,7 +398,7 @@ def test_a_crash_while_filing_delays_one_receipt_only(
 ) -> None:
     """An odd exception in filing keeps the receipt stored, to be filed later; the others are filed now."""
 
-    class OddOutbox(Outbox):
+    class OddFiling(Filing):
         is_odd = True
 
         def file_records(self, job: Job, records: Sequence[Record]) -> None:
@@ -406,14 +406,14 @@ def test_a_crash_while_filing_delays_one_receipt_only(
                 raise ZeroDivisionError
             super().file_records(job, records)
 
-    outbox = OddOutbox(archive.outbox.root, archive.outbox.inbox_dir)
-    archive = replace(archive, job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10)), outbox=outbox)
+    filing = OddFiling(archive.settings.inbox_dir, archive.settings.outbox_dir)
+    archive = replace(archive, job_queue=JobQueue(archive.database, clock, WorkSettings(backoff_seconds=10)), filing=filing)
     worker = make_worker(archive, extraction, clock)
     queued_job("odd.jpg")
     queued_job("even.jpg")
     work(worker)
     assert states(archive) == {"odd.jpg": JobState.STORED, "even.jpg": JobState.DONE}
-    outbox.is_odd = False
+    filing.is_odd = False
     clock.advance(10)
     work(worker)
     assert set(states(archive).values()) == {JobState.DONE}
@@ -429,7 +429,7 @@ def test_a_failure_that_comes_after_the_lease_has_ended_counts_for_nothing(
     def script(source: Source) -> ExtractorError | None:
         if source.name != "taken.jpg":
             return None
-        archive.job_queue.reclaim(from_the_dead=True)
+        archive.job_queue.reclaim(ignore_leases=True)
         archive.job_queue.claim("another worker", 2)
         return ReaderUnavailable("The reader is away. It is asked again.")
 

@@ -96,7 +96,7 @@ def test_no_line_of_the_log_repeats_a_receipt(settings: Settings, draw: Callable
 
 
 def monitored(service: Service) -> str:
-    """All that monitoring tells."""
+    """Everything that monitoring returns."""
     with HealthServer(MetricsSettings(port=0), lambda: service) as monitor:
         host, port = monitor.address
         pages = [urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=20) for path in ("/metrics", "/healthz")]

@@ -66,3 +66,9 @@ def test_the_lock_fits_the_requirements() -> None:
     for requirement in PROJECT["dependencies"]:
         specifier = re.sub(r"^[\w.-]+(\[\w+\])?", "", requirement).partition(";")[0].strip()
         assert set(bounds[_name(requirement)].split(",")) == set(specifier.split(","))
+
+
+def test_no_text_names_a_package_that_no_index_has() -> None:
+    """Advice to install an extra works: the package is installed from its source code, not from an index."""
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "extractor").rglob("*.py")}
+    assert [path.name for path, text in sources.items() if re.search(r"receipt-extractor\[", text)] == []

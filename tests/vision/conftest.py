@@ -9,14 +9,14 @@ import pytest
 from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
-    from extractor.readers.vision.generation import GeneratingEngine
+    from extractor.readers.vision.generation import GenerateEngine
     from extractor.readers.vision.loading import LoadedModel
     from extractor.readers.vision.mllama import MllamaEngine
 
 HERE = Path(__file__).parent
 
+# Transformers 5.17 uses a deprecated name of its own vision layers.
 TRANSFORMERS_TALKS_TO_ITSELF = "ignore:`hidden_state` is deprecated:FutureWarning"
-"""Transformers 5.17 calls its own vision layers by a name that it has deprecated."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,22 +45,22 @@ def loaded_mllama(tiny: Any, mllama_folder: Path) -> "LoadedModel":
 
 
 @pytest.fixture(scope="session")
-def reference(tiny: Any, loaded_mllama: "LoadedModel") -> "GeneratingEngine":
+def reference(tiny: Any, loaded_mllama: "LoadedModel") -> "GenerateEngine":
     """The tiny Mllama model, answering through `generate`."""
-    engine: GeneratingEngine = tiny.GeneratingEngine(loaded_mllama, tiny.VisionOptions())
+    engine: GenerateEngine = tiny.GenerateEngine(loaded_mllama, tiny.VisionOptions())
     return engine
 
 
 @pytest.fixture(scope="session")
-def qwen(tiny: Any) -> "GeneratingEngine":
+def qwen(tiny: Any) -> "GenerateEngine":
     """A tiny Qwen3-VL model."""
-    engine: GeneratingEngine = tiny.GeneratingEngine(tiny.load_qwen(), tiny.VisionOptions())
+    engine: GenerateEngine = tiny.GenerateEngine(tiny.load_qwen(), tiny.VisionOptions())
     return engine
 
 
 @pytest.fixture
 def make_engine(tiny: Any, loaded_mllama: "LoadedModel") -> Callable[..., "MllamaEngine"]:
-    """The tiny Mllama model with steps of its own, with any options."""
+    """Makes the engine of the tiny Mllama model, with any options."""
     return lambda **options: tiny.MllamaEngine(
         loaded_mllama, tiny.VisionOptions(device="cpu", **{"max_rows": 4, "max_tokens": 200} | options)
     )

@@ -1,4 +1,4 @@
-"""Readers for the worker process to run; it imports this module anew, so what they do is told by the documents' names."""
+"""Readers for the worker process, which imports this module anew: the name of a document says what they do."""
 
 import os
 import time
@@ -11,7 +11,7 @@ from extractor.readers.base import Answer, Document, Question, ReaderError
 
 
 class EchoReading:
-    """Answers with the document's name and the process's id; `crash` and `hang` do so, `bad` is answered badly."""
+    """Answers with the document's name and the process id; `crash` and `hang` do what they say, `bad` gives a bad answer."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self._names = [document.name for document in documents]

@@ -1,4 +1,4 @@
-"""The attention of a few new tokens: rows of any length, anywhere in a pool."""
+"""Attention of a few new tokens: rows of any length, anywhere in a pool."""
 
 import pytest
 
@@ -9,19 +9,19 @@ from extractor.readers.vision.cuda_graphs import MAX_RUN, ROW_COUNTS, STEP_TOKEN
 
 pytestmark = pytest.mark.vision
 
+# First token, length, and new tokens; rows may lie anywhere and even share tokens, and the last idles.
 ROWS = [(0, 5, 1), (7, 130, 8), (150, 1, 1), (3, 64, 3), (0, 0, 0)]
-"""First token, length, and new tokens; rows may lie anywhere and even share tokens, and the last idles."""
 
 
 @pytest.mark.parametrize("is_causal", [True, False])
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))])
 def test_each_query_attends_to_its_rows_own_part(device: str, is_causal: bool) -> None:
-    """The same as softmax over exactly the keys that it may see, worked out one head at a time."""
+    """The same as softmax over exactly the keys that it may attend to, computed one head at a time."""
     torch.manual_seed(0)
     query, keys, values = (torch.randn(size, device=device) for size in [(14, 8, 16), (200, 2, 16), (200, 2, 16)])
     start, length, count = torch.tensor(ROWS, device=device).unbind(1)
     first = count.cumsum(0) - count
-    drawn = attend(query, keys, values, Runs(first, count, most=8), start, length, is_causal=is_causal)
+    drawn = attend(query, keys, values, Runs(first, count, longest=8), start, length, is_causal=is_causal)
     wrong = []
     for row, (begin, size, new) in enumerate(ROWS):
         for number in range(new):
@@ -39,7 +39,7 @@ def test_a_graph_for_single_tokens_takes_no_row_with_several() -> None:
     """A graph reads as many tokens a row as it was captured for; the idle rows that fill it up must not hide that a row has more."""
     for rows in range(1, ROW_COUNTS[-1] + 1):
         for tokens in range(rows, min(STEP_TOKENS, MAX_RUN * rows) + 1):
-            wide, long = graph_size(rows, tokens, most=STEP_TOKENS)
+            wide, long = graph_size(rows, tokens, max_tokens=STEP_TOKENS)
             assert wide >= rows
             assert tokens <= long <= STEP_TOKENS
             assert (long > wide) == (tokens > rows), (rows, tokens, wide, long)

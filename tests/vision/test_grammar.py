@@ -1,4 +1,4 @@
-"""Grammars: what a row may say next."""
+"""Grammars: which tokens may come next."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ def allowed(grammars: Grammars, row: GrammarRow, vocabulary: int) -> set[int]:
 
 
 def test_an_answer_is_compact_and_then_only_ends(grammars: Grammars, loaded_mllama: "LoadedModel") -> None:
-    """No blanks between tokens, and after the last brace the end token alone, however often it is asked."""
+    """No blanks between tokens, and after the last brace only the end token, however often it is asked."""
     row, tokenizer = grammars.row(SCHEMA), loaded_mllama.processor.tokenizer
     for token in tokenizer('{"a":"b"}', add_special_tokens=False)["input_ids"]:
         assert token in allowed(grammars, row, len(tokenizer))
@@ -42,25 +42,25 @@ def test_what_must_come_next_is_known(grammars: Grammars, loaded_mllama: "Loaded
     choice = {"type": "object", "properties": {"total": {"enum": ["12", None]}}, "required": ["total"], "additionalProperties": False}
     row, tokenizer = grammars.row(choice), loaded_mllama.processor.tokenizer
     whole = tokenizer('{"total":null}', add_special_tokens=False)["input_ids"]
-    forced = row.forced()
+    forced = row.forced_tokens()
     assert forced
     assert forced == whole[: len(forced)]
     assert tokenizer.decode(forced).startswith('{"total')
     for token in [*forced, *whole[len(forced) :]]:
         row.accept(token)
     assert row.is_finished
-    assert row.forced() == []
+    assert row.forced_tokens() == []
 
 
 def test_free_text_is_never_forced(grammars: Grammars) -> None:
     """A row without a grammar, or one that has left it, has a choice and no end of its own."""
     free, failed = grammars.row(None), grammars.row(SCHEMA)
     failed.accept(0)
-    assert (free.forced(), free.is_finished, failed.forced(), failed.is_finished) == ([], False, [], False)
+    assert (free.forced_tokens(), free.is_finished, failed.forced_tokens(), failed.is_finished) == ([], False, [], False)
 
 
 def test_a_token_off_the_grammar_frees_its_row(grammars: Grammars, loaded_mllama: "LoadedModel") -> None:
-    """The row says what went wrong; its mask allows everything, so that nothing breaks before it is taken out."""
+    """The row has an error; its mask allows everything, so that nothing fails before it is removed."""
     row, tokenizer = grammars.row(SCHEMA), loaded_mllama.processor.tokenizer
     row.accept(tokenizer.convert_tokens_to_ids("z"))
     assert row.error
@@ -76,21 +76,21 @@ def test_masks_fit_vocabularies_of_other_sizes(grammars: Grammars, loaded_mllama
     assert max(found) < tokens + 32
 
 
-def test_what_a_user_is_told_of_a_bad_schema(grammars: Grammars) -> None:
+def test_a_bad_schema_is_an_error_of_its_row(grammars: Grammars) -> None:
     """A schema that cannot be compiled is an error of its row, not an exception."""
     bad: dict[str, Any] = {"type": "string", "pattern": "(?=x)"}
     assert grammars.row(bad).error
 
 
-def test_a_row_that_was_given_back_begins_anew(grammars: Grammars, loaded_mllama: "LoadedModel") -> None:
+def test_a_recycled_row_begins_anew(grammars: Grammars, loaded_mllama: "LoadedModel") -> None:
     """Wherever the earlier answer ended; a failed row is not used again."""
     tokenizer = loaded_mllama.processor.tokenizer
     row = grammars.row(SCHEMA)
     at_start = allowed(grammars, row, len(tokenizer))
     row.accept(tokenizer.convert_tokens_to_ids("{"))
-    grammars.give_back(row)
+    grammars.recycle(row)
     assert allowed(grammars, grammars.row(SCHEMA), len(tokenizer)) == at_start
     failed = grammars.row(SCHEMA)
     failed.accept(tokenizer.convert_tokens_to_ids("z"))
-    grammars.give_back(failed)
+    grammars.recycle(failed)
     assert grammars.row(SCHEMA).error is None

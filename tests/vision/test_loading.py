@@ -1,4 +1,4 @@
-"""Loading: both ways give the same model, and whatever is missing is named with the way out."""
+"""Loading: Unsloth and transformers give the same model, and errors say what is missing and what to do."""
 
 import json
 import os
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.vision
 
+# A package that stands in for Unsloth, which needs CUDA.
 UNSLOTH_DOUBLE = """
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -37,7 +38,6 @@ class FastVisionModel:
     def for_inference(model):
         asked["for_inference"] = True
 """
-"""A package that stands in for Unsloth, which needs CUDA."""
 
 
 def on_cpu(model: Path | str, **options: Any) -> VisionOptions:
@@ -58,7 +58,7 @@ def test_unsloth_gives_the_same_model(
     """The other way in: same weights, in 4 bits where asked for, made ready for inference."""
     (tmp_path / "unsloth.py").write_text(UNSLOTH_DOUBLE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    model, _ = loading._through_unsloth(on_cpu(mllama_folder), "4bit")
+    model, _ = loading._load_with_unsloth(on_cpu(mllama_folder), "4bit")
     import unsloth  # noqa: PLC0415 - the double above
 
     assert unsloth.asked["load_in_4bit"] is True
@@ -85,7 +85,7 @@ def test_what_unsloth_and_the_hub_read_is_set_before_they_are_imported(tmp_path:
     ("config", "message"),
     [
         (None, "config.json is missing"),
-        ({"model_type": "llama"}, "does not see images"),
+        ({"model_type": "llama"}, "takes no images"),
         ({"model_type": "x", "vision_config": {}}, "cannot"),
     ],
     ids=["no weights", "text only", "unknown architecture"],
@@ -142,14 +142,14 @@ def test_every_error_of_the_hub_is_ours(kind: type[Exception]) -> None:
 def test_memory_is_shared_out() -> None:
     """As many rows as fit, never more than asked for; a card that is too small for one receipt is refused with the numbers."""
     from extractor.readers.vision.layers import Shape  # noqa: PLC0415 - imports transformers
-    from extractor.readers.vision.mllama import share_out  # noqa: PLC0415 - as above
+    from extractor.readers.vision.mllama import plan_memory  # noqa: PLC0415 - as above
 
     images = tuple(range(3, 40, 5))
     shape = Shape(tuple(index for index in range(40) if index not in images), images, 8, 128, 1601, 4)
     options = VisionOptions(max_tokens=512)
-    roomy, small = (share_out(shape, torch.bfloat16, free * GIB, options) for free in (57, 4))
+    roomy, small = (plan_memory(shape, torch.bfloat16, free * GIB, options) for free in (57, 4))
     assert (roomy.rows, roomy.chunk) == (64, 8)
     assert (small.rows, small.chunk) == (5, 1)
     with pytest.raises(ReaderUnavailable, match=r"2\.3 GiB of GPU memory beside the model; 1\.0 GiB are free"):
-        share_out(shape, torch.bfloat16, GIB, options)
+        plan_memory(shape, torch.bfloat16, GIB, options)
     assert roomy.image_tokens == 65 * 4 * 1601

@@ -19,7 +19,7 @@ MakeWorker = Callable[..., WorkerReader]
 
 @pytest.fixture
 def make_worker() -> Iterator[MakeWorker]:
-    """Makes readers in processes of their own, which end with the test."""
+    """Makes readers in worker processes, which end with the test."""
     made: list[WorkerReader] = []
 
     def make(
@@ -60,8 +60,8 @@ def process_of(answer: Answer | ReaderError) -> int:
     return answer.tokens
 
 
-def test_answers_and_errors_cross_the_border(make_worker: MakeWorker) -> None:
-    """What the reader says arrives as it is, errors with the answer that they hold; the model says what it is."""
+def test_answers_and_errors_cross_processes(make_worker: MakeWorker) -> None:
+    """Answers arrive unchanged, errors with the answer that they hold, and the model's name is known."""
     worker = make_worker()
     answer, bad = read(worker, "lunch", "bad")
     assert isinstance(answer, Answer)
@@ -73,7 +73,7 @@ def test_answers_and_errors_cross_the_border(make_worker: MakeWorker) -> None:
 
 
 def test_a_crash_costs_its_batch_only(make_worker: MakeWorker) -> None:
-    """All receipts of the batch are to be read again later; the next batch is read by a new process."""
+    """All receipts of the batch are retried later; the next batch is read by a new process."""
     worker = make_worker()
     first = process_of(read(worker, "lunch")[0])
     answers = read(worker, "lunch", "crash")
@@ -83,7 +83,7 @@ def test_a_crash_costs_its_batch_only(make_worker: MakeWorker) -> None:
 
 
 def test_a_hang_is_ended(make_worker: MakeWorker) -> None:
-    """A process that does not answer in time is killed, and its receipts are to be read again later."""
+    """A process that does not answer in time is killed, and its receipts are retried later."""
     worker = make_worker(answer_seconds=2)
     assert isinstance(read(worker, "hang")[0], ReaderUnavailable)
     worker.answer_seconds = 60
@@ -114,7 +114,7 @@ def test_a_process_is_replaced_after_enough_receipts(make_worker: MakeWorker) ->
     assert first == second != third
 
 
-def test_what_is_missing_is_said_when_reading_begins(make_worker: MakeWorker) -> None:
+def test_what_is_missing_is_an_error_when_reading_begins(make_worker: MakeWorker) -> None:
     """An error while the model loads arrives as itself, with its remedy."""
     with pytest.raises(ConfigError, match="no GPU"):
         make_worker(refusing_reader).open(documents("lunch"))
@@ -128,5 +128,5 @@ def await_end_of(process: int) -> None:
 
 
 def has_ended(process: int) -> bool:
-    """Whether a child of ours has ended; it is left for its parent to see."""
+    """Whether a process has ended; its exit status is left for its parent."""
     return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

@@ -13,6 +13,7 @@ from extractor.errors import ConfigError, ReaderUnavailable
 from extractor.readers.vision.model_options import DEFAULT_MODEL, VisionOptions
 from extractor.readers.vision.weight_selection import GIB, WeightChoice, choose, names_of, sibling_of, weight_count
 
+# The shape of Llama 3.2 11B Vision.
 LLAMA_11B = {
     "model_type": "mllama",
     "text_config": {
@@ -25,7 +26,6 @@ LLAMA_11B = {
     },
     "vision_config": {"hidden_size": 1280, "num_hidden_layers": 32, "num_global_layers": 8},
 }
-"""The shape of Llama 3.2 11B Vision."""
 
 SIXTEEN = "unsloth/Llama-3.2-11B-Vision-Instruct"
 
@@ -33,7 +33,7 @@ SIXTEEN = "unsloth/Llama-3.2-11B-Vision-Instruct"
 def chosen(
     options: VisionOptions, free_gib: float | None, *, here: tuple[str, ...] = (), config_of: Callable[[str], dict[str, Any]] | None = None
 ) -> WeightChoice:
-    """The choice on a machine that has these weights; 4-bit ones are told by their name."""
+    """The choice on a machine that has these weights; 4-bit weights are recognised by their name."""
 
     def config(model: str) -> dict[str, Any]:
         if options.offline and model not in here:
@@ -53,7 +53,7 @@ def chosen(
         ("/models/llama-bnb-4bit", None),
     ],
 )
-def test_4_bit_weights_are_told_by_their_name(model: str, sibling: str | None) -> None:
+def test_4_bit_weights_are_recognised_by_their_name(model: str, sibling: str | None) -> None:
     """A folder has a sibling only where it lies beside it."""
     assert sibling_of(model) == sibling
 
@@ -79,7 +79,7 @@ def test_a_folder_s_sibling_lies_beside_it(tmp_path: Path) -> None:
 def test_auto_takes_16_bits_where_they_pay(
     free_gib: int, here: tuple[str, ...], offline: bool, expected: tuple[str, str], why: str
 ) -> None:
-    """With room for a batch, of what is here; what would have to be downloaded instead is only told of."""
+    """With room for a batch, of weights on this machine; those that would have to be downloaded are only mentioned."""
     choice = chosen(VisionOptions(offline=offline), free_gib, here=here)
     assert (choice.model, choice.precision) == expected
     assert why in choice.why

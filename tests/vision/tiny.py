@@ -18,17 +18,17 @@ from transformers.models.mllama.configuration_mllama import MllamaTextConfig, Ml
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.qwen3_vl.processing_qwen3_vl import Qwen3VLProcessor
 
-from extractor.readers.vision.generation import GeneratingEngine
+from extractor.readers.vision.generation import GenerateEngine
 from extractor.readers.vision.loading import LoadedModel, load
 from extractor.readers.vision.mllama import MllamaEngine
 from extractor.readers.vision.model_options import VisionOptions
 
-__all__ = ["GeneratingEngine", "MllamaEngine", "VisionOptions", "load", "load_qwen", "save_mllama"]
+__all__ = ["GenerateEngine", "MllamaEngine", "VisionOptions", "load", "load_qwen", "save_mllama"]
 
 torch.set_num_threads(1)  # tiny matrices: threads only wait for one another
 
+# Side of a tile in pixels: four patches and a class token make 5 tokens.
 TILE = 28
-"""Side of a tile in pixels: four patches and a class token make 5 tokens."""
 
 LLAMA_SPECIAL = ["<|begin_of_text|>", "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|finetune_right_pad_id|>", "<|image|>"]
 
@@ -48,7 +48,7 @@ LLAMA_TEMPLATE = (
 
 
 def byte_tokenizer(special: list[str], corpus: list[str]) -> Tokenizer:
-    """A byte-level BPE tokenizer: it can write any text, and joins what the corpus repeats."""
+    """A byte-level BPE tokenizer: it can encode any text, and merges what the corpus repeats."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

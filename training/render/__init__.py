@@ -1,22 +1,33 @@
-"""The project's own receipt renderer: invented receipts of many countries with exact truth, transcripts and pictures.
+"""Renderer of synthetic receipts: receipts of many countries with exact ground truth, transcripts and images.
 
 ```text
-countries/*.toml  languages/*.toml   money, dates, taxes, places; words as printed and wares: edit these to add a country
-tables.py                            the tables, typed
-money.py shop.py purchase.py         content: a shop and a purchase whose amounts close; nothing of print
-style.py voice.py plan.py            what a caller may fix; how a register prints text; all decisions of one receipt
-rows.py head.py items.py totals.py foot.py assemble.py    layout: rows of text, each run with its role
-fonts.py sheet.py camera.py ink.py   print: words with boxes, the pose of the paper, the pixels
-truth.py noise.py receipt.py         what is printed, as ground truth; what OCR makes of it; `render`
+countries/*.toml  languages/*.toml   currencies, date formats, taxes, places; labels and products: edit these to add a country
+locale_tables.py                     the tables as typed values
+money.py shop.py purchase.py         content: a shop and a purchase whose amounts add up; nothing about the layout
+options.py text_format.py plan.py    what a caller may fix; how a cash register formats text; all choices for one receipt
+rows.py *_block.py assemble.py       layout: rows of text, in which each run of text has a role
+fonts.py placement.py perspective.py rasteriser.py    words with boxes, the position of the paper in the image, the pixels
+ground_truth.py noise.py renderer.py what is printed; simulated OCR errors; `render`
 ```
-Every part draws from a generator of its own, seeded by the receipt's seed and the part's name: a picture is drawn only
-when asked for, and a change to one part leaves the others as they were.
+Each part draws from its own random generator, seeded by the receipt's seed and the part's name. An image is therefore drawn only when it is
+requested, and a change to one part leaves the others as they were.
 """
 
+from training.render.locale_tables import country_codes
 from training.render.noise import OcrNoise
-from training.render.receipt import LabelledFragment, RenderedReceipt, Span, render
+from training.render.options import IMAGE_TYPES, KINDS, RenderOptions
+from training.render.renderer import LabelledFragment, RenderedReceipt, Span, render
 from training.render.rows import Role
-from training.render.style import INKS, KINDS, Style
-from training.render.tables import country_codes
 
-__all__ = ["INKS", "KINDS", "LabelledFragment", "OcrNoise", "RenderedReceipt", "Role", "Span", "Style", "country_codes", "render"]
+__all__ = [
+    "IMAGE_TYPES",
+    "KINDS",
+    "LabelledFragment",
+    "OcrNoise",
+    "RenderOptions",
+    "RenderedReceipt",
+    "Role",
+    "Span",
+    "country_codes",
+    "render",
+]

@@ -1,4 +1,4 @@
-"""Open fonts from pinned packages, at a size and weight, and which characters each can draw."""
+"""Fonts from pinned packages with open licences, by size and weight, and the characters that each contains."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -9,12 +9,18 @@ from PIL import ImageFont
 
 from extractor.errors import ConfigError
 
-_NOT_DRAWN = "\U0010fffe"  # a code point that no font has: what it draws is the "missing" box
+_NOT_DRAWN = "\U0010fffe"  # a noncharacter, which every font draws as its "missing glyph" box
 
 
 @dataclass(frozen=True)
 class FontFile:
-    """One font. `is_mono`: every character has the same width; `axes`: how a variable font is set, by weight name."""
+    """One font.
+
+    Attributes:
+        is_mono: Whether all characters have the same width.
+        regular: Axis values of a variable font for the regular weight; empty for a static font. `bold` likewise.
+        bold_file: File of the bold weight where that is a separate font.
+    """
 
     package: str
     file: str
@@ -46,7 +52,7 @@ def _path(font: FontFile, *, bold: bool) -> Path:
 
 @cache
 def load_font(name: str, size_px: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """The font `name` of `FONTS` at this size; simple layout, so that it draws the same on every machine.
+    """Return the font `name` of `FONTS` at this size, with basic layout so that it renders the same on every machine.
 
     Raises:
         ConfigError: Its package is not installed.
@@ -60,7 +66,7 @@ def load_font(name: str, size_px: int, *, bold: bool = False) -> ImageFont.FreeT
 
 @cache
 def can_draw(name: str, character: str) -> bool:
-    """Whether the font has this character; spaces always count as drawn."""
+    """Whether the font has a glyph for this character; true for spaces."""
     if character.isspace():
         return True
     font = load_font(name, 32)
@@ -69,11 +75,11 @@ def can_draw(name: str, character: str) -> bool:
 
 @cache
 def advance_px(name: str, size_px: int, bold: bool, character: str) -> float:  # noqa: FBT001 - a cache key
-    """How far one character moves the print head, in pixels. The fonts have no kerning in simple layout, so that widths add up."""
+    """Advance width of a character in pixels. Basic layout applies no kerning, so widths can be summed."""
     return float(load_font(name, size_px, bold=bold).getlength(character))
 
 
 def fonts_for(text: str) -> list[str]:
-    """Names of the fonts that can draw every character of `text`."""
+    """Return the names of the fonts that have every character of `text`."""
     characters = set(text)
     return [name for name in FONTS if all(can_draw(name, character) for character in characters)]

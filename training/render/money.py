@@ -1,33 +1,33 @@
-"""Amounts as integers of minor units: exact rounding, and the printed form."""
+"""Amounts as integers of minor units: exact rounding and formatting."""
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 
 def round_half_up(value: Decimal) -> int:
-    """The nearest integer, halves away from zero, as registers round."""
+    """Round to the nearest integer, halves away from zero, as cash registers do."""
     return int(value.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
 def to_step(amount: int, step: int) -> int:
-    """The multiple of `step` nearest to `amount`, halves up: cash rounding to the smallest coin."""
+    """Round to the nearest multiple of `step`, halves away from zero: cash rounding to the smallest coin."""
     return round_half_up(Decimal(amount) / step) * step
 
 
 def plain(amount: int, digits: int) -> str:
-    """An amount for ground truth: a point, no thousands, exactly `digits` decimals."""
+    """Format an amount for ground truth: decimal point, no thousands separators, exactly `digits` decimals."""
     return str(Decimal(amount).scaleb(-digits).quantize(Decimal(1).scaleb(-digits)))
 
 
 @dataclass(frozen=True)
 class MoneyFormat:
-    """How one receipt prints amounts.
+    """How one receipt formats amounts.
 
     Attributes:
         minus: Template of a negative amount, such as `-{}` or `{}-`.
-        mark: Currency mark.
-        on_items: Where the mark goes on item lines: `before`, `before_space`, `after_space`, `after` or `none`.
-        on_totals: The same on totals.
+        mark: Currency symbol or code.
+        on_items: Position of the mark on item lines: `before`, `before_space`, `after_space`, `after` or `none`.
+        on_totals: The same for totals.
     """
 
     digits: int
@@ -39,7 +39,7 @@ class MoneyFormat:
     on_totals: str
 
     def number(self, value: Decimal, digits: int | None = None) -> str:
-        """A plain number with this receipt's decimal mark and grouping, rounded to `digits` (the currency's by default)."""
+        """Format a number with this receipt's separators, rounded to `digits` decimals (by default those of the currency)."""
         places = self.digits if digits is None else digits
         whole, _, fraction = f"{abs(value):.{places}f}".partition(".")
         groups = [whole[max(0, end - 3) : end] for end in range(len(whole), 0, -3)][::-1]
@@ -47,7 +47,7 @@ class MoneyFormat:
         return self.minus.format(text) if value < 0 else text
 
     def amount(self, minor: int, *, place: str = "none") -> str:
-        """An amount in minor units; `place` says where the currency mark goes."""
+        """Format an amount in minor units, with the currency mark at `place`."""
         text = self.number(Decimal(abs(minor)).scaleb(-self.digits))
         marked = {
             "none": "{text}",

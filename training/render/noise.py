@@ -1,6 +1,6 @@
-"""What OCR does to perfect text: look-alikes, lost accents and spaces, missed pieces, shaky boxes. No picture is needed.
+"""Simulated OCR errors, without an image: confused characters, lost accents and spaces, missed fragments, inexact boxes.
 
-The kinds of slips, and where boxes lie, were taken from what a small OCR model answered for rendered receipts.
+The kinds of errors were taken from the output of a small OCR model on rendered receipts.
 """
 
 import unicodedata
@@ -9,18 +9,18 @@ from random import Random
 
 from extractor.ocr.transcript import Box
 
-# Pairs that small OCR models were seen to mix up; each is read either way.
+# Pairs that small OCR models were observed to confuse, in both directions.
 _ALIKE = (
     ("0", "O"), ("1", "l"), ("1", "I"), ("5", "S"), ("8", "B"), ("l", "I"), ("l", "i"), ("6", "G"), ("2", "Z"), ("7", "1"), ("9", "g"),
     ("c", "e"), ("a", "o"), ("n", "u"), ("u", "v"), ("E", "F"), ("C", "G"), ("t", "f"), (".", ","), (":", ";"), (":", "."), ("-", "—"),
     ("$", "S"), ("€", "E"), ("£", "E"), ("%", "8"), ("x", "×"), (":", "："), ("(", "（"), (")", "）"), (",", "，"), ("Q", "O"), ("D", "O"),
     ("R", "A"), ("º", "°"), ("W", "w"), ("V", "v"), ("1", "₁"),
 )  # fmt: skip
-_SLIPS: dict[str, tuple[str, ...]] = {}
+_CONFUSIONS: dict[str, tuple[str, ...]] = {}
 for _one, _two in _ALIKE:
-    _SLIPS[_one] = (*_SLIPS.get(_one, ()), _two)
-    _SLIPS[_two] = (*_SLIPS.get(_two, ()), _one)
-# Engines that do not know a script answer with Latin letters of the same shape.
+    _CONFUSIONS[_one] = (*_CONFUSIONS.get(_one, ()), _two)
+    _CONFUSIONS[_two] = (*_CONFUSIONS.get(_two, ()), _one)
+# Engines without a model for a script return Latin letters of similar shape.
 _SHAPES = str.maketrans(
     {
         pair[0]: pair[1:]
@@ -37,22 +37,22 @@ _TIGHT = ":.,*@&)("
 
 @dataclass(frozen=True)
 class OcrNoise:
-    """How badly text is read; each is a probability except `shake`.
+    """Rates of OCR errors; all are probabilities except `box_jitter`.
 
     Attributes:
-        slip: For a character that has look-alikes.
-        lost_accent: For a letter with an accent.
-        lost_space: Between two words; around marks such as `:` it is four times as likely.
-        gained_space: Before a closing mark.
+        confusion: Of a character that has a similar one.
+        lost_accent: Of a letter with an accent.
+        lost_space: Between two words; beside marks such as `:` four times as likely.
+        gained_space: A space before a closing mark.
         lost_edge: First or last letter of a word.
         lost_fragment: A whole fragment.
         joined_columns: Two neighbours on a row as one fragment, however far apart.
-        split: A gap between words cuts the fragment.
-        shake: Standard deviation of box edges, relative to the box's height.
-        unknown_script: Greek, Cyrillic and Thai come out as Latin shapes; drawn once a receipt.
+        split: A fragment is split at a gap between words.
+        box_jitter: Standard deviation of box edges, relative to the height of the box.
+        unknown_script: Greek, Cyrillic and Thai are returned as similar Latin letters; drawn once for each receipt.
     """
 
-    slip: float = 0.01
+    confusion: float = 0.01
     lost_accent: float = 0.08
     lost_space: float = 0.03
     gained_space: float = 0.02
@@ -60,15 +60,15 @@ class OcrNoise:
     lost_fragment: float = 0.005
     joined_columns: float = 0.01
     split: float = 0.01
-    shake: float = 0.06
+    box_jitter: float = 0.06
     unknown_script: float = 0.9
 
     @classmethod
-    def drawn(cls, rng: Random) -> "OcrNoise":
-        """A noise level as pictures differ in it: mostly slight, sometimes bad."""
+    def random(cls, rng: Random) -> "OcrNoise":
+        """Draw a noise level: mostly slight, sometimes strong."""
         level = rng.choice((0.1, 0.3, 0.6, 1.0, 1.0, 2.0, 4.0))
         return cls(
-            slip=0.008 * level,
+            confusion=0.008 * level,
             lost_accent=min(1.0, 0.1 * level),
             lost_space=0.03 * level,
             gained_space=0.02 * level,
@@ -76,38 +76,38 @@ class OcrNoise:
             lost_fragment=0.006 * level,
             joined_columns=0.008 * level,
             split=0.01 * level,
-            shake=0.04 + 0.03 * level,
+            box_jitter=0.04 + 0.03 * level,
         )
 
     def text(self, rng: Random, text: str, *, is_unknown: bool) -> str:
-        """A word as it might be read, possibly empty; `is_unknown` where the engine does not know its script."""
+        """Return a word with errors, possibly empty; `is_unknown` if the engine has no model for its script."""
         if is_unknown:
             text = "".join(
                 part for part in text.translate(_SHAPES) if not "\u0e30" < part < "\u0e4f" and unicodedata.category(part) != "Mn"
             )
-        read = "".join(self._mark(rng, mark) for mark in text)
+        read = "".join(self._character(rng, mark) for mark in text)
         if len(read) > 2 and rng.random() < self.lost_edge:
             read = read[1:] if rng.random() < 0.5 else read[:-1]
         if len(read) > 1 and read[-1] in ":)" and rng.random() < self.gained_space:
             read = f"{read[:-1]} {read[-1]}"
         return read
 
-    def _mark(self, rng: Random, mark: str) -> str:
-        if mark in _SLIPS:
-            return rng.choice(_SLIPS[mark]) if rng.random() < self.slip else mark
+    def _character(self, rng: Random, mark: str) -> str:
+        if mark in _CONFUSIONS:
+            return rng.choice(_CONFUSIONS[mark]) if rng.random() < self.confusion else mark
         if ord(mark) > 127 and rng.random() < self.lost_accent:
             return unicodedata.normalize("NFD", mark)[0]
         return mark
 
     def loses_space(self, rng: Random, before: str, after: str) -> bool:
-        """Whether the space between two words is not seen."""
+        """Draw whether the space between two words is lost."""
         is_tight = before[-1:] in _TIGHT or after[:1] in _TIGHT
         return rng.random() < self.lost_space * (4 if is_tight else 1)
 
     def box(self, rng: Random, box: Box) -> Box:
-        """The box with each edge moved a little, in proportion to its height."""
-        wobble = box.height * self.shake
-        left, top, right, bottom = (edge + rng.gauss(0, wobble) for edge in box)
+        """Move each edge of the box by a random distance in proportion to its height."""
+        deviation = box.height * self.box_jitter
+        left, top, right, bottom = (edge + rng.gauss(0, deviation) for edge in box)
         return Box(left, top, max(right, left + 1), max(bottom, top + 1))
 
     def confidence(self, rng: Random, *, is_changed: bool) -> float:

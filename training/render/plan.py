@@ -1,4 +1,4 @@
-"""Everything about one receipt that is decided before rows are laid: the shop, the purchase, the voice and the layout's choices."""
+"""Everything about one receipt that is decided before layout: shop, purchase, text format and layout options."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -7,12 +7,12 @@ from random import Random
 
 from babel.dates import get_day_names
 
+from training.render.locale_tables import Country, Vocabulary, country_codes, load_country, load_language
 from training.render.money import MoneyFormat
+from training.render.options import KINDS, RenderOptions
 from training.render.purchase import Purchase, make_purchase
 from training.render.shop import Shop, invent_shop
-from training.render.style import KINDS, Style
-from training.render.tables import Country, Vocabulary, country_codes, load_country, load_language
-from training.render.voice import Voice
+from training.render.text_format import TextFormat
 
 _FIRST_DAY = datetime(2011, 1, 3, 7, 30)  # noqa: DTZ001 - printed local time, no zone on paper
 _DAYS = 5700
@@ -20,14 +20,14 @@ _DAYS = 5700
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things go. Each field is one choice that receipts of the world make differently."""
+    """Layout options, in which receipts of the world differ."""
 
     columns: int
     items: str  # one_line, quantity_first, code_line, table, quantity_above, quantity_below, price_times
     has_heading: bool
     max_description: int
     rule: str
-    meta_place: str  # top, above_total, foot; where date, time and number stand
+    meta_place: str  # top, above_total, foot: position of date, time and number
     meta_style: str  # joined, labelled, pair, loose
     merchant_place: str  # top, logo, small, foot
     shows_subtotal: bool
@@ -54,7 +54,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Plan:
-    """One receipt before it is laid out."""
+    """One receipt before layout."""
 
     seed: str
     country: Country
@@ -62,18 +62,18 @@ class Plan:
     purchase: Purchase
     moment: datetime
     words: Vocabulary
-    voice: Voice
+    text: TextFormat
     money: MoneyFormat
     layout: Layout
 
     @property
     def language_code(self) -> str:
-        return self.voice.language.code
+        return self.text.language.code
 
     @property
     def date_order(self) -> str:
-        """`DMY`, `MDY` or `YMD`, read off the printed format."""
-        template = self.voice.date_format
+        """Order of day, month and year in the printed date: `DMY`, `MDY` or `YMD`."""
+        template = self.text.date_format
         places = {
             "D": template.find("{d"),
             "M": max(template.find("{m:"), template.find("{m}"), template.find("{mon")),
@@ -83,33 +83,33 @@ class Plan:
 
     @property
     def weekday(self) -> str:
-        """The day's name in the receipt's language."""
+        """Name of the weekday in the receipt's language."""
         is_short = self.rng("weekday width").random() < 0.5
         names = get_day_names("abbreviated" if is_short else "wide", locale=self.language_code)
-        return self.voice.say(names[self.moment.weekday()])
+        return self.text.format(names[self.moment.weekday()])
 
     @property
     def site(self) -> str:
-        """The shop's web address."""
+        """Web address of the shop."""
         plain_name = "".join(mark for mark in self.shop.brand.lower() if mark.isascii() and mark.isalnum()) or "shop"
         return f"www.{plain_name[:18]}.example"
 
     def word(self, key: str) -> str:
-        """This receipt's label for `key`, as printed."""
-        return self.voice.say(self.words.word(key, foreign_taxes=self._foreign_taxes))
+        """Label of this receipt for `key`, as printed."""
+        return self.text.format(self.words.word(key, foreign_taxes=self._foreign_taxes))
 
     @cached_property
     def _foreign_taxes(self) -> frozenset[str]:
-        """Names of taxes that this country knows and this receipt does not charge."""
+        """Names of taxes that exist in this country but are not charged on this receipt."""
         known = {rate.name for scheme in self.country.schemes for rate in scheme.rates}
         return frozenset(known - {line.rate.name for line in self.purchase.taxes})
 
     def rng(self, part: str) -> Random:
-        """A generator of its own for one part, so that a change in one part leaves the others alone."""
+        """Return the random generator of one part, so that a change in one part does not affect the others."""
         return Random(f"{self.seed}:{part}")
 
 
-def _layout(rng: Random, style: Style, purchase: Purchase, kind: str, country: Country) -> Layout:
+def _layout(rng: Random, options: RenderOptions, purchase: Purchase, kind: str, country: Country) -> Layout:
     def chance(probability: float) -> bool:
         return rng.random() < probability
 
@@ -153,26 +153,26 @@ def _layout(rng: Random, style: Style, purchase: Purchase, kind: str, country: C
         shows_bars=chance(0.25),
         shows_count=chance(0.3),
         has_signature=not purchase.is_cash and chance(0.15),
-        prints_time=chance(0.9) if style.prints_time is None else style.prints_time,
+        prints_time=chance(0.9) if options.prints_time is None else options.prints_time,
         prints_address=chance(0.95),
     )
 
 
-def make_plan(seed: str, style: Style) -> Plan:
-    """All decisions about the receipt of this seed; equal for equal arguments."""
+def make_plan(seed: str, options: RenderOptions) -> Plan:
+    """Make all choices for the receipt of this seed; equal arguments give equal plans."""
     rng = Random(f"{seed}:plan")
-    country = load_country(style.country or rng.choice(country_codes()))
+    country = load_country(options.country or rng.choice(country_codes()))
     language = load_language(rng.choice(country.languages))
-    kind = style.kind or rng.choices(KINDS, (5, 5, 4, 1))[0]
+    kind = options.kind or rng.choices(KINDS, (5, 5, 4, 1))[0]
     words = Vocabulary(country, language, seed)
-    purchase = make_purchase(Random(f"{seed}:purchase"), words, kind)
-    layout = _layout(Random(f"{seed}:layout"), style, purchase, kind, country)
-    voice = Voice(
+    purchase = make_purchase(Random(f"{seed}:purchase"), words, kind, options.max_items)
+    layout = _layout(Random(f"{seed}:layout"), options, purchase, kind, country)
+    text_format = TextFormat(
         country=country,
         language=language,
         is_upper=rng.random() < 0.35,
         is_plain=language.code not in ("el", "bg", "th") and rng.random() < 0.15,
-        date_format=style.date_format or rng.choice(country.dates),
+        date_format=options.date_format or rng.choice(country.dates),
         time_format=rng.choice(country.times),
     )
     mark = rng.choice(country.marks)
@@ -188,8 +188,10 @@ def make_plan(seed: str, style: Style) -> Plan:
     )
     moment = _FIRST_DAY + timedelta(days=rng.randint(0, _DAYS), seconds=rng.randint(0, 15 * 3600))
     shop = invent_shop(Random(f"{seed}:shop"), country, language, kind)
-    entries = tuple(replace(entry, description=_cut(voice.say(entry.description), layout.max_description)) for entry in purchase.entries)
-    return Plan(seed, country, shop, replace(purchase, entries=entries), moment, words, voice, money, layout)
+    entries = tuple(
+        replace(entry, description=_cut(text_format.format(entry.description), layout.max_description)) for entry in purchase.entries
+    )
+    return Plan(seed, country, shop, replace(purchase, entries=entries), moment, words, text_format, money, layout)
 
 
 def _cut(text: str, limit: int) -> str:

@@ -1,24 +1,24 @@
-"""One purchase with amounts that close exactly, as a register computes them; knows nothing of how it is printed."""
+"""One purchase whose amounts add up exactly, as a cash register computes them. Independent of the layout."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from random import Random
 
+from training.render.locale_tables import Country, Product, TaxRate, TaxScheme, Vocabulary
 from training.render.money import round_half_up, to_step
-from training.render.shop import digits
-from training.render.tables import Country, TaxRate, TaxScheme, Vocabulary, Ware
+from training.render.shop import fill_pattern
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line that counts into the subtotal.
+    """One entry of the subtotal.
 
     Attributes:
-        kind: `item`, `discount`, `deposit` or `free` (an item at no charge).
-        unit_price: In major units; may have more digits than the currency (fuel).
+        kind: `item`, `discount`, `deposit` or `free` (an item without charge).
+        unit_price: In major units; may have more decimals than the currency, as fuel prices do.
         amount: Minor units; negative for discounts.
-        code: Product code, empty where the shop prints none.
+        code: Product code; empty where the shop prints none.
     """
 
     description: str
@@ -33,7 +33,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class TaxAmount:
-    """Tax of one rate, in minor units; net + tax = gross."""
+    """Tax at one rate, in minor units; net + tax = gross."""
 
     rate: TaxRate
     net: int
@@ -46,7 +46,7 @@ class TaxAmount:
 
 @dataclass(frozen=True)
 class Payment:
-    """Money received; `card` is the masked number, empty for other means."""
+    """Money received; `card` is the masked card number, empty for other means of payment."""
 
     method: str
     amount: int
@@ -61,8 +61,8 @@ class Purchase:
 
     Attributes:
         subtotal: Sum of the entries.
-        discount: On the whole receipt, not negative.
-        before_rounding: What is owed before cash rounding.
+        discount: Discount on the whole receipt; not negative.
+        before_rounding: Amount due before cash rounding.
     """
 
     entries: tuple[Entry, ...]
@@ -89,39 +89,39 @@ class Purchase:
         return not self.payments[-1].card
 
 
-def _price(rng: Random, country: Country, ware: Ware) -> int:
-    varied = Decimal(ware.price) * country.scale * Decimal(rng.randint(70, 140)) / 100
+def _price(rng: Random, country: Country, product: Product) -> int:
+    varied = Decimal(product.price) * country.scale * Decimal(rng.randint(70, 140)) / 100
     minor = varied if country.digits == 2 else (varied / 100).scaleb(country.digits)
     price = max(country.price_step, to_step(round_half_up(minor), country.price_step))
-    if country.price_step == 1 and country.digits == 2 and ware.tax_class != "meal" and rng.random() < 0.6:
+    if country.price_step == 1 and country.digits == 2 and product.tax_class != "meal" and rng.random() < 0.6:
         price = price - price % 10 + 9
-    if ware.tax_class == "meal" and country.digits == 2 and country.price_step == 1 and rng.random() < 0.7:
+    if product.tax_class == "meal" and country.digits == 2 and country.price_step == 1 and rng.random() < 0.7:
         price = max(50, to_step(price, 50 if rng.random() < 0.5 else 10))
     return price
 
 
-def _entry(rng: Random, country: Country, ware: Ware, code: Callable[[], str]) -> Entry:
-    price = _price(rng, country, ware)
+def _entry(rng: Random, country: Country, product: Product, code: Callable[[], str]) -> Entry:
+    price = _price(rng, country, product)
     unit_price = Decimal(price).scaleb(-country.digits)
     quantity = Decimal(rng.choices((1, 2, 3, 4, 6, 12), (70, 16, 6, 4, 2, 1))[0])
-    if ware.unit:
+    if product.unit:
         quantity = Decimal(rng.randint(80, 2400)).scaleb(-3)
     amount = round_half_up((quantity * unit_price).scaleb(country.digits))
-    return Entry(ware.description, "item", quantity, ware.unit, unit_price, amount, ware.tax_class, code())
+    return Entry(product.description, "item", quantity, product.unit, unit_price, amount, product.tax_class, code())
 
 
-def _fuel(rng: Random, country: Country, ware: Ware, code: Callable[[], str]) -> Entry:
+def _fuel(rng: Random, country: Country, product: Product, code: Callable[[], str]) -> Entry:
     places = 3 if country.digits == 2 and country.scale < 10 else country.digits
     price = (country.fuel_price * Decimal(rng.randint(80, 125)) / 100).quantize(Decimal(1).scaleb(-places))
     volume = Decimal(rng.randint(500, 6500)).scaleb(-2) if rng.random() < 0.7 else Decimal(rng.randint(5000, 65000)).scaleb(-3)
     if country.fuel_unit == "G":
         volume = (volume / 4).quantize(Decimal("0.001"))
     amount = round_half_up((volume * price).scaleb(country.digits))
-    return Entry(ware.description, "item", volume, country.fuel_unit, price, amount, ware.tax_class, code())
+    return Entry(product.description, "item", volume, country.fuel_unit, price, amount, product.tax_class, code())
 
 
-def _extras(rng: Random, words: Vocabulary, entry: Entry) -> list[Entry]:
-    """What registers print below an item: a discount on it, or a bottle deposit."""
+def _adjustments(rng: Random, words: Vocabulary, entry: Entry) -> list[Entry]:
+    """Return the entry that follows an item: a discount on it, a bottle deposit, or none."""
     country = words.country
     if entry.tax_class == "drink" and not entry.unit and rng.random() < 0.3 and words.all("deposit")[0]:
         each = max(country.price_step, to_step(round_half_up(entry.unit_price.scaleb(country.digits) / 6), max(5, country.price_step)))
@@ -145,33 +145,35 @@ def _extras(rng: Random, words: Vocabulary, entry: Entry) -> list[Entry]:
     return []
 
 
-def _entries(rng: Random, words: Vocabulary, kind: str) -> tuple[Entry, ...]:
-    wares = words.language.wares[kind]
-    code = _coder(rng, kind)
+def _entries(rng: Random, words: Vocabulary, kind: str, max_items: int | None) -> tuple[Entry, ...]:
+    products = words.language.products[kind]
+    code = _product_codes(rng, kind)
     if kind == "fuel":
-        found = [_fuel(rng, words.country, rng.choice([ware for ware in wares if ware.unit]), code)]
-        pieces = [ware for ware in wares if not ware.unit]
+        found = [_fuel(rng, words.country, rng.choice([product for product in products if product.unit]), code)]
+        pieces = [product for product in products if not product.unit]
         count = rng.choice((0, 0, 0, 1, 2))
     else:
-        found, pieces = [], list(wares)
+        found, pieces = [], list(products)
         count = rng.choices((1, 2, 3, 4, 5, 6, 8, 10, 14, 20), (12, 14, 14, 12, 10, 8, 6, 5, 3, 2))[0]
-    for ware in rng.sample(pieces, min(count, len(pieces))):
-        entry = _entry(rng, words.country, ware, code)
-        found += [entry, *_extras(rng, words, entry)] if kind != "restaurant" else [entry]
+    if max_items is not None:
+        count = min(count, max_items - len(found))
+    for product in rng.sample(pieces, min(count, len(pieces))):
+        entry = _entry(rng, words.country, product, code)
+        found += [entry, *_adjustments(rng, words, entry)] if kind != "restaurant" else [entry]
         if kind == "restaurant" and rng.random() < 0.04:
             found[-1] = replace(entry, amount=0, unit_price=Decimal(0), kind="free")
     if sum(entry.amount for entry in found) <= 0:
-        found.append(_entry(rng, words.country, wares[0], code))
+        found.append(_entry(rng, words.country, products[0], code))
     return tuple(found)
 
 
-def _coder(rng: Random, kind: str) -> Callable[[], str]:
+def _product_codes(rng: Random, kind: str) -> Callable[[], str]:
     pattern = rng.choice(("", "", "", "%############", "######", "####", "@@###", "00######-@")) if kind in ("grocery", "shop") else ""
-    return lambda: digits(rng, pattern)
+    return lambda: fill_pattern(rng, pattern)
 
 
-def _shares(gross: dict[str, int], discount: int) -> dict[str, int]:
-    """`gross` by class after taking `discount` off in proportion; exact, the largest class takes the remainder."""
+def _after_discount(gross: dict[str, int], discount: int) -> dict[str, int]:
+    """Spread `discount` over the tax classes in proportion to their gross amounts; the largest class absorbs the remainder."""
     whole = sum(gross.values())
     if not discount or not whole:
         return gross
@@ -207,12 +209,12 @@ def _pay(rng: Random, words: Vocabulary, total: int, *, is_cash: bool) -> tuple[
     return (Payment(words.word("cash"), tendered),), tendered - total
 
 
-def make_purchase(rng: Random, words: Vocabulary, kind: str) -> Purchase:
-    """A purchase in a shop of this kind. Every sum closes; see `Purchase`."""
+def make_purchase(rng: Random, words: Vocabulary, kind: str, max_items: int | None = None) -> Purchase:
+    """A purchase of at most `max_items` items in a shop of this kind. All amounts add up; see `Purchase`."""
     country = words.country
     schemes = [scheme for scheme in country.schemes if not scheme.kinds or kind in scheme.kinds]
     scheme = rng.choices(schemes, [each.weight for each in schemes])[0]
-    entries = _entries(rng, words, kind)
+    entries = _entries(rng, words, kind, max_items)
     subtotal = sum(entry.amount for entry in entries)
     percent = rng.choice((5, 10, 15, 20)) if kind != "fuel" and rng.random() < 0.08 else 0
     discount = to_step(round_half_up(Decimal(subtotal) * percent / 100), country.price_step)
@@ -221,7 +223,7 @@ def make_purchase(rng: Random, words: Vocabulary, kind: str) -> Purchase:
     gross: dict[str, int] = {}
     for entry in entries:
         gross[entry.tax_class] = gross.get(entry.tax_class, 0) + entry.amount
-    gross = _shares(gross, discount)
+    gross = _after_discount(gross, discount)
     if service:
         gross["meal"] = gross.get("meal", 0) + service
     taxes = _taxes(scheme, gross) if scheme.mode != "none" else ()

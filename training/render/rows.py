@@ -1,4 +1,4 @@
-"""Printed rows in columns of a paper roll: runs of text with a role, gathered into cells, gathered into rows."""
+"""Rows on a paper roll. A row consists of cells, a cell of runs of text, and each run has a role."""
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -7,7 +7,7 @@ from training.render.fonts import FONTS, advance_px
 
 
 class Role(StrEnum):
-    """What a printed word is. Labels are the words beside a value."""
+    """What a printed word means. `LABEL` marks the words that name a value."""
 
     MERCHANT = "merchant"
     LEGAL = "legal"
@@ -46,7 +46,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Run:
-    """Text of one role."""
+    """Text with one role."""
 
     text: str
     role: Role = Role.OTHER
@@ -54,7 +54,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Cell:
-    """Runs printed one after the other. `column` is where the left edge, the right edge or the middle goes, by `align`."""
+    """Consecutive runs. `column` is the position of their left edge, right edge or centre, depending on `align`."""
 
     runs: tuple[Run, ...]
     column: float
@@ -70,8 +70,8 @@ class Row:
     """One printed row.
 
     Attributes:
-        size: Relative to the body text.
-        advance: Rows of paper that it takes, relative to the body's.
+        size: Font size relative to the body text.
+        advance: Height relative to a row of body text.
         graphic: `text`, `bars` (a barcode), `inverse` (white on black) or `line` (a drawn rule).
     """
 
@@ -84,14 +84,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Face:
-    """The body font of one receipt, and what a column is in it."""
+    """Body font of one receipt, which defines the width of a column."""
 
     font: str
     size_px: int
 
     @property
     def column_px(self) -> float:
-        """Width of a column: a character's in a mono font, a usual one's in others."""
+        """Width of a column: that of any character in a monospaced font, of a typical one in others."""
         width = advance_px(self.font, self.size_px, False, "0")  # noqa: FBT003
         return width if FONTS[self.font].is_mono else width * 0.92
 
@@ -105,7 +105,7 @@ def label(text: str) -> Run:
 
 
 def _split(runs: tuple[Run, ...]) -> list[tuple[Run, ...]]:
-    """The runs cut at spaces: a word is one run, or several where runs touch."""
+    """Split runs at spaces. A word is one run, or several adjacent ones without a space between."""
     words: list[tuple[Run, ...]] = []
     touches = False
     for run in runs:
@@ -125,7 +125,7 @@ def _text(runs: tuple[Run, ...]) -> str:
 
 @dataclass
 class Roll:
-    """A growing paper roll that is `columns` wide."""
+    """A paper roll of a given width in columns, to which rows are added."""
 
     face: Face
     columns: int
@@ -141,7 +141,7 @@ class Roll:
         self.rows.append(Row((), advance=rows))
 
     def wrap(self, runs: tuple[Run, ...], columns: float, size: float = 1.0, *, bold: bool = False) -> list[tuple[Run, ...]]:
-        """`runs` in as many lines as they need to be no wider than `columns`; a single word is never cut."""
+        """Break `runs` into lines no wider than `columns`; single words are never broken."""
         if self.fits(_text(runs), columns, size, bold=bold):
             return [runs]
         lines: list[tuple[Run, ...]] = []
@@ -166,7 +166,7 @@ class Roll:
     def pair(
         self, first: tuple[Run, ...], second: tuple[Run, ...], *, indent: float = 0, edge: float = 0, size: float = 1.0, bold: bool = False
     ) -> None:
-        """`first` at the left and `second` ending `edge` columns before the right margin, on one row where both fit."""
+        """Add `first` at the left and `second` ending `edge` columns before the right margin, on one row if both fit."""
         right = self.columns - edge
         joined = "".join(run.text for run in (*first, Run("  "), *second))
         while size > 1 and not self.fits(joined, right - indent, size, bold=bold):
@@ -185,7 +185,7 @@ class Roll:
         self.add(Cell(lines[-1], indent), Cell(second, right, "right"), size=size, bold=bold)
 
     def between(self, run: Run, share: float) -> None:
-        """Adds `run` to the last row, ending at `share` of the width, where it touches neither neighbour; else nothing."""
+        """Add `run` to the last row so that it ends at `share` of the width; does nothing if it would touch a neighbour."""
         row = self.rows[-1]
         if len(row.cells) != 2:
             return
@@ -196,7 +196,7 @@ class Roll:
             self.rows[-1] = replace(row, cells=(row.cells[0], Cell((run,), at, "right"), row.cells[1]))
 
     def rule(self, mark: str) -> None:
-        """A dividing row of repeated `mark`; `_` is a drawn line, an empty mark a little space."""
+        """Add a separator row of repeated `mark`; `_` stands for a drawn line, an empty mark for a small gap."""
         if not mark:
             self.blank(0.4)
         elif mark == "_":

@@ -1,16 +1,19 @@
-"""Invents a shop: brand, legal entity, address, phone, tax id. No name, street number or id is a real one on purpose."""
+"""Invented shops: brand, legal entity, address, telephone, tax ID. Any match with a real business is a coincidence."""
 
 from dataclasses import dataclass
 from random import Random
 
-from training.render.tables import Country, Language
+from training.render.locale_tables import Country, Language
 
 
 @dataclass(frozen=True)
 class Shop:
-    """Who sold. `brand` is what stands in big letters, `legal` the company behind it; they may be the same.
+    """The merchant of a receipt.
 
-    `tax_id` is `label|number`, empty where none is printed.
+    Attributes:
+        brand: Name as customers know it.
+        legal: Name of the company; may equal the brand.
+        tax_id: `label|number`; empty where none is printed.
     """
 
     kind: str
@@ -22,8 +25,8 @@ class Shop:
     branch: str
 
 
-def digits(rng: Random, pattern: str) -> str:
-    """`pattern` with each `#` replaced by a digit, `%` by a digit from 1, `@` by a letter."""
+def fill_pattern(rng: Random, pattern: str) -> str:
+    """Replace each `#` of `pattern` by a digit, `%` by a digit other than 0, `@` by a letter."""
     made = {"#": "0123456789", "%": "123456789", "@": "ABCDEFGHJKLMNPRSTUVWXYZ"}
     return "".join(rng.choice(made[mark]) if mark in made else mark for mark in pattern)
 
@@ -38,14 +41,14 @@ def _fill(rng: Random, template: str, country: Country) -> str:
         street=rng.choice(country.streets),
         number=rng.randint(1, 189),
         city=city,
-        code=digits(rng, code),
+        code=fill_pattern(rng, code),
         surname=rng.choice(country.surnames),
     )
-    return digits(rng, filled)
+    return fill_pattern(rng, filled)
 
 
 def invent_shop(rng: Random, country: Country, language: Language, kind: str) -> Shop:
-    """A shop of this kind, as its receipts would name it."""
+    """Invent a shop of this kind, as its receipts would print it."""
     surname, other = rng.sample(country.surnames, 2)
     word = rng.choice(language.shop_words[kind])
     brand = rng.choice(language.name_patterns).format(
@@ -59,5 +62,5 @@ def invent_shop(rng: Random, country: Country, language: Language, kind: str) ->
     seed = rng.random()
     address = tuple(_fill(Random(seed), line, country) for line in lines)
     name, _, value = rng.choice(country.tax_ids or ("",)).rpartition("|")
-    tax_id = f"{name}|{digits(rng, value)}" if value else ""
-    return Shop(kind, brand, legal, address, digits(rng, rng.choice(country.phones)), tax_id, str(rng.randint(1, 999)))
+    tax_id = f"{name}|{fill_pattern(rng, value)}" if value else ""
+    return Shop(kind, brand, legal, address, fill_pattern(rng, rng.choice(country.phones)), tax_id, str(rng.randint(1, 999)))

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from extractor.parsing.dates.interpretations import Order
+from extractor.parsing.vocabulary import company_form_evidence
 
 CLUES = ("tax_ids", "taxes", "legal", "places", "streets", "addresses", "postal", "local_phone", "brands")
 """The kinds of patterns that a country's table may have."""
@@ -84,7 +85,9 @@ FORMER_CURRENCIES: Mapping[str, tuple[str, date]] = MappingProxyType(
 @cache
 def countries() -> Mapping[str, Country]:
     """All known countries by ISO 3166-1 code."""
-    return MappingProxyType({code: _country(code, table) for code, table in _read("countries.toml").items()})
+    return MappingProxyType(
+        {code: _country(code, table | {"legal": company_form_evidence(code)}) for code, table in _read("countries.toml").items()}
+    )
 
 
 @cache
@@ -108,11 +111,11 @@ def _country(code: str, table: Mapping[str, Any]) -> Country:
         table["phone"],
         re.compile(rf"\.(?:{'|'.join(table['domain'])})$") if "domain" in table else None,
         tuple(table.get("regions", ())),
-        MappingProxyType({kind: _any_of(table[kind], lists) for kind in CLUES if kind in table}),
+        MappingProxyType({kind: _any_of(table[kind], lists) for kind in CLUES if table.get(kind)}),
     )
 
 
-def _any_of(patterns: list[str], lists: Mapping[str, str]) -> Clue:
+def _any_of(patterns: Sequence[str], lists: Mapping[str, str]) -> Clue:
     """A clue of these patterns; `{regions}` and `{places}` stand for the country's lists of these."""
     plain = {pattern: word for pattern in patterns if _PLAIN.fullmatch(word := pattern.removeprefix(r"\b").removesuffix(r"\b"))}
     rest = "|".join(pattern for pattern in patterns if pattern not in plain)

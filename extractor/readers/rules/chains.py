@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache, lru_cache
 
-from extractor.readers.rules.lexicon import lists
-from extractor.readers.rules.segments import HeaderSegment, squash
+from extractor.readers.rules.segments import HeaderSegment, lists, squash
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What one field family contributes to an answer: values as printed and where they were seen."""
+"""Values of some answer fields with their evidence, and the position of a stretch of text on its row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ class FieldValues:
     """Some fields of a `ReceiptAnswer` with their evidence.
 
     Attributes:
-        values: By field name of `ReceiptAnswer`; plain JSON values, text as printed. Fields that were not found are left out.
+        values: By field name of `ReceiptAnswer`: plain JSON values, text as printed. Fields that were not found are left out.
         evidence: By field path (`total`, `items[0].total_price`).
     """
 
@@ -22,7 +22,7 @@ class FieldValues:
 
 
 def box_of(line: Line, start: int, end: int) -> Box:
-    """The box of `line.text[start:end]` (at least one character of print), cut from its fragments in proportion to the characters."""
+    """Return the box of `line.text[start:end]`, cut from its fragments by characters; that of the whole row where it is blank."""
     boxes, offset = [], 0
     for fragment in line.fragments:
         first, last = max(start - offset, 0), min(end - offset, len(fragment.text))
@@ -35,7 +35,7 @@ def box_of(line: Line, start: int, end: int) -> Box:
 
 
 def confidence_of(line: Line, start: int, end: int) -> float:
-    """The lowest OCR confidence of the fragments that print `line.text[start:end]`."""
+    """Return the lowest OCR confidence of the fragments that print `line.text[start:end]`."""
     lowest, offset = 1.0, 0
     for fragment in line.fragments:
         if max(start, offset) < min(end, offset + len(fragment.text)):
@@ -45,5 +45,5 @@ def confidence_of(line: Line, start: int, end: int) -> float:
 
 
 def evidence_of(line: Line, start: int, end: int, *, page: int, confidence: float) -> Evidence:
-    """Evidence for `line.text[start:end]` on that page, with a calibrated confidence."""
+    """Return evidence for `line.text[start:end]` on that page, with a calibrated confidence."""
     return Evidence(line.text[start:end], page, box_of(line, start, end), round(confidence, 4))

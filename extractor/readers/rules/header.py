@@ -1,4 +1,4 @@
-"""Who sold: merchant, address, phone, tax number, receipt number, and the kind of document."""
+"""The header: merchant, address, phone, tax number and receipt number, and the type of document."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,154 +9,170 @@ from extractor.ocr.transcript import Box, Transcript
 from extractor.parsing.amounts import find_amounts
 from extractor.parsing.dates.finder import find_dates
 from extractor.parsing.dates.months import fold
+from extractor.parsing.vocabulary import telephone
 from extractor.readers.base import Evidence
 from extractor.readers.rules.address import address_features, find_address, part_chances, start_chances
 from extractor.readers.rules.field_values import FieldValues, confidence_of, evidence_of
-from extractor.readers.rules.header_features import features
-from extractor.readers.rules.lexicon import alternatives, patterns
+from extractor.readers.rules.header_features import segment_features
 from extractor.readers.rules.merchant import find_merchant, merchant_features
-from extractor.readers.rules.segments import HeaderSegment, header_rows
+from extractor.readers.rules.segments import HeaderSegment, alternatives, find_segments, patterns, words
 from extractor.schemas.answer import DocumentType
 
 
 def read_header(transcripts: Sequence[Transcript]) -> FieldValues:
-    """Merchant, address, phone, tax number, receipt number and document type, as printed; fields that are not found are left out.
+    """Return merchant, address, phone, tax number, receipt number and document type as printed; fields that are not found are left out.
 
     Args:
-        transcripts: One a page, in print order.
+        transcripts: One per page, in print order.
     Returns:
-        `document_type` always; nothing else where the pages show no receipt.
+        Always `document_type`, and nothing else where the pages show no receipt.
     """
-    rows = header_rows(transcripts)
-    kind, confidence = kind_of(transcripts, rows)
+    segments = find_segments(transcripts)
+    kind, confidence = document_type_of(transcripts, segments)
     values: dict[str, Any] = {"document_type": kind.value}
     evidence = {"document_type": Evidence(kind.value, confidence=confidence)}
     if kind is DocumentType.NOT_A_RECEIPT:
         return FieldValues(values, evidence)
-    matrix = features(rows)
-    seen = address_features(matrix, part_chances(rows, matrix))
-    starts = start_chances(rows, seen)
-    merchant = find_merchant(rows, merchant_features(matrix, starts))
+    matrix = segment_features(segments)
+    matrix_with_parts = address_features(matrix, part_chances(segments, matrix))
+    starts = start_chances(segments, matrix_with_parts)
+    merchant = find_merchant(segments, merchant_features(matrix, starts))
     if merchant is not None:
         values["merchant_name"] = merchant.name
-        evidence["merchant_name"] = _evidence_of(merchant.rows, merchant.name, merchant.confidence)
-    address = find_address(rows, seen, starts, merchant.rows if merchant else ())
+        evidence["merchant_name"] = _evidence_of(merchant.segments, merchant.name, merchant.confidence)
+    address = find_address(segments, matrix_with_parts, starts, merchant.segments if merchant else ())
     if address is not None:
         values["merchant_address"] = address.text
-        evidence["merchant_address"] = _evidence_of(address.rows, address.text, address.confidence)
+        evidence["merchant_address"] = _evidence_of(address.segments, address.text, address.confidence)
     finders = (("merchant_phone", find_phone), ("merchant_tax_id", find_tax_id), ("receipt_number", find_receipt_number))
     for name, find in finders:
-        found = find(rows)
+        found = find(segments)
         if found is not None:
             values[name] = found.text
-            evidence[name] = evidence_of(found.row.line, found.start, found.end, page=found.row.page, confidence=found.confidence)
+            evidence[name] = evidence_of(found.segment.line, found.start, found.end, page=found.segment.page, confidence=found.confidence)
     return FieldValues(values, evidence)
 
 
-def _evidence_of(pieces: Sequence[HeaderSegment], text: str, confidence: float) -> Evidence:
-    """Evidence for pieces that follow each other on the page of the first; how surely they are the field, and how surely they were read."""
-    page = pieces[0].page
-    boxes = [piece.box for piece in pieces if piece.page == page]
-    legible = sum(confidence_of(piece.line, piece.start, piece.end) for piece in pieces) / len(pieces)
+def _evidence_of(parts: Sequence[HeaderSegment], text: str, confidence: float) -> Evidence:
+    """Return evidence on the page of the first segment; its confidence combines the choice of segments and their legibility."""
+    page = parts[0].page
+    boxes = [segment.box for segment in parts if segment.page == page]
+    legible = sum(confidence_of(segment.line, segment.start, segment.end) for segment in parts) / len(parts)
     return Evidence(text, page, Box.around(boxes), round(confidence * legible, 4))
 
 
-_TAX = re.compile(
+# A label of a tax or company register with its number.
+_TAX_ID = re.compile(
     rf"(?:{alternatives('labels', 'tax_id')})[\s.:#()n°o-]{{0,8}}(?P<value>(?=[a-z ]{{0,4}}[\d])[a-z]{{0,4}} ?\d[\d ./a-z-]{{5,20}})"
 )
-_PHONE = re.compile(rf"(?:{alternatives('labels', 'phone')})[\s.:#no()]{{0,6}}(?P<value>\+?\(?\d[\d ()./-]{{5,18}}\d)")
-_BARE_PHONE = re.compile(
-    r"(?<![\d#-])(?P<value>\(?[2-9]\d{2}\)?\s?[-. ]\s?\d{3}\s?[-. ]\s?\d{4}|\(0\d{1,4}\)\s?\d{5,8}|0\d{1,3}[-/ ]\d{6,8}"
-    r"|\+\d{1,3}[ ()-]?[\d ()-]{7,14}\d)(?![\d-])"
-)
+# A label with its telephone number.
+# Digits from which a number may be complete: a misread label has fewer.
+_MIN_TAX_DIGITS = 5
+# Words that belong to a tax number: Norway prints `123 456 789 MVA`, Switzerland `CHE-123.456.789 MWST`.
+_TAX_ID_SUFFIXES = frozenset({"mva", "mwst", "tva", "iva"})
+_PHONE = re.compile(rf"(?:{'|'.join(telephone('labels'))})[\s.:#no()]{{0,6}}(?P<value>\+?\(?\d[\d ()./-]{{5,18}}\d)")
+# A telephone number without a label.
+_BARE_PHONE = re.compile(rf"(?<![\d#-])(?P<value>{'|'.join(telephone('bare'))})(?![\d-])")
+# A label of a receipt, a word for number, and the number.
 _RECEIPT = re.compile(
     rf"\b(?:{alternatives('labels', 'receipt')})[-. ]?(?:(?:no|nr|num(?:ber|mer)?|id|n[°ºo]|c)\b[\s.:#]{{0,5}}|\s?[#:№][\s:#]{{0,4}})"
     r"(?P<value>[a-z]{0,6}[-/ ]?[\da-z]*\d[\da-z/-]*)"
 )
-_SURE = re.compile(r"(?:tax )?inv|rec|bill|rechn|beleg|bon|fact|fatt|fatu|paragon|racun|kvitt|doc|slip|check|chk")
+# Labels that belong to this receipt rather than to an order or a transaction.
+_SURE_LABEL = re.compile(r"(?:tax )?inv|rec|bill|rechn|beleg|bon|fact|fatt|fatu|paragon|racun|kvitt|doc|slip|check|chk")
 
 
 @dataclass(frozen=True)
 class Identifier:
-    """A number as printed, and where: characters `start` to `end` of its piece's row."""
+    """A number as printed: characters `start` to `end` of the row of its segment."""
 
-    row: HeaderSegment
+    segment: HeaderSegment
     start: int
     end: int
     confidence: float
 
     @property
     def text(self) -> str:
-        return self.row.line.text[self.start : self.end]
+        return self.segment.line.text[self.start : self.end]
 
 
-def find_phone(rows: Sequence[HeaderSegment]) -> Identifier | None:
-    """The first labelled telephone number, else the first that is shaped like one in the upper half; a fax number is not one."""
-    for row in rows:
-        if (match := _PHONE.search(row.folded)) and _digits(match["value"]) in range(6, 16):
-            return _identifier(row, match, 0.9)
-    for row in rows[: max(12, len(rows) // 2)]:
-        if "date" not in row.classes and (match := _BARE_PHONE.search(row.folded)) and "fax" not in row.folded[: match.start()]:
-            return _identifier(row, match, 0.75)
+def find_phone(segments: Sequence[HeaderSegment]) -> Identifier | None:
+    """Return the first labelled telephone number, else the first that is shaped like one in the upper half; a fax number is none."""
+    for segment in segments:
+        if (match := _PHONE.search(segment.folded)) and _count_digits(match["value"]) in range(6, 16):
+            return _identifier(segment, match, 0.9)
+    for segment in segments[: max(12, len(segments) // 2)]:
+        if "date" not in segment.classes and (match := _BARE_PHONE.search(segment.folded)) and "fax" not in segment.folded[: match.start()]:
+            return _identifier(segment, match, 0.75)
     return None
 
 
-def find_tax_id(rows: Sequence[HeaderSegment]) -> Identifier | None:
-    """The first number with a label of a tax or company register."""
-    for row in rows:
-        for match in _TAX.finditer(row.folded):
-            if _digits(match["value"]) in range(7, 17) and not find_dates(match["value"]):
-                return _identifier(row, match, 0.85)
+def find_tax_id(segments: Sequence[HeaderSegment]) -> Identifier | None:
+    """Return the first number with a label of a tax or company register."""
+    for segment in segments:
+        for match in _TAX_ID.finditer(segment.folded):
+            if _count_digits(match["value"]) in range(7, 17) and not find_dates(match["value"]):
+                return _identifier(segment, match, 0.85, length=_tax_id_length(match["value"]))
     return None
 
 
-def find_receipt_number(rows: Sequence[HeaderSegment]) -> Identifier | None:
-    """The number of this receipt, bill or invoice: the surest label first, then the order of print."""
-    found = list(_receipt_numbers(rows))
+def _tax_id_length(value: str) -> int:
+    """Return the length of the number at the start of a text: behind its digits, a word without digits belongs to something else."""
+    length = digits = 0
+    for word in re.finditer(r"\S+", value):
+        own = _count_digits(word.group())
+        if digits >= _MIN_TAX_DIGITS and not own and word.group() not in _TAX_ID_SUFFIXES:
+            break
+        digits, length = digits + own, word.end()
+    return length
+
+
+def find_receipt_number(segments: Sequence[HeaderSegment]) -> Identifier | None:
+    """Return the number of this receipt, bill or invoice: by the surest label, then by print order."""
+    found = list(_receipt_numbers(segments))
     return max(found, key=lambda entry: entry[0])[1] if found else None
 
 
-def _receipt_numbers(rows: Sequence[HeaderSegment]) -> Iterator[tuple[float, Identifier]]:
-    for row in rows:
-        for match in _RECEIPT.finditer(row.folded):
+def _receipt_numbers(segments: Sequence[HeaderSegment]) -> Iterator[tuple[float, Identifier]]:
+    for segment in segments:
+        for match in _RECEIPT.finditer(segment.folded):
             label = match.group()[: match.start("value") - match.start()]
-            if find_dates(match["value"]) or _digits(match["value"]) < 2:
+            # `Bill No: Table 20` leaves the number blank, and another label follows.
+            lead = re.match(r"[a-z]+(?= )", match["value"])
+            if find_dates(match["value"]) or _count_digits(match["value"]) < 2 or (lead and lead.group() in words("names", "nobody")):
                 continue
-            sure = (
-                2.0
-                if re.match(r"(?:tax )?inv|rec|bill|rechn|beleg|bon|fact|fatt|fatu|paragon|racun|kvitt|doc|slip|check|chk", label)
-                else 1.0
-            )
-            yield sure - 0.01 * row.index, _identifier(row, match, 0.8 if sure > 1 else 0.6)
+            sure = 2.0 if _SURE_LABEL.match(label) else 1.0
+            yield sure - 0.01 * segment.index, _identifier(segment, match, 0.8 if sure > 1 else 0.6)
 
 
-def _digits(text: str) -> int:
+def _count_digits(text: str) -> int:
     return sum(character.isdigit() for character in text)
 
 
-def _identifier(row: HeaderSegment, match: re.Match[str], confidence: float) -> Identifier:
-    value = match["value"].rstrip(" -./(")
-    start = row.start + match.start("value")
+def _identifier(segment: HeaderSegment, match: re.Match[str], confidence: float, *, length: int | None = None) -> Identifier:
+    value = match["value"][:length].rstrip(" -./(")
+    start = segment.start + match.start("value")
     lead = len(value) - len(value.lstrip(" "))
-    return Identifier(row, start + lead, start + len(value), confidence)
+    return Identifier(segment, start + lead, start + len(value), confidence)
 
 
-_GIVEN_BACK = re.compile(r"(?:total|amount|summe)\D{0,12}-\s?\d|refund(?:ed)? (?:total|amount)\W{0,4}\d|^\W*refund\W*$", re.MULTILINE)
+# A total below zero, or a row that calls the amount a refund.
+_NEGATIVE_TOTAL = re.compile(r"(?:total|amount|summe)\D{0,12}-\s?\d|refund(?:ed)? (?:total|amount)\W{0,4}\d|^\W*refund\W*$", re.MULTILINE)
 
 
-def kind_of(transcripts: Sequence[Transcript], rows: Sequence[HeaderSegment]) -> tuple[DocumentType, float]:
-    """The kind of document with the probability that it is right."""
+def document_type_of(transcripts: Sequence[Transcript], segments: Sequence[HeaderSegment]) -> tuple[DocumentType, float]:
+    """Return the type of document and the probability that it is right."""
     text = fold("\n".join(transcript.text for transcript in transcripts))
-    if not _is_receipt(transcripts, rows, text):
+    if not _is_receipt(transcripts, segments, text):
         return DocumentType.NOT_A_RECEIPT, 0.8
-    words = {name: len(set(pattern.findall(text))) for name, pattern in patterns("kinds").items()}
+    counts = {name: len(set(pattern.findall(text))) for name, pattern in patterns("kinds").items()}
     kinds = (
-        (DocumentType.REFUND, words["refund"] > 0 and bool(_GIVEN_BACK.search(text))),
-        (DocumentType.HOTEL, words["hotel"] >= 3),
-        (DocumentType.FUEL, words["fuel"] >= 2),
-        (DocumentType.PARKING, words["parking"] > 0 and len(rows) < 40),
-        (DocumentType.INVOICE, words["invoice"] >= 2),
-        (DocumentType.CARD_SLIP, words["slip"] >= 3 and _prices(transcripts) <= 3),
+        (DocumentType.REFUND, counts["refund"] > 0 and bool(_NEGATIVE_TOTAL.search(text))),
+        (DocumentType.HOTEL, counts["hotel"] >= 3),
+        (DocumentType.FUEL, counts["fuel"] >= 2 and not counts["rental"]),
+        (DocumentType.PARKING, counts["parking"] > 0 and len(segments) < 40),
+        (DocumentType.INVOICE, counts["invoice"] >= 2),
+        (DocumentType.CARD_SLIP, counts["slip"] >= 3 and _prices(transcripts) <= 3),
     )
     return next(((kind, 0.8) for kind, applies in kinds if applies), (DocumentType.RECEIPT, 0.9))
 
@@ -165,14 +181,14 @@ def _prices(transcripts: Sequence[Transcript]) -> int:
     return sum(any(amount.decimals == 2 for amount in find_amounts(line.text)) for transcript in transcripts for line in transcript.lines)
 
 
-def _is_receipt(transcripts: Sequence[Transcript], rows: Sequence[HeaderSegment], text: str) -> bool:
-    """Whether money, and either a word of tills or a date, is printed; prose with an odd number is no receipt."""
+def _is_receipt(transcripts: Sequence[Transcript], segments: Sequence[HeaderSegment], text: str) -> bool:
+    """Return whether money and either a word of tills or a date is printed; prose with a number in it is no receipt."""
     amounts = sum(
         any(amount.is_money_like for amount in find_amounts(line.text)) for transcript in transcripts for line in transcript.lines
     )
-    words = len(set(patterns("kinds")["sale"].findall(text)))
-    has_date = any(find_dates(row.text) for row in rows)
-    score = min(amounts, 4) + 2 * min(words, 3) + 2 * has_date
-    long_rows = sum(row.letters > 45 for row in rows)
-    needed = 4 if len(rows) < 10 else 3  # a long list with a price and a till's word is a receipt that lost its foot
-    return score >= needed and (amounts > 0 or words >= 3) and not (long_rows > len(rows) / 2 and words <= 2)
+    till_words = len(set(patterns("kinds")["sale"].findall(text)))
+    has_date = any(find_dates(segment.text) for segment in segments)
+    score = min(amounts, 4) + 2 * min(till_words, 3) + 2 * has_date
+    long_rows = sum(segment.letters > 45 for segment in segments)
+    needed = 4 if len(segments) < 10 else 3  # a long list with a price and a word of tills is a receipt without its foot
+    return score >= needed and (amounts > 0 or till_words >= 3) and not (long_rows > len(segments) / 2 and till_words <= 2)

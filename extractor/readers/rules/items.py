@@ -1,4 +1,4 @@
-"""The line items: which rows sell something, what it is called, how many, and what it cost."""
+"""The line items: the rows that sell something, with description, quantity and price, and the fuel of a fuel receipt."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,42 +12,46 @@ from extractor.parsing.amounts import DecimalMark
 from extractor.parsing.digits import clean_digits
 from extractor.parsing.keywords import Role
 from extractor.readers.rules.amount_rows import AmountRow, AmountRows, LabelledAmount, loose_price
-from extractor.readers.rules.item_selection import FoundItem, ItemSelection, PriceOption, Slot, choose_items, make_slot, unsigned
+from extractor.readers.rules.item_selection import FoundItem, ItemSelection, PriceFormat, Slot, choose_items, make_slot, unsigned
 from extractor.readers.rules.item_text import (
     QUANTITY,
     WEIGHT,
     before_price,
+    continues,
     describe,
-    goes_on,
+    has_name,
     is_factor_row,
     is_heading,
     is_name,
     is_nameless,
     names_above,
     names_stand_below,
-    says_something,
     title_of,
     without_sizes,
 )
 from extractor.readers.rules.sums import SUMMED
 
+# Roles of rows that end the items.
 _ENDS: Final = frozenset({Role.SUBTOTAL, Role.TOTAL, Role.GRAND, Role.CASH, Role.CHANGE})
+# Roles of amounts that are no items.
 _NEVER: Final = frozenset({Role.SAVINGS, Role.EXCHANGE, Role.CHANGE, Role.TAX, Role.GRAND})
-_NEAR: Final = Decimal("0.02")
-_LATE: Final = 2
-"""Priced rows after which no heading of columns follows."""
+# What quantity times unit price may differ by from the price.
+_ROUNDING: Final = Decimal("0.02")
+# Priced rows after which no heading of columns follows.
+_MAX_ROWS_ABOVE_HEADING: Final = 2
+# Rows below the items among which their sum may stand.
 _SUM_REACH: Final = 4
-"""Rows below the items among which their sum may stand."""
+# Cost of the items adding up to a sum that is only printed below them.
 _PRINTED_COST: Final = 0.7
+# Cost of the items adding up to a sum that is printed nowhere.
 _DERIVED_COST: Final = 1.0
-"""Costs of believing that the items add up to a sum that is only printed below them, or to one that is printed nowhere."""
+# Cost of a selection whose items continue below a sum.
 _LATER_COST: Final = 1.5
-"""Cost of believing that the items go on below a sum."""
 
 
 @dataclass
 class _Pending:
-    """What rows without a price said of the next item."""
+    """Rows without a price that belong to the next item."""
 
     names: list[AmountRow] = field(default_factory=list)
     doubtful: AmountRow | None = None
@@ -56,19 +60,19 @@ class _Pending:
     unit_price: LabelledAmount | None = None
 
     def right_above(self, row: AmountRow) -> list[AmountRow]:
-        """The doubtful name, where it stands on the row above."""
+        """Return the doubtful name, where it stands directly above the row."""
         return [self.doubtful] if self.doubtful is not None and row.index - self.doubtful.index == 1 else []
 
 
 def find_items(
     rows: AmountRows, known: Sequence[LabelledAmount], others: Iterable[Decimal] = (), taken: Collection[int] = ()
 ) -> tuple[FoundItem, ...]:
-    """The line items in print order.
+    """Return the line items in print order.
 
     Args:
         known: Subtotal and total as far as they are known: the items end above them, and should add up to one of them.
-        others: What else they may add up to, such as the total less the tax.
-        taken: AmountRows that are taxes or charges, where they stand below the items.
+        others: Other sums that the items may add up to, such as the total less the tax.
+        taken: Indices of rows that hold taxes or charges, where they stand below the items.
     """
     first = next((row.index for row in rows if row.last is not None and not row.last.roles & (_NEVER | {Role.NOISE})), None)
     if first is None or any(entry.row < first for entry in known):
@@ -85,7 +89,7 @@ def find_items(
 
 @dataclass(frozen=True)
 class _Search:
-    """What the items of one receipt are looked for with."""
+    """The inputs of the search for one receipt's items."""
 
     rows: AmountRows
     first: int
@@ -94,7 +98,7 @@ class _Search:
     taken: Collection[int]
 
     def above(self, end: int) -> ItemSelection:
-        """The items above one row, chosen to add up to a known sum, or to one that is printed right below them."""
+        """Return the items above one row, selected to add up to a known sum, or to one that is printed directly below them."""
         below = self.rows.rows[end : end + _SUM_REACH]
         targets = dict(self.derived) | {entry.value: _PRINTED_COST for row in below for entry in row.entries if _is_sum(entry)}
         labelled = {entry.value for entry in self.rows.entries if entry.roles & SUMMED}
@@ -103,15 +107,15 @@ class _Search:
         return choose_items(_collect(region, self.rows.mark, targets), targets)
 
     def _without_charges(self, region: Sequence[AmountRow]) -> Sequence[AmountRow]:
-        """The rows above the taxes and charges at the end."""
+        """Return the rows above the taxes and charges at the end."""
         items = [place for place, row in enumerate(region) if row.last is not None and row.index not in self.taken]
         charges = [place for place, row in enumerate(region) if row.index in self.taken and place > items[-1]] if items else []
         return region[: charges[0]] if charges else region
 
 
 def _region(rows: AmountRows, first: int, end: int) -> Sequence[AmountRow]:
-    """The rows from below the heading of the columns down to a sum."""
-    late = [row.index for row in rows if row.last is not None and row.index >= first][_LATE : _LATE + 1]
+    """Return the rows from below the heading of the columns down to a sum."""
+    late = [row.index for row in rows if row.last is not None and row.index >= first][_MAX_ROWS_ABOVE_HEADING : _MAX_ROWS_ABOVE_HEADING + 1]
     headings = [row.index for row in rows.rows[: min([end, *late])] if is_heading(row)]
     start = headings[0] if headings else -1
     for heading in headings[1:]:
@@ -136,7 +140,7 @@ def _collect(region: Sequence[AmountRow], mark: DecimalMark | None, targets: Ite
     edge = _price_column(prices)
     region = [without_sizes(row, edge) for row in region] if mark is not None else region
     names_below = names_stand_below(region, edge)
-    money = PriceOption.of(prices, mark, max(targets, default=Decimal(0)))
+    money = PriceFormat.of(prices, mark, max(targets, default=Decimal(0)))
     right = median(price.box.right for price in prices if price.box.right >= edge)
     slots: list[Slot] = []
     pending = _Pending()
@@ -162,14 +166,14 @@ def _with_loose_price(row: AmountRow, right: float, mark: DecimalMark, most: Dec
 
 
 def _with_one_sign(slots: Sequence[Slot]) -> list[Slot]:
-    """The slots; where most prices are below zero, their dashes lead to the amounts and are no signs."""
+    """Return the slots, without minus signs where most prices have one: there, the dashes only lead to the amounts."""
     prices = [slot.usual.total.value for slot in slots if slot.usual is not None]
     is_leader = len(prices) > 1 and sum(price < 0 for price in prices) * 2 > len(prices)
     return [unsigned(slot) for slot in slots] if is_leader else list(slots)
 
 
 def _price_column(prices: Sequence[LabelledAmount]) -> float:
-    """How far right the right edge of a price is at least, in pixels."""
+    """Return the leftmost right edge of a price in the column of prices, in pixels."""
     rights = sorted(entry.box.right for entry in prices)
     usual = rights[(3 * len(rights)) // 4]
     return usual - 1.5 * max(entry.box.width for entry in prices)
@@ -177,7 +181,7 @@ def _price_column(prices: Sequence[LabelledAmount]) -> float:
 
 def _note_text(row: AmountRow, pending: _Pending) -> None:
     match = QUANTITY.search(row.text) or WEIGHT.search(row.text)
-    if match and not says_something(row.text[: match.start()] + " " + row.text[match.end() :]):
+    if match and not has_name(row.text[: match.start()] + " " + row.text[match.end() :]):
         pending.quantity, pending.unit = match["quantity"], match["unit"]
     elif is_name(row):
         pending.names.append(row)
@@ -188,13 +192,13 @@ def _note_text(row: AmountRow, pending: _Pending) -> None:
 
 
 def _note_factor(row: AmountRow, pending: _Pending, slots: list[Slot]) -> None:
-    """A factor belongs to the item above if it explains its price, else to the next one."""
+    """Attach a factor to the item above if it explains its price, else to the next one."""
     match = QUANTITY.search(row.text) or WEIGHT.search(row.text)
     if match is None:
         return
     product = Decimal(match["quantity"].replace(",", ".")) * row.entries[0].value
     last = slots[-1].usual if slots else None
-    if last is not None and last.unit_price is None and abs(product - last.total.value) <= _NEAR:
+    if last is not None and last.unit_price is None and abs(product - last.total.value) <= _ROUNDING:
         counted = replace(last, quantity=match["quantity"], unit=match["unit"], unit_price=row.entries[0])
         slots[-1] = replace(slots[-1], usual=counted)
     else:
@@ -205,14 +209,14 @@ def _item(row: AmountRow, price: LabelledAmount, pending: _Pending, below: Seque
     own = describe(before_price(row))
     boxes = [row.box]
     name, code = own.name, own.code
-    if not says_something(name) or (below and is_nameless(row)):
+    if not has_name(name) or (below and is_nameless(row)):
         named = [other for other in below if is_name(other)] or names_above(row, pending.names) or pending.right_above(row)
         if named:
             titled = title_of(named)
             other = describe(titled.text)
             name, code = other.name or name, code or other.code
             boxes.append(titled.box)
-    elif (above := names_above(row, pending.names)) and goes_on(above[-1].text, name):
+    elif (above := names_above(row, pending.names)) and continues(above[-1].text, name):
         name = f"{describe(above[-1].text).name} {name}"
         boxes.append(above[-1].box)
     units = [entry for entry in row.entries if entry is not price]
@@ -228,51 +232,56 @@ def _item(row: AmountRow, price: LabelledAmount, pending: _Pending, below: Seque
     )
 
 
+# Names of fuel grades in many countries.
 _GRADES: Final = re.compile(
     r"(?i)\b(?:regular(?:\s+unleaded)?|reg\s?ul\s?ar|unleaded(?:\s+plus)?|unl(?:d|\s?87)|midgrade|plus|premium(?:\s+unleaded)?|super(?:\s?(?:plus|e10|95|98))?"
     r"|supreme|v-?power\w*|vortex\s?\d*|diesel(?:\s?b7)?|eurodiesel|gasoil|gas[oó]leo\s?\w?|gasolina\s?\w*|natural\s?9[58]|euro\s?9[58]|e-?85|e10|e5"
     r"|ron\s?9[57]|primax\s?9[57]|pertamax|pertalite|magna|dexlite|sp\s?9[58](?:-e10)?|benzin[ae]?\s?\w?9?5?|бензин\s?\w?\d*|дизел\w*)\b"
 )
-_UNNAMED: Final = re.compile(r"(?i)(?:fuel|petrol|gas)(?:\s+(?:sales?|total|purchase|amount))?")
+# A description of fuel that does not name the grade.
+_NAMELESS_FUEL: Final = re.compile(r"(?i)(?:fuel|petrol|gas)(?:\s+(?:sales?|total|purchase|amount))?")
+# Words of fuel receipts.
 _PUMP: Final = re.compile(r"(?i)\b(?:pump|gallons?|gals?|litres?|liters?|ltrs?|price/g)\b|/\s?(?:gal|l)\b|\d{3}\s?[gl]\b")
-_NUMBER: Final = re.compile(r"(?<![\d.,])\d{1,3}[.,]\d{2,4}(?!\d)")
-_NEAR_PUMP: Final = Decimal("0.015")
+# A number with decimals that may be a volume or a price per unit.
+_FACTOR: Final = re.compile(r"(?<![\d.,])\d{1,3}[.,]\d{2,4}(?!\d)")
+# What volume times price per unit may differ by from the amount.
+_FUEL_ROUNDING: Final = Decimal("0.015")
 
 
 def find_fuel(rows: AmountRows, sums: Iterable[LabelledAmount]) -> FoundItem | None:
-    """The fuel sold, or `None` where no printed volume and price per unit make one of the sums, or no grade is named."""
+    """Return the fuel sold; `None` where no printed volume and price per unit result in one of the sums, or no grade is named."""
     if not any(_PUMP.search(row.text) for row in rows):
         return None
     grade = next(((row, match) for row in rows if (match := _GRADES.search(row.text))), None)
     if grade is None:
         return None
-    numbers = {text for row in rows for text in _NUMBER.findall(clean_digits(row.text))}
-    made = next((found for amount in sums if (found := _factors(amount, sorted(numbers))) is not None), None)
-    if made is None:
+    numbers = {text for row in rows for text in _FACTOR.findall(clean_digits(row.text))}
+    found = next((found for amount in sums if (found := _volume_of(amount, sorted(numbers))) is not None), None)
+    if found is None:
         return None
     row, match = grade
-    total, volume = made
+    total, volume = found
     return FoundItem(match.group().strip(), total, row.box, row.index, quantity=volume)
 
 
 def with_grade(rows: AmountRows, items: Sequence[FoundItem]) -> Sequence[FoundItem]:
-    """The items; one that is only called `FUEL SALE` is named by the grade that the receipt prints elsewhere."""
-    if not any(_UNNAMED.fullmatch(item.description) for item in items):
+    """Return the items, a nameless `FUEL SALE` named by the grade that the receipt prints elsewhere."""
+    if not any(_NAMELESS_FUEL.fullmatch(item.description) for item in items):
         return items
     grade = next((match.group().strip() for row in rows if (match := _GRADES.search(row.text))), None)
-    return [replace(item, description=grade) if grade and _UNNAMED.fullmatch(item.description) else item for item in items]
+    return [replace(item, description=grade) if grade and _NAMELESS_FUEL.fullmatch(item.description) else item for item in items]
 
 
-def _factors(amount: LabelledAmount, numbers: Sequence[str]) -> tuple[LabelledAmount, str] | None:
-    """The amount and the volume, where a volume with three decimals and a price per unit with three or more make it."""
+def _volume_of(amount: LabelledAmount, numbers: Sequence[str]) -> tuple[LabelledAmount, str] | None:
+    """Return the amount and its volume, where a volume with three decimals times a price per unit is the amount."""
     for volume in numbers:
         for price in numbers:
             if len(re.split("[.,]", volume)[1]) == 3 and len(re.split("[.,]", price)[1]) >= 3 and volume != price:
                 product = Decimal(volume.replace(",", ".")) * Decimal(price.replace(",", "."))
-                if abs(product - amount.value) <= _NEAR_PUMP and _is_price(price):
+                if abs(product - amount.value) <= _FUEL_ROUNDING and _is_price_per_unit(price):
                     return amount, volume
     return None
 
 
-def _is_price(text: str) -> bool:
+def _is_price_per_unit(text: str) -> bool:
     return Decimal(text.replace(",", ".")) < 10

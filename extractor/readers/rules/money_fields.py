@@ -1,4 +1,4 @@
-"""All money fields of a receipt, as printed, each with its evidence."""
+"""All money fields of a receipt, as printed, each with its evidence: total, taxes, charges, items and payments."""
 
 import re
 from collections import Counter
@@ -14,22 +14,32 @@ from extractor.parsing.currencies import find_marks
 from extractor.parsing.keywords import Role
 from extractor.readers.base import Evidence
 from extractor.readers.rules.amount_rows import AmountRow, AmountRows, LabelledAmount, read_rows, without_conversions
-from extractor.readers.rules.digit_repair import is_contested, is_unread, repair_items, repair_subtotal
 from extractor.readers.rules.field_values import FieldValues
 from extractor.readers.rules.item_selection import FoundItem
 from extractor.readers.rules.items import find_fuel, find_items, with_grade
 from extractor.readers.rules.sums import Sums
 from extractor.readers.rules.taxes import Taxes, find_taxes
-from extractor.readers.rules.totals import choose_total
+from extractor.readers.rules.totals import choose_total, is_contested, is_unread, repair_items, repair_subtotal
 
-_NEXT: Final = 6
-"""Rows between two sums of one receipt at most; further down stands the card slip."""
+# Amounts of the longest receipt whose money fields are read. Which of them add up is searched among all pairs, and bank statements have
+# more.
+MAX_AMOUNTS: Final = 1500
+# Below this many items, items that do not add up may come from a fuel receipt.
+_FEW_ITEMS: Final = 3
+# Upper bound of the confidence of a total that another labelled total contradicts by one misread digit: sums that share the digit prove
+# nothing.
+CONTESTED_CONFIDENCE: Final = 0.5
+# Rows between two sums of one receipt at most; further down stands the card slip.
+_SUM_REACH: Final = 6
+# Largest amount that counts as rounding where it is above one percent of the total.
 MAX_ROUNDING: Final = Decimal("0.99")
+# The last four digits of a card behind its masked ones, or behind a label.
+_LAST4: Final = re.compile(r"(?:[*xX#•.·关美★女兴长大×]{2,}[\s-]*|\b(?:ending|acct|account|card|no\.?)\D{0,12})(\d{4})(?!\d)")
 
 
 @dataclass(frozen=True)
 class Charges:
-    """The places of each amount; `None` where it is not printed."""
+    """Subtotal and charges of a receipt; `None` where one is not printed."""
 
     subtotal: LabelledAmount | None
     discount: LabelledAmount | None
@@ -38,76 +48,9 @@ class Charges:
     rounding: LabelledAmount | None
 
 
-def find_charges(rows: AmountRows, sums: Sums, total: LabelledAmount | None, taxes: Taxes) -> Charges:
-    """Subtotal and charges that lead to the total."""
-    return Charges(
-        subtotal=_subtotal(rows, sums, total, taxes),
-        discount=_discount(rows, sums),
-        tip=_named(rows, Role.TIP, total),
-        service=_named(rows, Role.SERVICE, total),
-        rounding=_rounding(rows, total),
-    )
-
-
-def _subtotal(rows: AmountRows, sums: Sums, total: LabelledAmount | None, taxes: Taxes) -> LabelledAmount | None:
-    """The amount labelled as subtotal that fits best; else the printed amount from which the charges lead to the total."""
-    named = [entry for entry in rows.entries if Role.SUBTOTAL in entry.roles]
-    plain = [entry for entry in named if not entry.roles & {Role.NET, Role.TAX, Role.COUNT, Role.DISCOUNT}] or named
-    if plain:
-        return max(plain, key=lambda entry: (_fit(entry, sums, total, taxes), not entry.is_adjacent, -entry.index))
-    if total is None:
-        return None
-    last = max((entry.row for entry in rows.entries if entry.row < sums.first_sum), default=0)
-    bases = [entry for entry in sums.bases(total.value, taxes.total or Decimal(0)) if entry.row >= min(last, sums.first_sum - 1)]
-    return bases[0] if bases else _earlier_sum(rows, total)
-
-
-def _fit(entry: LabelledAmount, sums: Sums, total: LabelledAmount | None, taxes: Taxes) -> int:
-    """How many sums say that this is the subtotal; the tax alone leading to the total says most."""
-    fits = sums.last_items is not None and entry.value == sums.last_items
-    if total is None:
-        return fits
-    tax = taxes.total or Decimal(0)
-    closes = any(base is entry for base in sums.bases(total.value, tax))
-    return 2 * fits + 3 * closes + 3 * (bool(tax) and entry.value + tax == total.value) + (entry.value == total.value)
-
-
-def _earlier_sum(rows: AmountRows, total: LabelledAmount) -> LabelledAmount | None:
-    """A sum equal to the total that is printed above it under another name."""
-    others = {Role.CASH, Role.CARD, Role.PAYMENT, Role.CHANGE, Role.COUNT, Role.NOISE, Role.TAX}
-    same = [e for e in rows.entries if e.value == total.value and e.roles & {Role.TOTAL, Role.GRAND} and not e.roles & others]
-    return same[0] if len(same) > 1 and same[0].label != same[-1].label and same[-1].row - same[0].row <= _NEXT else None
-
-
-def _named(rows: AmountRows, role: Role, total: LabelledAmount | None) -> LabelledAmount | None:
-    others = {Role.GRAND, Role.TAX, Role.SUBTOTAL, Role.NOISE, Role.CASH, Role.CHANGE}
-    found = [e for e in rows.entries if role in e.roles and not e.roles & others and (total is None or abs(e.value) < abs(total.value))]
-    return found[-1] if found else None
-
-
-def _rounding(rows: AmountRows, total: LabelledAmount | None) -> LabelledAmount | None:
-    found = [
-        e for e in rows.entries if Role.ROUNDING in e.roles and not e.roles & {Role.GRAND, Role.SUBTOTAL} and abs(e.value) <= _most(total)
-    ]
-    return found[0] if found else None
-
-
-def _most(total: LabelledAmount | None) -> Decimal:
-    return max(MAX_ROUNDING, abs(total.value) / 100) if total is not None else MAX_ROUNDING
-
-
-def _discount(rows: AmountRows, sums: Sums) -> LabelledAmount | None:
-    below = [e for e in rows.entries if e.roles & {Role.DISCOUNT} and not e.roles & {Role.SAVINGS, Role.GRAND, Role.SUBTOTAL}]
-    summed: Sequence[LabelledAmount] = [entry for entry in below if entry.row >= sums.first_sum]
-    return summed[0] if summed else None
-
-
-_LAST4: Final = re.compile(r"(?:[*xX#•.·关美★女兴长大×]{2,}[\s-]*|\b(?:ending|acct|account|card|no\.?)\D{0,12})(\d{4})(?!\d)")
-
-
 @dataclass(frozen=True)
 class FoundPayment:
-    """One means of payment."""
+    """One payment as printed."""
 
     method: str
     amount: LabelledAmount
@@ -116,71 +59,36 @@ class FoundPayment:
 
 @dataclass(frozen=True)
 class Payments:
-    """All that the receipt says of paying."""
+    """All payments, with the cash tendered and the change."""
 
     payments: tuple[FoundPayment, ...]
     tendered: LabelledAmount | None
     change: LabelledAmount | None
 
 
-def find_payments(rows: AmountRows, total: Decimal | None, total_row: int | None) -> Payments:
-    """Payments, cash and change; amounts above the total are no payments."""
-    below = [entry for entry in rows.entries if total_row is None or entry.row >= total_row - 2]
-    changes = [entry for entry in below if Role.CHANGE in entry.roles and Role.CASH not in entry.roles]
-    cash = [entry for entry in below if _is_cash(entry)]
-    tendered, change = _matched(cash, changes, total)
-    cards = [
-        entry for entry in below if entry.roles & {Role.CARD} and not entry.roles & {Role.CHANGE, Role.GRAND, Role.NOISE, Role.SUBTOTAL}
-    ]
-    last4 = next((match[1] for row in rows if (match := _LAST4.search(row.text))), None)
-    found: dict[Decimal, FoundPayment] = {}
-    for entry in cards:
-        if entry.value and (total is None or abs(entry.value) <= abs(total) * 2):
-            # By magnitude: the till books `-8.35`, and the terminal's slip says `8.35` of the same card.
-            found.setdefault(abs(entry.value), FoundPayment(_method(rows.rows[entry.row], entry), entry, last4))
-    if tendered is not None and not found:
-        found[abs(tendered.value)] = FoundPayment(_method(rows.rows[tendered.row], tendered), tendered, None)
-    return Payments(tuple(found.values()), tendered, change)
+@dataclass(frozen=True)
+class _Money:
+    """Everything that the money rules found on one receipt."""
 
-
-def _is_cash(entry: LabelledAmount) -> bool:
-    return Role.CASH in entry.roles and not entry.roles & {Role.CHANGE, Role.GRAND, Role.SUBTOTAL, Role.TAX, Role.ROUNDING}
-
-
-def _matched(
-    cash: list[LabelledAmount], changes: list[LabelledAmount], total: Decimal | None
-) -> tuple[LabelledAmount | None, LabelledAmount | None]:
-    """Cash and change that explain the total, or else the first of each."""
-    for tendered in cash:
-        for change in changes:
-            if total is not None and abs(abs(tendered.value) - abs(change.value) - total) <= Decimal("0.05"):
-                return tendered, change
-    enough = [entry for entry in cash if total is None or abs(entry.value) >= abs(total)]
-    return next(iter(enough or cash), None), next(iter(changes), None)
-
-
-def _method(row: AmountRow, entry: LabelledAmount) -> str:
-    return (entry.label or row.label).strip(" :.*-=\t")[:120]
-
-
-MOST: Final = 1500
-"""Amounts of the longest receipt whose money is read: which of them add up is searched among all pairs. Bank statements have more."""
-FEW: Final = 3
-"""Below this, items that do not add up may be a misunderstood pump receipt."""
-IN_DOUBT: Final = 0.5
-"""Confidence of a total that is printed under the label of one in another way, at most: sums that share its misread digit prove nothing."""
+    rows: AmountRows
+    total: LabelledAmount | None
+    confidence: float
+    taxes: Taxes
+    charges: Charges
+    items: Sequence[FoundItem]
+    payments: Payments
 
 
 def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = None) -> FieldValues:
-    """Items, taxes, charges, total, payments and currency mark of the receipt on these pages; fields that are not printed are left out.
+    """Return items, taxes, charges, total, payments and currency mark of the receipt; fields that are not printed are left out.
 
-    Where there are more than `MOST` amounts, all are left out, so that a person looks.
+    All are left out where there are more than `MAX_AMOUNTS` amounts, so that a person reviews the document.
 
     Args:
         mark: The decimal mark, where it is known from elsewhere.
     """
     rows = without_conversions(read_rows(transcripts, mark))
-    if len(rows.entries) > MOST:
+    if len(rows.entries) > MAX_AMOUNTS:
         return FieldValues({}, {})
     money = _read_money(rows)
     part = _Builder()
@@ -194,24 +102,13 @@ def read_amounts(transcripts: Sequence[Transcript], mark: DecimalMark | None = N
     return FieldValues(part.values, part.evidence)
 
 
-@dataclass(frozen=True)
-class _Money:
-    rows: AmountRows
-    total: LabelledAmount | None
-    confidence: float
-    taxes: Taxes
-    charges: Charges
-    items: Sequence[FoundItem]
-    payments: Payments
-
-
 def _read_money(rows: AmountRows) -> _Money:
-    """The total first, since all else is judged by whether it leads to it; then taxes, charges, items and payments."""
+    """Choose the total first, since everything else is judged by whether it leads to it; then taxes, charges, items and payments."""
     sums = Sums(rows)
     choices = choose_total(rows, sums)
     total = choices[0].candidate.best if choices else None
     is_in_doubt = bool(choices) and (is_contested(choices, rows.mark) or is_unread(choices[0], rows))
-    confidence = min(choices[0].confidence, IN_DOUBT if is_in_doubt else 1.0) if choices else 0.0
+    confidence = min(choices[0].confidence, CONTESTED_CONFIDENCE if is_in_doubt else 1.0) if choices else 0.0
     value = total.value if total is not None else None
     taxes = find_taxes(rows, sums, value)
     charges = find_charges(rows, sums, total, taxes)
@@ -228,8 +125,8 @@ def _read_money(rows: AmountRows) -> _Money:
     return _Money(rows, total, confidence, taxes, charges, items, payments)
 
 
-def _less_charges(total: Decimal | None, taxes: Taxes, charges: Charges) -> list[Decimal]:
-    """What the items may add up to where no subtotal is printed: the total less any of tax, service, tip and rounding."""
+def _targets_without_charges(total: Decimal | None, taxes: Taxes, charges: Charges) -> list[Decimal]:
+    """Return what the items may add up to where no subtotal is printed: the total less any of tax, service charge, tip and rounding."""
     if not total:
         return []
     found = {total}
@@ -239,16 +136,124 @@ def _less_charges(total: Decimal | None, taxes: Taxes, charges: Charges) -> list
 
 
 def _items(rows: AmountRows, known: Sequence[LabelledAmount], taxes: Taxes, charges: Charges, total: Decimal | None) -> Sequence[FoundItem]:
+    """Return the line items, or the fuel of a fuel receipt."""
     extras = [charges.service, charges.tip, charges.rounding, taxes.source, *(line.amount for line in taxes.lines)]
     taken = {entry.row for entry in extras if entry is not None}
-    items = find_items(rows, known, _less_charges(total, taxes, charges), taken)
+    items = find_items(rows, known, _targets_without_charges(total, taxes, charges), taken)
     is_closed = sum((item.total.value for item in items), Decimal(0)) in {entry.value for entry in known}
-    fuel = find_fuel(rows, known) if len(items) < FEW and not is_closed else None
+    fuel = find_fuel(rows, known) if len(items) < _FEW_ITEMS and not is_closed else None
     return (fuel,) if fuel is not None else with_grade(rows, items)
 
 
+def find_charges(rows: AmountRows, sums: Sums, total: LabelledAmount | None, taxes: Taxes) -> Charges:
+    """Return the subtotal and the charges that lead to the total."""
+    return Charges(
+        subtotal=_subtotal(rows, sums, total, taxes),
+        discount=_discount(rows, sums),
+        tip=_last_labelled(rows, Role.TIP, total),
+        service=_last_labelled(rows, Role.SERVICE, total),
+        rounding=_rounding(rows, total),
+    )
+
+
+def _subtotal(rows: AmountRows, sums: Sums, total: LabelledAmount | None, taxes: Taxes) -> LabelledAmount | None:
+    """Return the amount labelled as subtotal that fits best; else the printed amount from which the charges lead to the total."""
+    named = [entry for entry in rows.entries if Role.SUBTOTAL in entry.roles]
+    plain = [entry for entry in named if not entry.roles & {Role.NET, Role.TAX, Role.COUNT, Role.DISCOUNT}] or named
+    if plain:
+        return max(plain, key=lambda entry: (_subtotal_support(entry, sums, total, taxes), not entry.is_adjacent, -entry.index))
+    if total is None:
+        return None
+    last = max((entry.row for entry in rows.entries if entry.row < sums.first_sum), default=0)
+    bases = [entry for entry in sums.bases(total.value, taxes.total or Decimal(0)) if entry.row >= min(last, sums.first_sum - 1)]
+    return bases[0] if bases else _earlier_sum(rows, total)
+
+
+def _subtotal_support(entry: LabelledAmount, sums: Sums, total: LabelledAmount | None, taxes: Taxes) -> int:
+    """Count how many sums support an amount as the subtotal; the tax alone leading from it to the total weighs most."""
+    fits = sums.last_items is not None and entry.value == sums.last_items
+    if total is None:
+        return fits
+    tax = taxes.total or Decimal(0)
+    closes = any(base is entry for base in sums.bases(total.value, tax))
+    return 2 * fits + 3 * closes + 3 * (bool(tax) and entry.value + tax == total.value) + (entry.value == total.value)
+
+
+def _earlier_sum(rows: AmountRows, total: LabelledAmount) -> LabelledAmount | None:
+    """Return a sum equal to the total that is printed above it under another label."""
+    others = {Role.CASH, Role.CARD, Role.PAYMENT, Role.CHANGE, Role.COUNT, Role.NOISE, Role.TAX}
+    same = [e for e in rows.entries if e.value == total.value and e.roles & {Role.TOTAL, Role.GRAND} and not e.roles & others]
+    return same[0] if len(same) > 1 and same[0].label != same[-1].label and same[-1].row - same[0].row <= _SUM_REACH else None
+
+
+def _last_labelled(rows: AmountRows, role: Role, total: LabelledAmount | None) -> LabelledAmount | None:
+    """Return the last amount with a role that is smaller than the total."""
+    others = {Role.GRAND, Role.TAX, Role.SUBTOTAL, Role.NOISE, Role.CASH, Role.CHANGE}
+    found = [e for e in rows.entries if role in e.roles and not e.roles & others and (total is None or abs(e.value) < abs(total.value))]
+    return found[-1] if found else None
+
+
+def _rounding(rows: AmountRows, total: LabelledAmount | None) -> LabelledAmount | None:
+    found = [
+        e
+        for e in rows.entries
+        if Role.ROUNDING in e.roles and not e.roles & {Role.GRAND, Role.SUBTOTAL} and abs(e.value) <= _max_rounding(total)
+    ]
+    return found[0] if found else None
+
+
+def _max_rounding(total: LabelledAmount | None) -> Decimal:
+    return max(MAX_ROUNDING, abs(total.value) / 100) if total is not None else MAX_ROUNDING
+
+
+def _discount(rows: AmountRows, sums: Sums) -> LabelledAmount | None:
+    below = [e for e in rows.entries if e.roles & {Role.DISCOUNT} and not e.roles & {Role.SAVINGS, Role.GRAND, Role.SUBTOTAL}]
+    summed: Sequence[LabelledAmount] = [entry for entry in below if entry.row >= sums.first_sum]
+    return summed[0] if summed else None
+
+
+def find_payments(rows: AmountRows, total: Decimal | None, total_row: int | None) -> Payments:
+    """Return payments, cash tendered and change; amounts above the total are no payments."""
+    below = [entry for entry in rows.entries if total_row is None or entry.row >= total_row - 2]
+    changes = [entry for entry in below if Role.CHANGE in entry.roles and Role.CASH not in entry.roles]
+    cash = [entry for entry in below if _is_cash(entry)]
+    tendered, change = _matching_cash_and_change(cash, changes, total)
+    cards = [
+        entry for entry in below if entry.roles & {Role.CARD} and not entry.roles & {Role.CHANGE, Role.GRAND, Role.NOISE, Role.SUBTOTAL}
+    ]
+    last4 = next((match[1] for row in rows if (match := _LAST4.search(row.text))), None)
+    found: dict[Decimal, FoundPayment] = {}
+    for entry in cards:
+        if entry.value and (total is None or abs(entry.value) <= abs(total) * 2):
+            # By magnitude: the till prints `-8.35`, and the slip of the terminal `8.35` for the same payment.
+            found.setdefault(abs(entry.value), FoundPayment(_method(rows.rows[entry.row], entry), entry, last4))
+    if tendered is not None and not found:
+        found[abs(tendered.value)] = FoundPayment(_method(rows.rows[tendered.row], tendered), tendered, None)
+    return Payments(tuple(found.values()), tendered, change)
+
+
+def _is_cash(entry: LabelledAmount) -> bool:
+    return Role.CASH in entry.roles and not entry.roles & {Role.CHANGE, Role.GRAND, Role.SUBTOTAL, Role.TAX, Role.ROUNDING}
+
+
+def _matching_cash_and_change(
+    cash: list[LabelledAmount], changes: list[LabelledAmount], total: Decimal | None
+) -> tuple[LabelledAmount | None, LabelledAmount | None]:
+    """Return cash and change whose difference is the total, or else the first of each."""
+    for tendered in cash:
+        for change in changes:
+            if total is not None and abs(abs(tendered.value) - abs(change.value) - total) <= Decimal("0.05"):
+                return tendered, change
+    enough = [entry for entry in cash if total is None or abs(entry.value) >= abs(total)]
+    return next(iter(enough or cash), None), next(iter(changes), None)
+
+
+def _method(row: AmountRow, entry: LabelledAmount) -> str:
+    return (entry.label or row.label).strip(" :.*-=\t")[:120]
+
+
 class _Builder:
-    """Collects values and evidence by path."""
+    """Collects values and evidence by field path."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -330,7 +335,7 @@ def _put_payments(part: _Builder, payments: Payments) -> None:
 
 
 def _put_currency(part: _Builder, rows: AmountRows, total: LabelledAmount | None) -> None:
-    """The mark at the total, else the one that most amounts carry, else the one that stands alone most often."""
+    """Add the currency mark at the total, else the one that most amounts carry, else the one that most often stands alone."""
     attached = Counter(entry.printed.mark for entry in rows.entries if entry.printed.mark and Role.EXCHANGE not in entry.roles)
     marks: Counter[str] = Counter()
     for row in rows:

@@ -1,4 +1,4 @@
-"""Reader on a transcript and the field models: the embedded default, no GPU, no downloads."""
+"""The OCR reader: answers from transcripts by trained models and rules; the default, without a GPU or downloads."""
 
 import json
 import time
@@ -12,48 +12,46 @@ from extractor.ocr.transcript import Line, Transcript
 from extractor.parsing.lookalikes import unmixed
 from extractor.readers.base import Answer, Document, Evidence, Look, Question, ReaderError, root_of
 from extractor.readers.prompts import asked_fields
-from extractor.readers.rules.crops import Looker, look_closer
+from extractor.readers.rules import manifest
+from extractor.readers.rules.crops import CropReader, read_closer
 from extractor.readers.rules.field_values import FieldValues
 from extractor.readers.rules.header import read_header
 from extractor.readers.rules.money_fields import read_amounts
-from extractor.readers.rules.transaction_datetime import read_when
+from extractor.readers.rules.transaction_datetime import read_datetime
 from extractor.schemas.answer import DocumentType
 
-FIELD_MODELS_VERSION = "4"
-"""Changes with every change of rules, tables or weights that may answer the same transcript differently."""
+# Median confidence of the lines from which a page counts as legible: a field that two readings miss is not printed then.
+_LEGIBLE = 0.8
 
-LEGIBLE = 0.8
-"""Median confidence of the lines from which a page counts as read, so that what was looked for twice is not printed."""
+# Fields that are printed beside another one.
+_PRINTED_BESIDE = {"transaction_time": "transaction_date"}
 
-BESIDE = {"transaction_time": "transaction_date"}
-"""Fields that are printed beside another one."""
+# Fields for which much other text is a candidate: where a closer look misses the first one, the next best is no second opinion.
+_LOCAL_FIELDS = ("merchant_name",)
 
-LOCAL = ("merchant_name",)
-"""Fields of which much print is another candidate: where a closer look loses it, the next best one is no second opinion."""
-
-MAX_LENGTHS = {"merchant_address": 300, "description": 120, "merchant_name": 120, "method": 120}
-"""Bounds of `ReceiptAnswer`; everything else is short."""
+# Maximum lengths in `ReceiptAnswer`; all other texts are short.
+_MAX_LENGTHS = {"merchant_address": 300, "description": 120, "merchant_name": 120, "method": 120}
 
 
 class OcrReader:
-    """Answers from OCR transcripts; asked again, it looks at the pages again with more effort."""
+    """Answers from OCR transcripts; when asked again, it has the pages read again with more effort."""
 
     name = "ocr"
-    prompt_version = FIELD_MODELS_VERSION
+    prompt_version = manifest.version()
 
-    def __init__(self, witness: Looker) -> None:
-        self._witness = witness
-        self.model = f"{witness.name}, field models {FIELD_MODELS_VERSION}"
+    def __init__(self, page_reader: CropReader) -> None:
+        self._page_reader = page_reader
+        self.model = f"{page_reader.name}, field models {manifest.version()}"
 
     def open(self, documents: Sequence[Document]) -> "OcrReading":
-        return OcrReading(self._witness, documents)
+        return OcrReading(self._page_reader, documents)
 
 
 class OcrReading:
-    """A batch of documents; each further question about a document is answered from a look that it has not had yet."""
+    """A batch of documents; each further question about a document is answered from a reading that it has not had yet."""
 
-    def __init__(self, witness: Looker, documents: Sequence[Document]) -> None:
-        self._witness = witness
+    def __init__(self, page_reader: CropReader, documents: Sequence[Document]) -> None:
+        self._page_reader = page_reader
         self._documents = documents
         self._first: dict[int, FieldValues] = {}
         self._efforts: dict[int, int] = {}
@@ -65,46 +63,46 @@ class OcrReading:
         self._first.clear()
 
     def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Answer | ReaderError]:
-        """An answer from the field models for every row; rows are independent."""
+        """Return an answer of the field rules for every row; rows are independent."""
         return {row: self._answer(row, question) for row, question in questions.items()}
 
     def _answer(self, row: int, question: Question) -> Answer | ReaderError:
         started = time.perf_counter()
         names = asked_fields(question)
         try:
-            transcripts = self._look(row, names, question.look)
+            transcripts = self._transcripts(row, names, question.look)
         except ReaderUnavailable as error:
             return error
         part = read_fields(transcripts)
         first = self._first.setdefault(row, part)
-        strayed = _strayed(part, first) if self._efforts.get(row) == 0 else frozenset()
-        part = _reduced(part, [name for name in names if name not in strayed])
+        elsewhere = _fields_elsewhere(part, first) if self._efforts.get(row) == 0 else frozenset()
+        part = _restricted(part, [name for name in names if name not in elsewhere])
         values = _bounded(dict(part.values))
         if not question.is_first and _is_legible(transcripts):
-            absent = [name for name in names if name not in strayed and values.get(name) in (None, [], ())]
+            absent = [name for name in names if name not in elsewhere and values.get(name) in (None, [], ())]
             values["missing"] = [{"field": name, "reason": "not_printed"} for name in absent]
         return Answer(json.dumps(values, ensure_ascii=False), part.evidence, seconds=time.perf_counter() - started)
 
-    def _look(self, row: int, names: Sequence[str], look: Look) -> tuple[Transcript, ...]:
-        """The pages' text, from the cheapest look that promises something new: closer at known places, then the whole page again."""
+    def _transcripts(self, row: int, names: Sequence[str], look: Look) -> tuple[Transcript, ...]:
+        """Return transcripts from the cheapest new reading: enlarged crops around known values, then the whole page with more effort."""
         document, first = self._documents[row], self._first.get(row)
         if look.effort == 0:
             return document.transcripts
-        if first is not None and row not in self._efforts and all(_is_seen(first, name) for name in names):
+        if first is not None and row not in self._efforts and all(_is_located(first, name) for name in names):
             self._efforts[row] = 0
-            return tuple(self._closer(document, number, first, names) for number in range(len(document.pages)))
+            return tuple(self._closer_transcript(document, number, first, names) for number in range(len(document.pages)))
         self._efforts[row] = self._efforts.get(row, 0) + 1
-        return tuple(self._witness.read(page, self._efforts[row])[1] for page in document.pages)
+        return tuple(self._page_reader.read(page, self._efforts[row])[1] for page in document.pages)
 
-    def _closer(self, document: Document, number: int, first: FieldValues, names: Sequence[str]) -> Transcript:
-        roots = {_whereabouts(first, name) for name in names}
+    def _closer_transcript(self, document: Document, number: int, first: FieldValues, names: Sequence[str]) -> Transcript:
+        roots = {_locating_field(first, name) for name in names}
         boxes = [seen.box for path, seen in first.evidence.items() if root_of(path) in roots and seen.page == number and seen.box]
-        return look_closer(self._witness, document.pages[number], document.transcripts[number], boxes, effort=1)
+        return read_closer(self._page_reader, document.pages[number], document.transcripts[number], boxes, effort=1)
 
 
-def _strayed(part: FieldValues, first: FieldValues) -> frozenset[str]:
-    """The fields that a closer look at their places did not read there: it has nothing to say of them, since it looked nowhere else."""
-    return frozenset(name for name in LOCAL if not _is_at_one_place(part.evidence.get(name), first.evidence.get(name)))
+def _fields_elsewhere(part: FieldValues, first: FieldValues) -> frozenset[str]:
+    """Return the fields that a closer look did not find at their place: it searched nowhere else, so it is no evidence on them."""
+    return frozenset(name for name in _LOCAL_FIELDS if not _is_at_one_place(part.evidence.get(name), first.evidence.get(name)))
 
 
 def _is_at_one_place(one: Evidence | None, other: Evidence | None) -> bool:
@@ -113,30 +111,30 @@ def _is_at_one_place(one: Evidence | None, other: Evidence | None) -> bool:
     return one.page == other.page and one.box.top < other.box.bottom and other.box.top < one.box.bottom
 
 
-def _whereabouts(part: FieldValues, name: str) -> str:
-    """The field where to look for this one: itself, or for a time that was not found the date, since the two are printed together."""
-    return BESIDE.get(name, name) if name not in part.evidence else name
+def _locating_field(part: FieldValues, name: str) -> str:
+    """Return the field whose place locates another: itself, or for a time that was not found the date, since both are printed together."""
+    return _PRINTED_BESIDE.get(name, name) if name not in part.evidence else name
 
 
-def _is_seen(part: FieldValues, name: str) -> bool:
-    """Whether the part knows where on the page the field stands, or should stand."""
-    seen = part.evidence.get(_whereabouts(part, name))
+def _is_located(part: FieldValues, name: str) -> bool:
+    """Return whether the place of the field on the page is known, or where it should be."""
+    seen = part.evidence.get(_locating_field(part, name))
     return seen is not None and seen.box is not None
 
 
 def read_fields(transcripts: Sequence[Transcript]) -> FieldValues:
-    """Everything that the field families find, in one part; of what is no receipt, only that it is none: its numbers are no amounts."""
+    """Return the fields of all families; for a document that is no receipt, only its type, since its numbers are no amounts."""
     transcripts = [replace(transcript, lines=tuple(map(_in_one_script, transcript.lines))) for transcript in transcripts]
     header = read_header(transcripts)
     if header.values.get("document_type") == DocumentType.NOT_A_RECEIPT:
         return FieldValues({"document_type": DocumentType.NOT_A_RECEIPT})
-    parts = (header, read_when(transcripts), read_amounts(transcripts))
+    parts = (header, read_datetime(transcripts), read_amounts(transcripts))
     values = {name: value for part in parts for name, value in part.values.items()}
     return FieldValues(values, {path: seen for part in parts for path, seen in part.evidence.items()})
 
 
 def _in_one_script(line: Line) -> Line:
-    """The row without look-alikes of other scripts in its words."""
+    """Return the row with look-alikes of other scripts in its words replaced."""
     printed = [fragment.text for fragment in line.fragments]
     texts = unmixed("\n".join(text.replace("\n", " ") for text in printed)).split("\n")
     if texts == printed:
@@ -144,22 +142,22 @@ def _in_one_script(line: Line) -> Line:
     return Line(tuple(replace(fragment, text=text) for fragment, text in zip(line.fragments, texts, strict=True)))
 
 
-def _reduced(part: FieldValues, names: Sequence[str]) -> FieldValues:
-    """Only the fields that are wanted."""
+def _restricted(part: FieldValues, names: Sequence[str]) -> FieldValues:
+    """Return the wanted fields only."""
     values = {name: part.values[name] for name in names if name in part.values}
     evidence: dict[str, Evidence] = {path: seen for path, seen in part.evidence.items() if root_of(path) in names}
     return FieldValues(values, evidence)
 
 
 def _bounded(values: Any, name: str = "") -> Any:
-    """The values with overlong texts cut: OCR may join what no receipt prints in one field."""
+    """Return the values with overlong texts cut: OCR may join what no receipt prints in one field."""
     if isinstance(values, Mapping):
         return {key: _bounded(value, key) for key, value in values.items()}
     if isinstance(values, list | tuple):
         return [_bounded(value, name) for value in values]
-    return values[: MAX_LENGTHS.get(name, 40)] if isinstance(values, str) else values
+    return values[: _MAX_LENGTHS.get(name, 40)] if isinstance(values, str) else values
 
 
 def _is_legible(transcripts: Sequence[Transcript]) -> bool:
     confidences = sorted(line.confidence for transcript in transcripts for line in transcript.lines)
-    return bool(confidences) and confidences[len(confidences) // 2] >= LEGIBLE
+    return bool(confidences) and confidences[len(confidences) // 2] >= _LEGIBLE

@@ -1,4 +1,4 @@
-"""Which sums of a receipt's amounts close on which value: the arithmetic behind every choice among amounts."""
+"""Sums of amounts that match printed values: the arithmetic behind every choice among amounts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from extractor.parsing.keywords import Role
 from extractor.readers.rules.amount_rows import AmountRow, AmountRows, LabelledAmount
 
 CENT = Decimal("0.01")
+# Largest difference that rounding to coins makes: five cents in Malaysia, Canada, Australia and Switzerland.
 CASH_STEP = Decimal("0.05")
-"""Largest difference that rounding to coins makes; five cents in Malaysia, Canada, Australia, Switzerland."""
+# Amounts between subtotal and total that are tried in every combination.
 MAX_ADDERS = 8
-"""Amounts between subtotal and total that are tried in every combination."""
+# Amounts side by side at most. A row with more is no row of a table, and their pairs would be too many to try.
 MAX_COLUMNS = 8
-"""Amounts side by side at most: a row with more is no row of a table, and their pairs would be too many to try."""
+# Roles of amounts that sum up others, or pay for them; the first of them ends the items.
 SUMMED: frozenset[Role] = frozenset(
     {
         Role.GRAND,
@@ -31,13 +32,13 @@ SUMMED: frozenset[Role] = frozenset(
         Role.SERVICE,
     }
 )
-"""What a label says of amounts that are made of others, or pay for them; the first of them ends the items."""
+# Roles of amounts that lead from a subtotal to a total.
 ADDERS: frozenset[Role] = frozenset({Role.TAX, Role.SERVICE, Role.TIP, Role.ROUNDING, Role.DISCOUNT, Role.DEPOSIT, Role.SAVINGS})
 
 
 @dataclass(frozen=True)
 class Sums:
-    """All closures of one receipt. Every member is a set of values that its sum closes on."""
+    """Values that arithmetic on one receipt confirms. Every set holds values that some sum of printed amounts results in."""
 
     rows: AmountRows
 
@@ -47,7 +48,7 @@ class Sums:
 
     @cached_property
     def first_sum(self) -> int:
-        """Index of the first row below the first priced one that is labelled as a sum; the number of rows where none is."""
+        """Index of the first row below the first priced one that is labelled as a sum; the number of rows where there is none."""
         seen = False
         for row in self.rows:
             if row.entries:
@@ -61,7 +62,7 @@ class Sums:
 
     @cached_property
     def items(self) -> frozenset[Decimal]:
-        """The sums of the item prices, from the first priced row down to each row that could be the last one."""
+        """Sums of the item prices, from the first priced row down to each possible last one."""
         sums, running = set(), Decimal(0)
         for row in self.rows:
             if row.index >= self.first_sum:
@@ -73,18 +74,18 @@ class Sums:
 
     @cached_property
     def last_items(self) -> Decimal | None:
-        """The sum of all item prices."""
+        """Sum of all item prices; `None` where there are none."""
         total = [row.last.value for row in self.rows if row.index < self.first_sum and row.last is not None]
         return sum(total, Decimal(0)) if len(total) > 0 else None
 
     @cached_property
     def paid(self) -> frozenset[Decimal]:
-        """Tendered minus change, where at least one of them is labelled so and the change stands below."""
+        """Cash tendered minus change, where at least one of them is labelled so and the change stands below."""
         return frozenset(self._differences(is_strict=False))
 
     @cached_property
     def paid_surely(self) -> frozenset[Decimal]:
-        """Tendered minus change, where both are labelled."""
+        """Cash tendered minus change, where both are labelled."""
         return frozenset(self._differences(is_strict=True))
 
     def _differences(self, *, is_strict: bool) -> Iterable[Decimal]:
@@ -98,7 +99,7 @@ class Sums:
 
     @cached_property
     def built(self) -> frozenset[Decimal]:
-        """Subtotal plus or minus the taxes, charges, discounts and rounding printed below it; at least one of them is not zero."""
+        """Subtotal plus or minus the taxes, charges, discounts and rounding printed below it, at least one of which is not zero."""
         found = set()
         for base in self.entries:
             if not base.roles & {Role.SUBTOTAL, Role.NET, Role.TOTAL} or not base.value:
@@ -116,7 +117,7 @@ class Sums:
 
     @cached_property
     def runs(self) -> dict[Decimal, int]:
-        """Values that are the sum of the amounts right above them, whatever their labels, with the number of amounts summed."""
+        """Values that are the sum of the amounts directly above them, whatever their labels, with the number of amounts summed."""
         found: dict[Decimal, int] = {}
         for place, entry in enumerate(self.column):
             running = Decimal(0)
@@ -128,7 +129,7 @@ class Sums:
 
     @cached_property
     def settled(self) -> frozenset[Decimal]:
-        """Values with two amounts below, whatever their labels, whose difference they are: tendered and change."""
+        """Values that are the difference of two amounts below them, whatever their labels: tendered and change."""
         found = set()
         for entry in self.column:
             following = [below.value for row in self.rows.rows[entry.row + 1 : entry.row + 6] for below in row.entries[:MAX_COLUMNS]]
@@ -138,7 +139,7 @@ class Sums:
 
     @cached_property
     def taxed(self) -> frozenset[Decimal]:
-        """Net plus tax, side by side on one row of a tax table."""
+        """Net amount plus tax, side by side on one row of a tax table."""
         found = set()
         for row in self.rows:
             values = [entry.value for entry in row.entries[:MAX_COLUMNS] if entry.value > 0]
@@ -150,12 +151,12 @@ class Sums:
 
     @cached_property
     def table_total(self) -> Decimal | None:
-        """The sum of all rows of a tax table, where several rates are printed."""
+        """Sum of all rows of a tax table with several rates."""
         sums = [sum((e.value for e in row.entries[:2]), Decimal(0)) for row in self.rows if _is_table_row(row)]
         return sum(sums, Decimal(0)) if len(sums) > 1 else None
 
     def bases(self, total: Decimal, tax: Decimal) -> tuple[LabelledAmount, ...]:
-        """The printed amounts that become the total when the tax and any of the other printed charges are added; best labelled first."""
+        """Return the printed amounts that become the total when the tax and any other printed charges are added; best labelled first."""
         if not tax and not self.extras:
             return ()
         offsets = _reachable(tax, self.extras) | {tax}
@@ -166,18 +167,18 @@ class Sums:
         return tuple(sorted(fitting, key=_base_rank))
 
     def leads(self, base: Decimal, total: Decimal, tax: Decimal) -> bool:
-        """True where the tax and any of the other printed charges lead from a base to the total."""
+        """Return whether the tax and any other printed charges lead from a base to the total."""
         return any(offset and abs(base + offset - total) <= self.slack for offset in _reachable(tax, self.extras) | {tax})
 
     @cached_property
     def slack(self) -> Decimal:
-        """What a sum may miss: a cent, or what rounding takes where the receipt says that it rounds."""
+        """Tolerance of a sum: a cent, or the rounding step where the receipt prints a rounding."""
         if not any(Role.ROUNDING in row.roles for row in self.rows):
             return CENT
         return CASH_STEP if self.rows.mark else Decimal(100)
 
     def base_merit(self, total: Decimal, tax: Decimal) -> float:
-        """How surely a tax is right because a printed base and it make the total."""
+        """Return how strongly a printed base that leads to the total supports a tax."""
         if not tax:
             return 0.0
         bases = self.bases(total, tax)
@@ -185,7 +186,7 @@ class Sums:
 
     @cached_property
     def extras(self) -> tuple[LabelledAmount, ...]:
-        """Charges other than tax: service, tip, rounding, discounts below the items."""
+        """Charges other than tax: service charge, tip, rounding, discounts below the items."""
         roles = {Role.SERVICE, Role.TIP, Role.ROUNDING, Role.DISCOUNT, Role.DEPOSIT}
         others = {Role.GRAND, Role.TOTAL, Role.SUBTOTAL, Role.TAX, Role.NOISE}
         found = [e for e in self.entries if e.roles & roles and not e.roles & others and e.value and e.row >= self.first_sum - 1]
@@ -213,5 +214,5 @@ def _reachable(base: Decimal, adders: Sequence[LabelledAmount]) -> set[Decimal]:
 
 
 def is_near(value: Decimal, values: Iterable[Decimal], tolerance: Decimal = CENT) -> bool:
-    """True where `values` holds `value` within the tolerance."""
+    """Return whether `values` holds `value` within the tolerance."""
     return any(abs(value - other) <= tolerance for other in values)

@@ -1,4 +1,4 @@
-"""The taxes: single lines and tax tables, each with rate, net amount and tax where they are printed, and their sum."""
+"""The taxes: single lines and rows of tax tables, each with rate, net amount and tax where they are printed, and their sum."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,22 +13,30 @@ from extractor.readers.rules.amount_rows import AmountRow, AmountRows, LabelledA
 from extractor.readers.rules.sums import MAX_COLUMNS, SUMMED, Sums
 
 CENT: Final = Decimal("0.01")
-_NEAR: Final = Decimal("0.02")
+# What a tax computed from its rate may differ by from the printed one.
+_ROUNDING: Final = Decimal("0.02")
+# Rows below a heading that may belong to its table.
 _TABLE_REACH: Final = 6
-"""Rows below a heading that may belong to its table."""
+# No consumption tax is higher, in percent.
 _MAX_RATE: Final = Decimal(40)
-_MANY: Final = 6
-"""Taxes whose sums are tried in every combination."""
-_TORN: Final = 3
-"""Rows between a sum and the tax that leads from it to the total."""
-_BARE: Final = 3
-"""Letters of a label that says nothing, such as a currency."""
+# Taxes whose sums are tried in every combination.
+_MAX_COMBINED: Final = 6
+# Rows between a sum and the tax that leads from it to the total.
+_BASE_REACH: Final = 3
+# Letters of a label without meaning, such as a currency.
+_BARE_LETTERS: Final = 3
+# The letter or digit at the beginning of a row of a tax table that items refer to.
 _CODE: Final = re.compile(r"^\W*([A-Z]{1,3}\d?|[А-ЯЂЈЉЊЋЏΑ-Ω]|\d)(?=[\s=:.)*%@\t]|\d|$)")
 
 
 @dataclass(frozen=True)
 class TaxFigure:
-    """One printed tax: its row, what it says, and the amounts on it."""
+    """One printed tax with its rate, net amount and gross amount where they are printed.
+
+    Attributes:
+        is_table: True for a row of a tax table.
+        is_proven: True where the amounts of the row confirm each other.
+    """
 
     row: AmountRow
     rate: Decimal | None
@@ -40,7 +48,7 @@ class TaxFigure:
 
     @property
     def base(self) -> Decimal | None:
-        """The net amount, printed or made of the gross."""
+        """The net amount, printed or derived from the gross amount."""
         if self.net is not None:
             return self.net.value
         return self.gross.value - self.amount.value if self.gross is not None else None
@@ -56,7 +64,7 @@ class Taxes:
     """All taxes of a receipt.
 
     Attributes:
-        lines: One a rate; a tax that is printed twice is there once.
+        lines: One per rate; a tax that is printed twice occurs once.
         total: The sum of all taxes, or `None` where no tax is printed.
         source: Where the sum, or the only tax, is printed; `None` where the sum is not printed.
     """
@@ -67,7 +75,7 @@ class Taxes:
 
 
 def find_taxes(rows: AmountRows, sums: Sums, total: Decimal | None) -> Taxes:
-    """Every printed tax, and the sum that fits the rest of the receipt best.
+    """Return every printed tax, and the sum that fits the rest of the receipt best.
 
     Args:
         total: The receipt's total, which decides between a tax of one rate and the sum over all.
@@ -75,7 +83,7 @@ def find_taxes(rows: AmountRows, sums: Sums, total: Decimal | None) -> Taxes:
     tables = _table_figures(rows, total)
     singles = _single_figures(rows, {figure.row.index for figure in tables})
     figures = [figure for figure in (*tables, *singles) if _is_possible(figure, total)]
-    options = _options(rows, figures) + _missing_label(rows, sums, total)
+    options = _options(rows, figures) + _unlabelled_taxes(rows, sums, total)
     if not options:
         return Taxes((), None, None)
     return max(options, key=lambda option: _merit(sums, option, total, figures))
@@ -86,7 +94,7 @@ def _is_possible(figure: TaxFigure, total: Decimal | None) -> bool:
 
 
 def _single_figures(rows: AmountRows, in_tables: set[int]) -> list[TaxFigure]:
-    """Amounts labelled as tax outside tables."""
+    """Return the amounts labelled as tax outside tables."""
     found = []
     for row in rows:
         named = [entry for entry in row.entries if _is_tax(entry)]
@@ -109,26 +117,26 @@ def _table_figures(rows: AmountRows, total: Decimal | None) -> list[TaxFigure]:
         if not 2 <= len(row.entries) <= MAX_COLUMNS:
             continue
         is_under = heading is not None and row.index - heading <= _TABLE_REACH
-        if figure := _figure(row, total, is_under_heading=is_under):
+        if figure := _table_figure(row, total, is_under_heading=is_under):
             figures.append(figure)
             heading = row.index if is_under else heading
     return _without_sums(figures)
 
 
 def _is_heading(row: AmountRow) -> bool:
-    """True for the heading of tax columns, such as `GST Summary  Amount  Tax`."""
+    """Return whether a row is the heading of tax columns, such as `GST Summary  Amount  Tax`."""
     columns = row.text.count("\t") > 0 or bool(row.roles & {Role.NET, Role.GROSS, Role.TOTAL, Role.HEADING})
     return Role.TAX in row.roles and Role.NOISE not in row.roles and not row.entries and columns
 
 
-def _figure(row: AmountRow, total: Decimal | None, *, is_under_heading: bool) -> TaxFigure | None:
-    """Net and tax of one table row: proven by its rate, or by net + tax = gross, or by its place under a heading of tax columns."""
+def _table_figure(row: AmountRow, total: Decimal | None, *, is_under_heading: bool) -> TaxFigure | None:
+    """Return net and tax of a row, confirmed by its rate, by net + tax = gross, or by its place under a heading of tax columns."""
     if row.roles & {Role.CASH, Role.CHANGE, Role.CARD} and not row.roles & {Role.TAX}:
         return None
     entries = [entry for entry in row.entries if entry.value >= 0]
     rates = [rate for rate in find_percentages(row.text) if 0 <= rate <= _MAX_RATE]
     is_named = is_under_heading or Role.TAX in row.roles
-    near = _NEAR if any(entry.printed.decimals == 2 for entry in entries) else Decimal(1)
+    near = _ROUNDING if any(entry.printed.decimals == 2 for entry in entries) else Decimal(1)
     found: list[tuple[int, TaxFigure]] = []
     for net, tax in permutations(entries, 2):
         if tax.value > net.value * _MAX_RATE / 100:
@@ -151,10 +159,11 @@ def _figure(row: AmountRow, total: Decimal | None, *, is_under_heading: bool) ->
 
 
 def _without_sums(figures: Sequence[TaxFigure]) -> list[TaxFigure]:
-    """The table's rows without the one that sums up the others."""
+    """Return the table's rows without the one that sums up the others."""
     for figure in figures:
         others = [other for other in figures if other is not figure]
-        if others and Role.TOTAL in figure.row.roles and figure.amount.value == sum(other.amount.value for other in others):
+        is_sum = figure.row.roles & {Role.TOTAL, Role.GRAND, Role.SUBTOTAL} and figure.rate is None
+        if others and is_sum and figure.amount.value == sum(other.amount.value for other in others):
             return others
     return list(figures)
 
@@ -168,13 +177,13 @@ def _distinct(figures: Iterable[TaxFigure]) -> list[TaxFigure]:
 
 
 def _options(rows: AmountRows, figures: Sequence[TaxFigure]) -> list[Taxes]:
-    """Each printed tax alone, and the sums over several."""
+    """Return each printed tax alone, and the sums over several."""
     tables = _distinct(figure for figure in figures if figure.is_table)
     singles = _distinct(figure for figure in figures if not figure.is_table)
-    printed = {entry.value: entry for entry in rows.entries if Role.TAX in entry.roles or Role.TOTAL in entry.roles}
+    printed = {entry.value: entry for entry in rows.entries if entry.roles & {Role.TAX, Role.TOTAL, Role.GRAND}}
     options = [Taxes((figure,), figure.amount.value, figure.amount) for figure in figures]
     for group in (tables, singles):
-        sizes = range(2, len(group) + 1) if len(group) <= _MANY else [len(group)]
+        sizes = range(2, len(group) + 1) if len(group) <= _MAX_COMBINED else [len(group)]
         for size in sizes:
             for chosen in combinations(group, size):
                 value = sum((figure.amount.value for figure in chosen), Decimal(0))
@@ -182,17 +191,17 @@ def _options(rows: AmountRows, figures: Sequence[TaxFigure]) -> list[Taxes]:
     return options
 
 
-def _missing_label(rows: AmountRows, sums: Sums, total: Decimal | None) -> list[Taxes]:
-    """Printed amounts that lead from a labelled subtotal or net sum to the total, where nothing says that they are something else."""
+def _unlabelled_taxes(rows: AmountRows, sums: Sums, total: Decimal | None) -> list[Taxes]:
+    """Return printed amounts that lead from a labelled subtotal or net sum to the total, unless labelled as something else."""
     if total is None:
         return []
     is_named = any(Role.TAX in row.roles for row in rows)
     bases = [entry for entry in rows.entries if entry.roles & {Role.SUBTOTAL, Role.NET} and 0 <= entry.value < total]
     found = []
     for base in bases:
-        near = rows.rows[max(0, base.row - _TORN) : base.row + _TORN + 1]
-        torn = [entry for row in near for entry in (*row.entries, *_loose_taxes(row, rows, total)) if base.value + entry.value == total]
-        found += [entry for entry in torn if _may_be_tax(entry, base, rows.rows[entry.row])]
+        near = rows.rows[max(0, base.row - _BASE_REACH) : base.row + _BASE_REACH + 1]
+        beside = [entry for row in near for entry in (*row.entries, *_loose_taxes(row, rows, total)) if base.value + entry.value == total]
+        found += [entry for entry in beside if _may_be_tax(entry, base, rows.rows[entry.row])]
         if is_named and Role.SUBTOTAL in base.roles:
             free = [entry for entry in rows.entries if entry.row >= sums.first_sum - 2 and not entry.roles & SUMMED - {Role.TAX}]
             found += [entry for entry in free if base.value + entry.value == total]
@@ -200,7 +209,7 @@ def _missing_label(rows: AmountRows, sums: Sums, total: Decimal | None) -> list[
 
 
 def _loose_taxes(row: AmountRow, rows: AmountRows, total: Decimal) -> list[LabelledAmount]:
-    """The tax that lost its decimal mark on a row that names it, as in `7% TAX  70`."""
+    """Return the tax that lost its decimal mark on a row that names it, as in `7% TAX  70`."""
     if rows.mark is None or row.entries or Role.TAX not in row.roles:
         return []
     price = loose_price(row, row.box.right, rows.mark, total)
@@ -208,15 +217,15 @@ def _loose_taxes(row: AmountRow, rows: AmountRows, total: Decimal) -> list[Label
 
 
 def _may_be_tax(entry: LabelledAmount, base: LabelledAmount, row: AmountRow) -> bool:
-    """True where nothing but its place names an amount between a base and the total, or only a rate does, or the base is a net sum."""
+    """Return whether an amount between a base and the total has no label, or only a rate, or its base is a net sum."""
     if entry.roles & (SUMMED | {Role.TIP, Role.DISCOUNT}) - {Role.TAX} or entry.value * 100 > base.value * _MAX_RATE:
         return False
-    is_bare = sum(character.isalpha() for character in entry.label) <= _BARE
+    is_bare = sum(character.isalpha() for character in entry.label) <= _BARE_LETTERS
     return is_bare or Role.NET in base.roles or bool(find_percentages(row.text)) or bool(entry.seen)
 
 
 def _merit(sums: Sums, option: Taxes, total: Decimal | None, figures: Sequence[TaxFigure]) -> tuple[float, float]:
-    """How well a sum of taxes fits: with the total, with the printed bases, with the other printed taxes."""
+    """Score how well a sum of taxes fits the total, the printed bases and the other printed taxes."""
     value = option.total or Decimal(0)
     merit = 0.7 * all(figure.is_proven for figure in option.lines)
     merit += 0.5 * min(3, sum(figure.amount.value == value for figure in figures))
@@ -224,22 +233,22 @@ def _merit(sums: Sums, option: Taxes, total: Decimal | None, figures: Sequence[T
     merit -= 1.0 * any(Role.NET in figure.amount.roles for figure in option.lines)
     merit -= 0.2 * any(not figure.amount.is_last for figure in option.lines if not figure.is_table)
     merit -= 1.0 * any(figure.amount.printed.decimals > 2 for figure in option.lines)
-    merit += 1.5 * (len(option.lines) == 1 and _is_sum(value, figures)) + 1.5 * _are_parts(option.lines)
+    merit += 1.5 * (len(option.lines) == 1 and _is_sum_of_others(value, figures)) + 1.5 * _belong_together(option.lines)
     if total is not None:
         is_net = any(Role.NET in figure.amount.roles for figure in option.lines)
         merit += 0.0 if is_net else sums.base_merit(total, value)
         nets = sum((figure.base or Decimal(0) for figure in option.lines), Decimal(0))
-        merit += 2.0 * (nets > 0 and abs(nets + value - total) <= 2 * _NEAR)
-        merit -= 3.0 * (not _within(value, total))
+        merit += 2.0 * (nets > 0 and abs(nets + value - total) <= 2 * _ROUNDING)
+        merit -= 3.0 * (not _is_plausible(value, total))
         rates = [figure.rate for figure in option.lines if figure.rate]
         if len(option.lines) == 1 and rates:
-            merit += 1.0 * (abs(total * rates[0] / (100 + rates[0]) - value) <= _NEAR)
-            merit += 0.5 * (abs(total * rates[0] / 100 - value) <= _NEAR)
+            merit += 1.0 * (abs(total * rates[0] / (100 + rates[0]) - value) <= _ROUNDING)
+            merit += 0.5 * (abs(total * rates[0] / 100 - value) <= _ROUNDING)
     return merit, -float(len(option.lines))
 
 
-def _are_parts(lines: Sequence[TaxFigure]) -> bool:
-    """True for taxes that belong together: one a rate, or the same twice under two names, as CGST and SGST."""
+def _belong_together(lines: Sequence[TaxFigure]) -> bool:
+    """Return whether taxes belong together: one per rate, or the same amount under two names, as CGST and SGST."""
     rates = [line.rate for line in lines]
     if len(lines) < 2 or None in rates:
         return False
@@ -248,14 +257,14 @@ def _are_parts(lines: Sequence[TaxFigure]) -> bool:
     return len(set(rates)) == len(rates) or (is_split and len(names) == 2 and all(name.endswith("gst") for name in names))
 
 
-def _within(value: Decimal, total: Decimal) -> bool:
+def _is_plausible(value: Decimal, total: Decimal) -> bool:
     return abs(value) <= abs(total) * _MAX_RATE / 100
 
 
-def _is_sum(value: Decimal, figures: Sequence[TaxFigure]) -> bool:
-    """True where a value is what two or more of the other printed taxes add up to."""
+def _is_sum_of_others(value: Decimal, figures: Sequence[TaxFigure]) -> bool:
+    """Return whether a value is what two or more of the other printed taxes add up to."""
     for group in ([f for f in figures if f.is_table], [f for f in figures if not f.is_table]):
         others = [figure.amount.value for figure in _distinct(group) if figure.amount.value not in (value, 0)]
-        if len(others) > 1 and any(sum(chosen) == value for size in (2, 3) for chosen in combinations(others[:_MANY], size)):
+        if len(others) > 1 and any(sum(chosen) == value for size in (2, 3) for chosen in combinations(others[:_MAX_COMBINED], size)):
             return True
     return False

@@ -1,4 +1,4 @@
-"""What becomes of work for which GPU memory is too short: less of it at a time, also in the next batches; what fails alone is an error."""
+"""Adapts the amount of work per GPU call to the memory that is free: halved when memory runs out, doubled again after a while."""
 
 import logging
 
@@ -8,59 +8,62 @@ from extractor.errors import ReaderUnavailable
 
 log = logging.getLogger(__name__)
 
+# Batches without a shortage after which the limit is doubled: other programs free memory, and a failed attempt costs little.
 CALM_BATCHES = 8
-"""Batches without a shortage after which twice as much is tried: other programs give memory back, and a try that fails costs little."""
 
-TOLD_BY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""What errors say that are about memory but have no class of their own: the driver's, when it loads a kernel or a graph, and cuBLAS's."""
+# Messages of errors about memory that have no class of their own: the driver's, when it loads a kernel or a graph, and cuBLAS's.
+MEMORY_MESSAGES = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
 class BatchSizeLimit:
-    """How much is worked on at once.
+    """The number of items that are processed at once.
 
     Args:
-        most: To begin with, and never more.
-        what: What is counted, for the log: "rows".
+        maximum: Initial and largest limit.
+        unit: What is counted, for the log: "rows".
     Attributes:
-        now: At present, at least 1.
+        current: The limit now, at least 1.
     """
 
-    def __init__(self, most: int, what: str) -> None:
-        self._most, self._what = most, what
-        self.now = most
-        self._calm = 0
+    def __init__(self, maximum: int, unit: str) -> None:
+        self._maximum, self._unit = maximum, unit
+        self.current = maximum
+        self._calm_batches = 0
 
     def halve(self, tried: int, error: RuntimeError) -> None:
-        """Half of what was tried from now on; what the failed try has left over is given back to the driver."""
+        """Set the limit to half of what was tried, and return the failed attempt's memory to the driver."""
         torch.cuda.empty_cache()
-        self.now, self._calm = max(1, tried // 2), 0
-        log.warning("vision_memory_short", extra={"what": self._what, "tried": tried, "from_now_on": self.now, "reason": reason(error)})
+        self.current, self._calm_batches = max(1, tried // 2), 0
+        log.warning(
+            "vision_memory_short",
+            extra={"what": self._unit, "tried": tried, "from_now_on": self.current, "reason": first_sentence(error)},
+        )
 
     def end_batch(self) -> None:
-        """Counts a batch that has ended; after some without a shortage twice as much is allowed."""
-        self._calm += 1
-        if self._calm >= CALM_BATCHES and self.now < self._most:
-            self.now, self._calm = min(self._most, 2 * self.now), 0
+        """Count a batch that has ended; after `CALM_BATCHES` without a shortage the limit is doubled."""
+        self._calm_batches += 1
+        if self._calm_batches >= CALM_BATCHES and self.current < self._maximum:
+            self.current, self._calm_batches = min(self._maximum, 2 * self.current), 0
 
 
-def is_shortage(error: BaseException | None) -> bool:
-    """Whether the error says that GPU memory is too short, or came up while one that says so was handled, as at the end of a capture.
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error means that GPU memory is exhausted, so that a smaller batch may succeed.
 
-    Less of the same may succeed then.
+    That includes errors raised while such an error was handled, as at the end of a graph capture.
     """
     if not isinstance(error, RuntimeError):
         return False
-    is_told = isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in TOLD_BY)
-    return is_told or is_shortage(error.__context__)
+    is_memory = isinstance(error, torch.OutOfMemoryError) or any(message in str(error) for message in MEMORY_MESSAGES)
+    return is_memory or is_out_of_memory(error.__context__)
 
 
-def reason(error: Exception) -> str:
-    """The first sentence of an error of torch's, which go on for a page."""
+def first_sentence(error: Exception) -> str:
+    """Return the first sentence of an error of torch's, whose messages fill a page."""
     return str(error).split("\n", 1)[0].split(". ", 1)[0]
 
 
-def out_of_memory(error: Exception) -> ReaderUnavailable:
-    """The error for a receipt that did not fit into GPU memory even alone."""
+def out_of_memory_error(error: Exception) -> ReaderUnavailable:
+    """Return the error for a receipt that does not fit into GPU memory even alone."""
     return ReaderUnavailable(
-        f"GPU memory is exhausted ({reason(error)}). Close other programs on the GPU, or set a smaller model or 4-bit precision."
+        f"GPU memory is exhausted ({first_sentence(error)}). Close other programs on the GPU, or set a smaller model or 4-bit precision."
     )

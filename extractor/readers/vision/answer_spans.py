@@ -1,4 +1,4 @@
-"""Where in an answer's text each field stands, and how sure the model was of it. Pure."""
+"""Finds the characters of each field in an answer, and computes the model's confidence in it. Pure."""
 
 import json
 import math
@@ -6,19 +6,19 @@ from collections.abc import Iterator, Sequence
 
 from extractor.readers.base import Evidence
 
+# Characters of JSON numbers, booleans and nulls.
 NUMBERS_AND_WORDS = frozenset("+-.0123456789aeflnrstuE")
-"""Characters of JSON values that are no strings."""
 
 
 def evidence_of(pieces: Sequence[bytes], logprobs: Sequence[float | None], *, page: int) -> dict[str, Evidence]:
-    """Every value of a JSON answer, by field path: its text, the page, and the probability of its tokens (their geometric mean).
+    """Return every value of a JSON answer, by field path: its text, the page, and the geometric mean of its tokens' probabilities.
 
-    The model's own probability is a weak sign of a wrong value; it ranks values, and is not calibrated. Nulls have no evidence, nor has
-    what an answer that was cut off did not complete.
+    The model's probability is a weak signal of a wrong value; it ranks values, and is not calibrated. Nulls have no evidence, nor have
+    values at which an answer was cut off.
 
     Args:
-        pieces: Bytes of each token; together they are the answer.
-        logprobs: Natural logarithm of each token's probability; `None` for one that was no choice, which says nothing.
+        pieces: Bytes of each token; joined, they are the answer.
+        logprobs: Natural logarithm of each token's probability; `None` for a token that was not a choice, which is ignored.
     """
     text = b"".join(pieces)
     ends = _ends(pieces)
@@ -33,7 +33,7 @@ def evidence_of(pieces: Sequence[bytes], logprobs: Sequence[float | None], *, pa
 
 
 def _ends(pieces: Sequence[bytes]) -> list[tuple[int, int]]:
-    """Where each piece begins and ends."""
+    """Return start and end of each piece."""
     ends, position = [], 0
     for piece in pieces:
         ends.append((position, position + len(piece)))
@@ -50,14 +50,14 @@ def _decoded(value: bytes) -> str | None:
 
 
 def _values(text: bytes) -> Iterator[tuple[str, int, int]]:
-    """Path, start and end of each value that is no list or object, in order; ends where the text ends or is not compact JSON."""
+    """Yield path, start and end of each value that is not a list or object, up to where the text ends or is not compact JSON."""
     path: list[str | int] = []
     position = 0
     while position < len(text):
         symbol = chr(text[position])
         if symbol == '"' or symbol in NUMBERS_AND_WORDS:
             end = _string_end(text, position) if symbol == '"' else _word_end(text, position)
-            if end is None or end == len(text):  # not complete, or not known whether it is a key
+            if end is None or end == len(text):  # incomplete, or possibly a key
                 return
             if text[end : end + 1] == b":" and path:
                 path[-1] = _decoded(text[position:end]) or ""
@@ -96,7 +96,7 @@ def _word_end(text: bytes, start: int) -> int:
 
 
 def _dotted(path: Sequence[str | int]) -> str:
-    """`items[2].total_price` for `("items", 2, "total_price")`."""
+    """Return `items[2].total_price` for `("items", 2, "total_price")`."""
     dotted = ""
     for part in path:
         dotted += f"[{part}]" if isinstance(part, int) else f".{part}"

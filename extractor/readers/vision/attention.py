@@ -1,7 +1,8 @@
-"""A few new tokens a row attend to that row's part of a pool: a Triton kernel on CUDA, plain torch elsewhere.
+"""Attention of a few new tokens per row to that row's part of a pool: a Triton kernel on CUDA, plain torch elsewhere.
 
-Rows may have any length and need no mask, so receipts of one and of four tiles are answered side by side. At a few tokens a row attention
-is bound by memory: the kernel reads each key and value once for all queries of a row that share it, and splits long rows over the chip.
+Rows may have any length and need no mask, so receipts of one and of four tiles are answered side by side. With a few tokens per row,
+attention is bound by memory: the kernel reads each key and value once for all queries of a row that share it, and splits long rows over
+the processors.
 """
 
 import math
@@ -13,31 +14,31 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+# Keys that one program of the kernel loads at a time.
 BLOCK = 64
-"""Keys that one program of the kernel holds at a time."""
 
+# Rows of the smallest matrix that tensor cores multiply; groups of queries are padded to it.
 MIN_GROUP = 16
-"""Rows of the smallest matrix that tensor cores multiply; a group of queries is padded to it."""
 
+# Minimum number of programs: about four for each of an H100's 132 processors (512 to 4096 were tried, with 1 to 64 rows).
 TARGET_PROGRAMS = 512
-"""Programs to start at least: about four for each of an H100's 132 processors (512 to 4096 were tried, at 1 to 64 rows)."""
 
 MAX_SPLITS = 64
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Which queries belong to which row: each row has a run of new tokens, one after another.
+    """The queries of each row: a run of consecutive new tokens.
 
     Attributes:
         first: (rows), int64: the row's first query.
-        count: (rows), int64: how many it has; 0 for an idle row. Queries that belong to no row draw nothing of sense.
-        most: How many a row has at most.
+        count: (rows), int64: number of its queries; 0 for an idle row. The output for queries that belong to no row is undefined.
+        longest: Upper bound of `count`.
     """
 
     first: torch.Tensor
     count: torch.Tensor
-    most: int
+    longest: int
 
 
 def attend(
@@ -50,7 +51,7 @@ def attend(
     *,
     is_causal: bool,
 ) -> torch.Tensor:
-    """What each query draws from its row's part of a pool.
+    """Return the attention output of each query over its row's part of a pool.
 
     Args:
         query: (queries, query heads, head size).
@@ -58,7 +59,7 @@ def attend(
         values: As `keys`.
         start: (rows), int64: the first token of each row.
         length: (rows), int64: tokens of each row, at least as many as it has queries.
-        is_causal: The keys of a run's own tokens are the last of its row, and each of its queries sees none after its own.
+        is_causal: The keys of a run's own tokens are the last of its row, and each query attends to none after its own.
     Returns:
         (queries, query heads, head size).
     """
@@ -77,13 +78,13 @@ def _attend_torch(
     *,
     is_causal: bool,
 ) -> torch.Tensor:
-    in_run = torch.arange(runs.most, device=query.device)
+    in_run = torch.arange(runs.longest, device=query.device)
     is_query = in_run < runs.count[:, None]
     queries = torch.where(is_query, runs.first[:, None] + in_run, 0)
     offsets = torch.arange(int(length.max()), device=query.device)
     tokens = torch.where(offsets < length[:, None], start[:, None] + offsets, start[:, None])
     last = length[:, None] - runs.count[:, None] + in_run if is_causal else (length[:, None] - 1).expand_as(queries)
-    drawn = functional.scaled_dot_product_attention(
+    output = functional.scaled_dot_product_attention(
         query[queries].transpose(1, 2),
         keys[tokens].transpose(1, 2),
         values[tokens].transpose(1, 2),
@@ -91,12 +92,12 @@ def _attend_torch(
         enable_gqa=True,
     )
     result = torch.zeros_like(query)
-    result[queries[is_query]] = drawn.transpose(1, 2)[is_query]
+    result[queries[is_query]] = output.transpose(1, 2)[is_query]
     return result
 
 
 def _splits(programs: int) -> int:
-    """Parts that each row's keys are cut into, a power of two, so that the chip is full also with few rows."""
+    """Return the number of parts that each row's keys are split into, a power of two, so that few rows use all processors, too."""
     wanted = max(1, min(MAX_SPLITS, TARGET_PROGRAMS // programs))
     return 1 << (wanted.bit_length() - 1)
 
@@ -108,7 +109,7 @@ def _kernels() -> tuple[ModuleType, Any, Any]:
 
     from extractor.readers.vision import attention_kernels  # noqa: PLC0415 - as above
 
-    return triton, triton.jit(attention_kernels.partial), triton.jit(attention_kernels.joined)
+    return triton, triton.jit(attention_kernels.partial), triton.jit(attention_kernels.merge_splits)
 
 
 def _attend_triton(
@@ -121,23 +122,23 @@ def _attend_triton(
     *,
     is_causal: bool,
 ) -> torch.Tensor:
-    triton, partial, joined = _kernels()
+    triton, partial, merge_splits = _kernels()
     queries, query_heads, head_size = query.shape
     rows, heads = len(start), keys.shape[1]
     group = query_heads // heads
     splits = _splits(rows * heads)
     query = query.contiguous()
-    # The kernel counts on neighbours being neighbours in memory; nothing is copied where they are.
+    # The kernel needs contiguous tensors; this copies nothing if they are.
     first, count, start, length = (part.contiguous() for part in (runs.first, runs.count, start, length))
-    drawn = torch.empty(queries, query_heads, splits, head_size, dtype=torch.float32, device=query.device)
+    output = torch.empty(queries, query_heads, splits, head_size, dtype=torch.float32, device=query.device)
     weight = torch.empty(queries, query_heads, splits, dtype=torch.float32, device=query.device)
     partial[(rows, heads, splits)](
-        query, keys, values, first, count, start, length, drawn, weight, 1 / math.sqrt(head_size),
-        HEADS=heads, GROUP=group, PADDED=max(MIN_GROUP, triton.next_power_of_2(group * runs.most)), SIZE=head_size, BLOCK=BLOCK,
+        query, keys, values, first, count, start, length, output, weight, 1 / math.sqrt(head_size),
+        HEADS=heads, GROUP=group, PADDED=max(MIN_GROUP, triton.next_power_of_2(group * runs.longest)), SIZE=head_size, BLOCK=BLOCK,
         SPLITS=splits, CAUSAL=is_causal, num_warps=4, num_stages=2,
     )  # fmt: skip
     if splits == 1:
-        return drawn[:, :, 0].to(query.dtype)
+        return output[:, :, 0].to(query.dtype)
     result = torch.empty_like(query)
-    joined[(queries * query_heads,)](drawn, weight, result, SIZE=head_size, SPLITS=splits, num_warps=4)
+    merge_splits[(queries * query_heads,)](output, weight, result, SIZE=head_size, SPLITS=splits, num_warps=4)
     return result

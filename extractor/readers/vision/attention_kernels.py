@@ -1,4 +1,4 @@
-"""The Triton kernels behind `attention.attend`; see there for shapes. Imported only where Triton is."""
+"""The Triton kernels of `attention.attend`; see there for shapes. Imported only where Triton is installed."""
 
 import triton.language as tl
 
@@ -11,7 +11,7 @@ def partial(  # noqa: PLR0913, PLR0917 - a kernel has no objects to pass
     count: tl.tensor,
     start: tl.tensor,
     length: tl.tensor,
-    drawn: tl.tensor,
+    output: tl.tensor,
     weight: tl.tensor,
     scale: tl.tensor,
     HEADS: tl.constexpr,  # noqa: N803 - constants of a kernel are written like this
@@ -22,9 +22,9 @@ def partial(  # noqa: PLR0913, PLR0917 - a kernel has no objects to pass
     SPLITS: tl.constexpr,  # noqa: N803
     CAUSAL: tl.constexpr,  # noqa: N803
 ) -> None:
-    """One row, one key head and one split of its keys: the softmax-weighted values so far, and the logarithm of the weights' sum.
+    """Compute one row, key head and split of its keys: the softmax-weighted values, and the logarithm of the sum of the weights.
 
-    The queries of a row's run are those of its tokens times those that share the key head.
+    The queries are those of the row's new tokens, times the query heads that share the key head.
     """
     row = tl.program_id(0)
     head = tl.program_id(1)
@@ -54,29 +54,29 @@ def partial(  # noqa: PLR0913, PLR0917 - a kernel has no objects to pass
         key = tl.load(keys + address[None, :] + in_head[:, None], mask=is_token[None, :], other=0.0)
         score = tl.dot(q, key, input_precision="ieee") * scale
         score = tl.where(is_token[None, :] & (token[None, :] < visible[:, None]), score, float("-inf"))
-        now_highest = tl.maximum(highest, tl.max(score, 1))
-        level = tl.where(now_highest == float("-inf"), 0.0, now_highest)  # a query that has seen no token yet
-        fading = tl.exp(highest - level)
-        share_of = tl.exp(score - level[:, None])
+        new_highest = tl.maximum(highest, tl.max(score, 1))
+        level = tl.where(new_highest == float("-inf"), 0.0, new_highest)  # a query without a visible key so far
+        decay = tl.exp(highest - level)
+        weights = tl.exp(score - level[:, None])
         value = tl.load(values + address[:, None] + in_head[None, :], mask=is_token[:, None], other=0.0)
-        total = total * fading + tl.sum(share_of, 1)
-        sums = sums * fading[:, None] + tl.dot(share_of.to(value.dtype), value, input_precision="ieee")
-        highest = now_highest
+        total = total * decay + tl.sum(weights, 1)
+        sums = sums * decay[:, None] + tl.dot(weights.to(value.dtype), value, input_precision="ieee")
+        highest = new_highest
 
-    # A split beyond the row's end has drawn nothing: weight minus infinity, so that it does not count when the splits are joined.
+    # A split beyond the row's end has no keys: its weight is minus infinity, so that it does not count when the splits are merged.
     filled = tl.where(total > 0, total, 1.0)
     place = query_row * SPLITS + split
-    tl.store(drawn + place[:, None] * SIZE + in_head[None, :], sums / filled[:, None], mask=is_query[:, None])
+    tl.store(output + place[:, None] * SIZE + in_head[None, :], sums / filled[:, None], mask=is_query[:, None])
     tl.store(weight + place, tl.where(total > 0, highest + tl.log(filled), float("-inf")), mask=is_query)
 
 
-def joined(drawn: tl.tensor, weight: tl.tensor, result: tl.tensor, SIZE: tl.constexpr, SPLITS: tl.constexpr) -> None:  # noqa: N803
-    """One query: the splits' results, each by its weight."""
+def merge_splits(output: tl.tensor, weight: tl.tensor, result: tl.tensor, SIZE: tl.constexpr, SPLITS: tl.constexpr) -> None:  # noqa: N803
+    """Merge the splits of one query, weighted."""
     query = tl.program_id(0)
     split = tl.arange(0, SPLITS)
     in_head = tl.arange(0, SIZE)
     logs = tl.load(weight + query * SPLITS + split)
     shares = tl.exp(logs - tl.max(logs, 0))
-    parts = tl.load(drawn + (query * SPLITS + split)[:, None] * SIZE + in_head[None, :])
+    parts = tl.load(output + (query * SPLITS + split)[:, None] * SIZE + in_head[None, :])
     value = tl.sum(parts * shares[:, None], 0) / tl.sum(shares, 0)
     tl.store(result + query * SIZE + in_head, value)

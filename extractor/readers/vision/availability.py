@@ -1,4 +1,4 @@
-"""Whether the vision reader can read here without asking anybody for anything: what `auto` needs to know before it takes it."""
+"""Tells whether the vision reader can work on this machine as it is; the setting `auto` depends on it."""
 
 import importlib.util
 import json
@@ -9,9 +9,9 @@ from extractor.readers.vision.weight_selection import names_of
 
 
 def why_not(options: VisionOptions) -> str | None:
-    """What keeps the vision reader from reading on this machine as it is, in a few words; `None` where nothing does.
+    """Return why the vision reader cannot work on this machine as it is, in a few words; `None` where it can.
 
-    Weights count where they are on the machine already: `auto` never downloads gigabytes unasked.
+    Weights have to be on the machine already: `auto` never downloads gigabytes unasked.
     """
     missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
     if missing:
@@ -27,7 +27,7 @@ def why_not(options: VisionOptions) -> str | None:
 
 
 def are_here(model: str, *, cache_dir: Path | None = None) -> bool:
-    """Whether all weights of a model are on this machine: its folder is, or the hub's cache has all files.
+    """Whether all weights of a model are on this machine: its folder exists, or the hub's cache has all files.
 
     Args:
         cache_dir: The hub's cache; `None` for the user's.

@@ -1,4 +1,4 @@
-"""A conversation about images becomes token ids, through the model's own chat template, the images first."""
+"""Writes a conversation about images as token ids, with the model's own chat template, images first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from extractor.errors import ConfigError
 
 @dataclass(frozen=True)
 class Prompt:
-    """Token ids of a conversation, cut after the images.
+    """Token ids of a conversation, split after the images.
 
     Attributes:
-        prefix: From the start to the last image token, the same for all images and questions.
-        question: The rest, up to where the model begins to speak.
+        prefix: From the start to the last image token; the same for all images and questions.
+        question: The rest, up to the start of the model's answer.
     """
 
     prefix: tuple[int, ...]
@@ -21,9 +21,9 @@ class Prompt:
 
 
 def conversation(turns: Sequence[str], *, images: int = 1) -> list[dict[str, Any]]:
-    """Messages for a chat template: user and assistant in turn, the images at the head of the first user turn.
+    """Return messages for a chat template: user and assistant in turn, images at the start of the first user turn.
 
-    There is no system message: Llama 3.2 Vision's template refuses one beside an image.
+    There is no system message: Llama 3.2 Vision's template rejects one together with an image.
     """
     messages: list[dict[str, Any]] = []
     for number, text in enumerate(turns):
@@ -46,15 +46,15 @@ class Prompter:
         self._control = frozenset({token.content for token in added if token.special} | {processor.image_token})
 
     def text(self, turns: Sequence[str], *, images: int = 1) -> str:
-        """The conversation as the template writes it, ready for the model to answer."""
-        messages = conversation([self._defused(turn) for turn in turns], images=images)
+        """Return the conversation as text, ready for the model to answer."""
+        messages = conversation([self._without_control_tokens(turn) for turn in turns], images=images)
         text = self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         if not isinstance(text, str):
             raise ConfigError(f"The chat template of {type(self.processor).__name__} gives no text. Use an instruction-tuned vision model.")
         return text
 
     def prompt(self, turns: Sequence[str], *, images: int = 1) -> Prompt:
-        """The conversation as token ids, cut after its image tokens, which stand side by side."""
+        """Return the conversation as token ids, split after its image tokens, which are adjacent."""
         ids = list(self.tokenizer(self.text(turns, images=images), add_special_tokens=False)["input_ids"])
         image = self.processor.image_token_id
         end = ids.index(image) + images if image in ids else 0
@@ -65,10 +65,10 @@ class Prompter:
             )
         return Prompt(tuple(ids[:end]), tuple(ids[end:]))
 
-    def _defused(self, turn: str) -> str:
-        """The turn without the model's control tokens: text that comes from a receipt must not end the user's turn."""
+    def _without_control_tokens(self, turn: str) -> str:
+        """Return the turn without the model's control tokens: text from a receipt must not end the user's turn."""
         before = ""
-        while turn != before:  # what is left may be a token that stood around another one
+        while turn != before:  # removing one token may join the text around it to another
             before = turn
             for token in self._control:
                 turn = turn.replace(token, "")

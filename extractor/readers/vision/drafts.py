@@ -1,4 +1,7 @@
-"""Guesses what an answer will say next, from text that it is likely to repeat: the model checks guesses faster than it speaks. Pure."""
+"""Drafts for speculative decoding: text that an answer is likely to repeat, and the place in it that the answer has reached. Pure.
+
+The model checks several proposed tokens in one step, which is faster than generating them one by one.
+"""
 
 import json
 from collections.abc import Sequence
@@ -10,40 +13,40 @@ from extractor.readers.answer_parser import parse_answer
 from extractor.readers.base import Question
 from extractor.readers.prompts import answer_schema
 
+# Lengths in bytes of the answer's end that is searched for in the draft, most reliable first; shorter ones occur in too many places.
 MATCHES = (16, 8, 5)
-"""Bytes at the end of an answer by which its place in a draft is found, the surest first; fewer are found in too many places."""
 
 
-class Guesser:
-    """Follows one answer through a draft.
+class DraftCursor:
+    """Follows one answer through its draft.
 
     Args:
-        draft: What the answer may well say, in whole or in parts; empty for no guesses.
+        draft: Text that the answer is likely to repeat, in whole or in parts; without one nothing is proposed.
     """
 
     def __init__(self, draft: str) -> None:
         self._draft = draft.encode()
-        self._said = b""
-        self._at: int | None = 0
+        self._tail = b""
+        self._position: int | None = 0
         self._searched_from = 0
 
-    def hear(self, piece: bytes) -> None:
-        """Moves on by what was just said."""
-        self._said = (self._said + piece)[-MATCHES[0] :]
-        if self._at is not None and self._draft.startswith(piece, self._at):
-            self._at += len(piece)
+    def advance(self, piece: bytes) -> None:
+        """Move on by the bytes that were just added to the answer."""
+        self._tail = (self._tail + piece)[-MATCHES[0] :]
+        if self._position is not None and self._draft.startswith(piece, self._position):
+            self._position += len(piece)
         else:
-            self._searched_from = self._at if self._at is not None else self._searched_from
-            self._at = self._found()
+            self._searched_from = self._position if self._position is not None else self._searched_from
+            self._position = self._locate()
 
-    def guess(self, size: int) -> bytes:
-        """Up to `size` bytes that may come next; none where the answer has left the draft."""
-        return b"" if self._at is None else self._draft[self._at : self._at + size]
+    def propose(self, size: int) -> bytes:
+        """Return up to `size` bytes that may come next; none where the answer has left the draft."""
+        return b"" if self._position is None else self._draft[self._position : self._position + size]
 
-    def _found(self) -> int | None:
-        """The place in the draft after what was said last; receipts are read from the top, so places further on come first."""
+    def _locate(self) -> int | None:
+        """Find the end of the answer in the draft. Receipts are read from top to bottom, so later places are tried first."""
         for size in MATCHES:
-            tail = self._said[-size:]
+            tail = self._tail[-size:]
             if len(tail) == size:
                 place = self._draft.find(tail, self._searched_from)
                 place = place if place >= 0 else self._draft.find(tail)
@@ -53,7 +56,7 @@ class Guesser:
 
 
 def draft_of(question: Question, transcripts: Sequence[Transcript]) -> str:
-    """What an answer to `question` is likely to repeat: another reader's answer in the form of this one, and the text of the pages."""
+    """Return the draft for a question: another reader's answer, in the format of this one, and the text of the pages."""
     text = "\n".join(line.text for transcript in transcripts for line in transcript.lines)
     try:
         stated = parse_answer(question.draft).answer.model_dump(mode="json")
@@ -64,7 +67,7 @@ def draft_of(question: Question, transcripts: Sequence[Transcript]) -> str:
 
 
 def _formed(schema: dict[str, Any], value: Any) -> Any:
-    """The value with its keys in the schema's order, and those that need not be stated left out where they are null."""
+    """Return the value with its keys in the schema's order, without optional keys that are null."""
     if schema.get("type") == "array":
         return [_formed(schema["items"], part) for part in value]
     if schema.get("type") != "object":

@@ -1,4 +1,4 @@
-"""Keys and values of images and texts in flat pools, so that rows of any length share memory that never moves."""
+"""Pools for the keys and values of images and texts: rows of any length share memory that never moves."""
 
 from bisect import insort
 from dataclasses import dataclass
@@ -14,18 +14,19 @@ class Span:
     size: int
 
 
-class Spans:
-    """Which parts of a pool are free: first fit, neighbours are joined when given back."""
+class SpanAllocator:
+    """Allocates parts of a pool: first fit; neighbouring free parts are merged."""
 
     def __init__(self, size: int) -> None:
         self._free = [Span(0, size)] if size else []
 
     @property
     def free(self) -> int:
+        """Number of free tokens."""
         return sum(span.size for span in self._free)
 
-    def take(self, size: int) -> Span | None:
-        """A part of `size` tokens, or `None` where no gap is large enough."""
+    def allocate(self, size: int) -> Span | None:
+        """Return a part of `size` tokens, or `None` where no free part is large enough."""
         for index, span in enumerate(self._free):
             if span.size >= size:
                 rest = Span(span.start + size, span.size - size)
@@ -33,25 +34,25 @@ class Spans:
                 return Span(span.start, size)
         return None
 
-    def give(self, span: Span) -> None:
-        """Takes a part back."""
+    def release(self, span: Span) -> None:
+        """Free an allocated part."""
         insort(self._free, span)
-        joined: list[Span] = []
+        merged: list[Span] = []
         for part in self._free:
-            if joined and joined[-1].start + joined[-1].size == part.start:
-                joined[-1] = Span(joined[-1].start, joined[-1].size + part.size)
+            if merged and merged[-1].start + merged[-1].size == part.start:
+                merged[-1] = Span(merged[-1].start, merged[-1].size + part.size)
             else:
-                joined.append(part)
-        self._free = joined
+                merged.append(part)
+        self._free = merged
 
 
 class KvPool:
-    """Keys and values of some layers, `size` tokens long.
+    """Keys and values of some layers, for `size` tokens.
 
     Attributes:
         keys: By layer index, (tokens, heads, head size).
         values: As `keys`.
-        spans: Which tokens are free.
+        spans: Allocates its tokens.
     """
 
     def __init__(self, layers: list[int], size: int, *, heads: int, head_size: int, like: torch.Tensor) -> None:
@@ -60,15 +61,15 @@ class KvPool:
 
         self.keys = {layer: empty() for layer in layers}
         self.values = {layer: empty() for layer in layers}
-        self.spans = Spans(size)
+        self.spans = SpanAllocator(size)
 
     @staticmethod
     def token_bytes(layers: int, *, heads: int, head_size: int, dtype: torch.dtype) -> int:
-        """Bytes that one token takes."""
+        """Return the bytes that one token takes."""
         number_bytes: int = dtype.itemsize
         return 2 * layers * heads * head_size * number_bytes
 
     def write(self, layer: int, start: int, keys: torch.Tensor, values: torch.Tensor) -> None:
-        """Stores (tokens, heads, head size) from token `start` on."""
+        """Store keys and values, each (tokens, heads, head size), from token `start` on."""
         self.keys[layer][start : start + len(keys)] = keys
         self.values[layer][start : start + len(values)] = values

@@ -1,4 +1,4 @@
-"""Loads a vision model and its processor, through Unsloth or plain transformers, or says what is missing and what to do about it."""
+"""Loads a vision model and its processor with Unsloth or plain transformers; errors say what is missing and how to get it."""
 
 import importlib.util
 import json
@@ -18,6 +18,8 @@ from extractor.readers.vision.weight_selection import Precision, WeightChoice, c
 
 log = logging.getLogger(__name__)
 
+HOW_TO_INSTALL = "Install it: pip install '.[vision]' in the source code's folder."
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -26,7 +28,7 @@ class LoadedModel:
     Attributes:
         model: A transformers model for conditional generation, in evaluation mode.
         processor: Its processor, with a tokenizer that pads on the left.
-        name: What was loaded, with its precision, as filed with every record.
+        name: The model's name with its precision, as stored with every record.
     """
 
     model: Any
@@ -46,11 +48,11 @@ class LoadedModel:
 
 
 def load(options: VisionOptions) -> LoadedModel:
-    """The model that `options` name, ready to read.
+    """Load the model that `options` name.
 
     Raises:
-        ConfigError: No torch, no CUDA, no Unsloth though asked for, no weights, gated weights, or a model that does not see images.
-        ReaderUnavailable: Less GPU memory free than the model takes.
+        ConfigError: No torch, no CUDA, no Unsloth although it is requested, no weights, gated weights, or a model that takes no images.
+        ReaderUnavailable: Less GPU memory is free than the model needs.
     """
     began = time.monotonic()
     device = _device(options)
@@ -59,11 +61,11 @@ def load(options: VisionOptions) -> LoadedModel:
     config = _config(options)
     loader = _loader(options, device, precision)
     log.info("vision_loading", extra={"model": options.model, "precision": precision, "why": choice.why, "loader": loader})
-    with _clear_errors(options):
+    with _convert_errors(options):
         if loader == "unsloth":
-            model, processor = _through_unsloth(options, precision)
+            model, processor = _load_with_unsloth(options, precision)
         else:
-            model, processor = _through_transformers(options, precision, device, is_quantized="quantization_config" in config)
+            model, processor = _load_with_transformers(options, precision, device, is_quantized="quantization_config" in config)
     if processor.tokenizer.padding_side != "left":
         processor.tokenizer.padding_side = "left"
     model.eval()
@@ -72,7 +74,7 @@ def load(options: VisionOptions) -> LoadedModel:
 
 
 def planned(options: VisionOptions) -> WeightChoice:
-    """The weights that `load` takes, and why; of a model that is not here yet only its config.json is downloaded.
+    """Return the weights that `load` would load, and why. Of a model that is not on this machine, only config.json is downloaded.
 
     Raises:
         ConfigError, ReaderUnavailable: As `load`.
@@ -83,7 +85,7 @@ def planned(options: VisionOptions) -> WeightChoice:
 
 
 def _free(options: VisionOptions, device: str) -> int | None:
-    """Bytes of GPU memory that may be used; `None` on a CPU."""
+    """Return the bytes of GPU memory that may be used; `None` on a CPU."""
     if device == "cpu" or options.memory_bytes is not None:
         return None if device == "cpu" else options.memory_bytes
     import torch  # noqa: PLC0415 - as in `_device`
@@ -94,7 +96,7 @@ def _free(options: VisionOptions, device: str) -> int | None:
 
 def _device(options: VisionOptions) -> str:
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
-        raise ConfigError("The vision reader needs torch and transformers. Install them with: pip install 'receipt-extractor[vision]'")
+        raise ConfigError(f"The vision reader needs torch and transformers. {HOW_TO_INSTALL}")
     if options.device == "cpu":
         return "cpu"
     import torch  # noqa: PLC0415 - seconds to import, and optional
@@ -110,31 +112,29 @@ def _device(options: VisionOptions) -> str:
 def _loader(options: VisionOptions, device: str, precision: Precision) -> str:
     installed = importlib.util.find_spec("unsloth") is not None
     if options.loader == "unsloth" and not installed:
-        raise ConfigError(
-            "Unsloth is not installed. Install it with: pip install 'receipt-extractor[vision]', or set loader = \"transformers\"."
-        )
+        raise ConfigError(f'Unsloth is not installed. {HOW_TO_INSTALL} Or set loader = "transformers".')
     if options.loader == "auto":
         return "unsloth" if installed and device == "cuda" and precision != "32bit" else "transformers"
     if options.loader == "unsloth" and (device == "cpu" or precision == "32bit"):
-        raise ConfigError('Unsloth reads in 4 or 16 bits on CUDA only. Set loader = "transformers" for a CPU or 32 bits.')
+        raise ConfigError('Unsloth supports 4 and 16 bits, on CUDA only. Set loader = "transformers" for a CPU or 32 bits.')
     return options.loader
 
 
 def _prepare_environment(options: VisionOptions) -> None:
-    """Sets what Unsloth and the hub read at import, unless the user has."""
+    """Set environment variables that Unsloth and the hub read at import, unless the user has set them."""
     cache = options.cache_dir or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "receipt-extractor"
-    os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")  # its counter can hang and raise TimeoutError
-    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str((cache / "unsloth").absolute()))  # else it writes into the working folder
+    os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")  # its usage counter can hang and raise TimeoutError
+    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str((cache / "unsloth").absolute()))  # otherwise it writes into the working folder
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if options.offline or Path(options.model).is_dir():
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 def _config(options: VisionOptions) -> dict[str, Any]:
-    """The model's config.json.
+    """Return the contents of the model's config.json.
 
     Raises:
-        ConfigError: There is no such model here, it may not be downloaded, or it does not see images.
+        ConfigError: There is no such model here, it may not be downloaded, or it takes no images.
     """
     folder = Path(options.model)
     if folder.is_absolute() or folder.is_dir():
@@ -145,7 +145,7 @@ def _config(options: VisionOptions) -> dict[str, Any]:
         path = _downloaded_config(options)
     config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if "vision_config" not in config:
-        raise ConfigError(f"{options.model} ({config.get('model_type')}) does not see images. Use a vision model such as {DEFAULT_MODEL}.")
+        raise ConfigError(f"{options.model} ({config.get('model_type')}) takes no images. Use a vision model such as {DEFAULT_MODEL}.")
     return config
 
 
@@ -163,7 +163,7 @@ _GATE = f"accept its licence on https://huggingface.co/{{model}} and log in with
 
 
 def hub_error(model: str, error: Exception) -> ConfigError | ReaderUnavailable:
-    """What an error of the hub's client means to a user; the most specific class wins."""
+    """Return our error for an error of the hub's client; the most specific class wins."""
     from huggingface_hub import errors  # noqa: PLC0415 - comes with the extra
 
     meanings: tuple[tuple[type[Exception], str], ...] = (
@@ -175,15 +175,15 @@ def hub_error(model: str, error: Exception) -> ConfigError | ReaderUnavailable:
         ),
         (errors.EntryNotFoundError, f"{model} has no config.json. Use a repository in transformers' format."),
         (errors.RevisionNotFoundError, f"{model} has no main branch. Use another repository."),
-        (errors.HFValidationError, f"{model!r} is no model's name. Use one such as {DEFAULT_MODEL}, or the absolute path of a folder."),
+        (errors.HFValidationError, f"{model!r} is not a model name. Use one such as {DEFAULT_MODEL}, or the absolute path of a folder."),
     )
     for kind, meaning in meanings:
         if isinstance(error, kind):
             return ConfigError(meaning)
-    return ReaderUnavailable(f"The hub does not give out {model} now ({error}). Try again later, or read from a local folder.")
+    return ReaderUnavailable(f"{model} cannot be downloaded from the hub now ({error}). Try again later, or read from a local folder.")
 
 
-def _through_transformers(options: VisionOptions, precision: Precision, device: str, *, is_quantized: bool) -> tuple[Any, Any]:
+def _load_with_transformers(options: VisionOptions, precision: Precision, device: str, *, is_quantized: bool) -> tuple[Any, Any]:
     import torch  # noqa: PLC0415 - as in `_device`
     from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig  # noqa: PLC0415
 
@@ -197,9 +197,9 @@ def _through_transformers(options: VisionOptions, precision: Precision, device: 
     return model, AutoProcessor.from_pretrained(options.model, local_files_only=options.offline)
 
 
-def _through_unsloth(options: VisionOptions, precision: Precision) -> tuple[Any, Any]:
-    """As above through Unsloth, which must be imported before transformers to patch it; the import takes half a minute."""
-    from unsloth import FastVisionModel  # noqa: PLC0415 - optional, slow, and changes other libraries
+def _load_with_unsloth(options: VisionOptions, precision: Precision) -> tuple[Any, Any]:
+    """Load the model with Unsloth, which patches transformers and must be imported first; the import takes half a minute."""
+    from unsloth import FastVisionModel  # noqa: PLC0415 - optional, slow, and patches other libraries
 
     model, processor = FastVisionModel.from_pretrained(
         options.model,
@@ -214,8 +214,8 @@ def _through_unsloth(options: VisionOptions, precision: Precision) -> tuple[Any,
 
 
 @contextmanager
-def _clear_errors(options: VisionOptions) -> Iterator[None]:
-    """Turns what the libraries raise while loading into errors that say what to do."""
+def _convert_errors(options: VisionOptions) -> Iterator[None]:
+    """Convert the libraries' exceptions into errors that say what to do."""
     import torch  # noqa: PLC0415 - as in `_device`
 
     try:
@@ -223,7 +223,7 @@ def _clear_errors(options: VisionOptions) -> Iterator[None]:
     except torch.cuda.OutOfMemoryError as error:
         raise ReaderUnavailable(f"GPU memory ran out while {options.model} was loaded. Close other programs on the GPU.") from error
     except ImportError as error:
-        raise ConfigError(f"{options.model} needs a package that is missing ({error}). Install receipt-extractor[vision].") from error
+        raise ConfigError(f"{options.model} needs a package that is missing ({error}). {HOW_TO_INSTALL}") from error
     except OSError as error:
         raise ConfigError(f"The weights of {options.model} are missing or incomplete ({error}). Download them again.") from error
     except (ValueError, KeyError, RuntimeError) as error:

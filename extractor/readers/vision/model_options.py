@@ -1,11 +1,11 @@
-"""What the user decides about the vision reader, with defaults that fit most machines."""
+"""Options of the vision reader, with defaults that fit most machines."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+# Llama 3.2 Vision in 4 bits; its licence grants no multimodal rights to people and companies in the EU (see README).
 DEFAULT_MODEL = "unsloth/Llama-3.2-11B-Vision-Instruct-bnb-4bit"
-"""Llama 3.2 Vision in 4 bits; its licence grants no multimodal rights to people and companies in the EU (see README)."""
 
 
 @dataclass(frozen=True)
@@ -14,18 +14,18 @@ class VisionOptions:
 
     Attributes:
         model: Name on the hub, or absolute path of a local folder.
-        precision: `4bit`, `16bit`, `32bit` (for CPUs and tests), or `auto`: 16 bits where they fit into free memory, else 4;
-            see `weights.choose` for names of 4-bit weights.
-        loader: `unsloth`, `transformers`, or `auto`: Unsloth where it is installed and there is CUDA.
-        device: `cuda`, `cpu`, or `auto`: CUDA, and an error where there is none. A CPU is only ever used when asked for by name.
+        precision: `4bit`, `16bit`, `32bit` (for CPUs and tests), or `auto`: 16 bits if they fit into free memory, otherwise 4;
+            see `weight_selection.choose` for names of 4-bit weights.
+        loader: `unsloth`, `transformers`, or `auto`: Unsloth if it is installed and there is CUDA.
+        device: `cuda`, `cpu`, or `auto`: CUDA, and an error where there is none. A CPU is used only if set explicitly.
         offline: Use only files that are on this machine.
         cache_dir: Folder for compiled kernels; `None` for the user's cache folder.
-        max_rows: Receipts read side by side at most; fewer where memory is short.
-        max_tokens: Length of an answer at most, in tokens.
-        memory_bytes: GPU memory that may be used in all; `None` for what is free.
-        idle_seconds: Time without a question after which the reading process gives the memory back.
+        max_rows: Maximum number of receipts that are read side by side; fewer if memory is short.
+        max_tokens: Maximum length of an answer, in tokens.
+        memory_bytes: GPU memory that may be used in total; `None` for all that is free.
+        idle_seconds: Time without a question after which the reading process ends, which frees its memory.
         answer_seconds: Time after which a batch counts as hung.
-        recycle_receipts: Receipts after which the reading process is replaced, against slow leaks.
+        recycle_receipts: Receipts after which the reading process is replaced, to limit slow leaks.
     """
 
     model: str = DEFAULT_MODEL

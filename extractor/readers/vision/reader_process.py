@@ -1,4 +1,4 @@
-"""A reader in a process of its own, which may crash, hang or leak without harm: it is replaced, and its receipts are read again later."""
+"""Runs a reader in a worker process, which may crash, hang or leak: it is replaced, and its receipts are read again later."""
 
 import contextlib
 import logging
@@ -13,20 +13,20 @@ from extractor.workers.process import WorkerDied, WorkerProcess
 
 log = logging.getLogger(__name__)
 
-START_SECONDS = 1800.0
-"""Time in which the model must be there: a first start may download 8 GB."""
+START_SECONDS = 1800.0  # time limit for loading the model: the first start may download 8 GB
 
 
 class WorkerReader:
-    """A reader behind a process border; see `Reader`.
+    """A reader in a worker process; see `Reader`.
 
-    The child is started with the first batch and again whenever it is gone: it ends by itself when idle, and after a number of receipts.
+    The worker is started with the first batch and again whenever it has ended: it ends by itself when idle, and is stopped after a number
+    of receipts.
 
     Args:
-        make_reader: Makes the reader, in the child; must be picklable.
+        make_reader: Makes the reader, in the worker; must be picklable.
         answer_seconds: Time after which a batch counts as hung.
-        idle_seconds: Time without work after which the child ends.
-        recycle_receipts: Receipts after which the child is replaced, between batches.
+        idle_seconds: Time without work after which the worker ends.
+        recycle_receipts: Receipts after which the worker is replaced, between batches.
     """
 
     def __init__(
@@ -43,50 +43,50 @@ class WorkerReader:
         self._make_reader, self.name, self.prompt_version = make_reader, name, prompt_version
         self.model = model
         self.answer_seconds, self._idle_seconds, self._recycle_receipts = answer_seconds, idle_seconds, recycle_receipts
-        self._child: WorkerProcess | None = None
-        self._receipts = self._open_readings = 0
+        self._worker: WorkerProcess | None = None
+        self._receipts = self._open_batches = 0
 
     def open(self, documents: Sequence[Document]) -> "WorkerReading":
-        """Start reading a batch; the child is started if there is none.
+        """Open a batch; a worker is started if there is none.
 
         Raises:
             ConfigError: The reader cannot work here.
             ReaderUnavailable: It cannot work now.
         """
-        self.child()
+        self.worker()
         return WorkerReading(self, documents)
 
-    def child(self) -> WorkerProcess:
-        """The living child, started if need be."""
-        if self._child is None or not self._child.is_alive:
+    def worker(self) -> WorkerProcess:
+        """Return the running worker, started if need be."""
+        if self._worker is None or not self._worker.is_alive:
             self.close()
             log.info("reading_process_starting", extra={"reader": self.name})
-            make = partial(_Serving, self._make_reader)
-            self._child = WorkerProcess(make, name=f"{self.name} model", start_seconds=START_SECONDS, idle_seconds=self._idle_seconds)
-            self._receipts = self._open_readings = 0
-            self.model = _whole(self._child.wait)
-        return self._child
+            make = partial(_ReaderHandler, self._make_reader)
+            self._worker = WorkerProcess(make, name=f"{self.name} model", start_seconds=START_SECONDS, idle_seconds=self._idle_seconds)
+            self._receipts = self._open_batches = 0
+            self.model = _in_whole_sentence(self._worker.wait)
+        return self._worker
 
-    def opened(self, receipts: int) -> None:
-        """Counts a batch that the child works on."""
+    def batch_opened(self, receipts: int) -> None:
+        """Count a batch that the worker has opened."""
         self._receipts += receipts
-        self._open_readings += 1
+        self._open_batches += 1
 
-    def closed(self) -> None:
-        """Counts a batch that is done; after enough receipts and between batches the child ends."""
-        self._open_readings -= 1
-        if self._receipts >= self._recycle_receipts and not self._open_readings:
+    def batch_closed(self) -> None:
+        """Count a batch that is done; between batches, a worker that has read enough receipts is stopped."""
+        self._open_batches -= 1
+        if self._receipts >= self._recycle_receipts and not self._open_batches:
             self.close()
 
     def close(self) -> None:
-        """Ends the child, if there is one."""
-        if self._child is not None:
-            self._child.end()
-            self._child = None
+        """Stop the worker, if there is one."""
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
 
 
 class WorkerReading:
-    """A batch in the child; see `Reading`. If the child had to be replaced, the batch is opened again in the new one."""
+    """A batch in the worker; see `Reading`. If the worker had to be replaced, the batch is opened again in the new one."""
 
     def __init__(self, reader: WorkerReader, documents: Sequence[Document]) -> None:
         self._reader, self._documents = reader, tuple(documents)
@@ -94,12 +94,12 @@ class WorkerReading:
 
     def ask(self, questions: Mapping[int, Question]) -> Mapping[int, Answer | ReaderError]:
         try:
-            child = self._reader.child()
-            if child is not self._opened_in:
-                self._call(child, ("open", id(self), self._documents))
-                self._reader.opened(len(self._documents))
-                self._opened_in = child
-            answers: Mapping[int, Answer | ReaderError] = self._call(child, ("ask", id(self), dict(questions)))
+            worker = self._reader.worker()
+            if worker is not self._opened_in:
+                self._call(worker, ("open", id(self), self._documents))
+                self._reader.batch_opened(len(self._documents))
+                self._opened_in = worker
+            answers: Mapping[int, Answer | ReaderError] = self._call(worker, ("ask", id(self), dict(questions)))
         except ReaderUnavailable as error:
             log.warning("reading_process_failed", extra={"reader": self._reader.name, "receipts": len(questions), "reason": str(error)})
             return dict.fromkeys(questions, error)
@@ -110,36 +110,36 @@ class WorkerReading:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._opened_in is not None and self._opened_in.is_alive:
-            with contextlib.suppress(ReaderUnavailable):  # gone in the meantime: so is the batch
+            with contextlib.suppress(ReaderUnavailable):  # the worker has died since, and the batch with it
                 self._call(self._opened_in, ("close", id(self), None))
-                self._reader.closed()
+                self._reader.batch_closed()
 
-    def _call(self, child: WorkerProcess, message: object) -> Any:
-        return _whole(lambda: child.call(message, self._reader.answer_seconds))
+    def _call(self, worker: WorkerProcess, message: object) -> Any:
+        return _in_whole_sentence(lambda: worker.call(message, self._reader.answer_seconds))
 
 
-def _whole(call: Callable[[], Any]) -> Any:
-    """The reply of the child; its end is told in a whole sentence."""
+def _in_whole_sentence(call: Callable[[], Any]) -> Any:
+    """Return the worker's reply; if it has died, raise an error whose message is a whole sentence."""
     try:
         return call()
     except WorkerDied as error:
         raise ReaderUnavailable(f"The reading process {error}. It is started anew.") from error
 
 
-class _Serving:
-    """The reader in the child, and the batches that are open there; see `Servant`."""
+class _ReaderHandler:
+    """The reader inside the worker, and its open batches; see `TaskHandler`. Its greeting is the name of the loaded model."""
 
     def __init__(self, make_reader: Callable[[], Reader]) -> None:
         self._reader = make_reader()
         self.greeting = self._reader.model
-        self._readings: dict[int, Reading] = {}
+        self._batches: dict[int, Reading] = {}
 
     def __call__(self, message: tuple[str, int, Any], /) -> object:
         verb, key, content = message
         if verb == "open":
-            self._readings[key] = self._reader.open(content)
+            self._batches[key] = self._reader.open(content)
         elif verb == "ask":
-            return self._readings[key].ask(content)
+            return self._batches[key].ask(content)
         else:
-            self._readings.pop(key).__exit__(None, None, None)
+            self._batches.pop(key).__exit__(None, None, None)
         return None

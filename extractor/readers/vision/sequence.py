@@ -1,4 +1,4 @@
-"""One row's answer while it is being given, whoever runs the model: what is picked for it, and what its grammar then forces."""
+"""State of one answer while it is generated, whichever way the model runs: chosen tokens, and tokens that its grammar forces."""
 
 import time
 from collections.abc import Collection
@@ -6,33 +6,31 @@ from dataclasses import dataclass, field
 
 from extractor.errors import BadAnswer
 from extractor.readers.base import ReaderError
-from extractor.readers.vision.drafts import Guesser
-from extractor.readers.vision.engine import Said
+from extractor.readers.vision.drafts import DraftCursor
+from extractor.readers.vision.engine import ModelReply
 from extractor.readers.vision.grammar import GrammarRow, Grammars
 
-BYTES_PER_TOKEN = 8
-"""Text to guess for each token wanted: tokens are three to four bytes long, and rarely more than this."""
+BYTES_PER_TOKEN = 8  # draft text to tokenise for each proposed token: tokens have three to four bytes, and rarely more than this
 
 
 @dataclass
 class AnswerSequence:
-    """A row that is answering.
+    """An answer that is being generated.
 
     Attributes:
         row: The caller's number.
-        grammar: Its way through its grammar.
+        grammar: Its grammar's state.
         max_tokens: Tokens after which it is cut off.
-        guesser: Knows what it may say next.
-        is_done: True once it has ended, was cut off, or left its grammar.
-        tokens: All that it has said. What a grammar forces is said at once, in the tokenizer's own tokens, and still has to be fed to the
-            model.
+        draft: Its place in the draft.
+        is_done: Whether it has ended, was cut off, or has left its grammar.
+        tokens: All tokens so far. Tokens that the grammar forces are appended at once; the model still has to process them.
         logprobs: Of each token; `None` where the grammar forced it.
     """
 
     row: int
     grammar: GrammarRow
     max_tokens: int
-    guesser: Guesser = field(default_factory=lambda: Guesser(""))
+    draft: DraftCursor = field(default_factory=lambda: DraftCursor(""))
     is_done: bool = False
     is_cut_off: bool = False
     began: float = field(default_factory=time.monotonic)
@@ -42,35 +40,35 @@ class AnswerSequence:
     _error: ReaderError | None = None
 
     def begin(self, grammars: Grammars) -> bytes:
-        """Says what its grammar forces it to begin with; returns the bytes."""
-        return self._forced(grammars)
+        """Append the tokens that the grammar forces at the start; return their bytes."""
+        return self._append_forced(grammars)
 
-    def hear(self, token: int, logprob: float, grammars: Grammars, ends: Collection[int]) -> bytes:
-        """Takes the token that was picked for it; returns the bytes that it and what is forced after it add, none for an end token."""
+    def append(self, token: int, logprob: float, grammars: Grammars, ends: Collection[int]) -> bytes:
+        """Append the chosen token and those that the grammar forces after it; return their bytes, none for an end token."""
         if token in ends:
             self.is_done = True
             return b""
-        return self._say(token, logprob, grammars) + self._forced(grammars)
+        return self._append(token, logprob, grammars) + self._append_forced(grammars)
 
-    def guess(self, most: int, grammars: Grammars) -> list[int]:
-        """Up to `most` tokens that it may say next."""
-        text = self.guesser.guess(BYTES_PER_TOKEN * most) if most > 0 else b""
+    def propose(self, count: int, grammars: Grammars) -> list[int]:
+        """Return up to `count` tokens that may come next, from the draft."""
+        text = self.draft.propose(BYTES_PER_TOKEN * count) if count > 0 else b""
         tokens = grammars.tokens(text) if text else []
-        if len(text) == BYTES_PER_TOKEN * most:
-            tokens = tokens[:-1]  # the last may be cut
-        return tokens[: min(most, self.max_tokens - len(self.tokens))]
+        if len(text) == BYTES_PER_TOKEN * count:
+            tokens = tokens[:-1]  # the last one may be incomplete
+        return tokens[: min(count, self.max_tokens - len(self.tokens))]
 
-    def _forced(self, grammars: Grammars) -> bytes:
-        said = b""
-        for token in () if self.is_done else self.grammar.forced():
+    def _append_forced(self, grammars: Grammars) -> bytes:
+        added = b""
+        for token in () if self.is_done else self.grammar.forced_tokens():
             if not self.is_done:
-                said += self._say(token, None, grammars)
-        return said
+                added += self._append(token, None, grammars)
+        return added
 
-    def _say(self, token: int, logprob: float | None, grammars: Grammars) -> bytes:
+    def _append(self, token: int, logprob: float | None, grammars: Grammars) -> bytes:
         piece = grammars.piece(token)
         self.grammar.accept(token)
-        self.guesser.hear(piece)
+        self.draft.advance(piece)
         self.tokens.append(token)
         self.pieces.append(piece)
         self.logprobs.append(logprob)
@@ -78,15 +76,15 @@ class AnswerSequence:
         self.is_done = self.is_cut_off or self.grammar.is_finished or self.grammar.error is not None
         return piece
 
-    def give_up(self, error: ReaderError) -> None:
-        """Ends it without an answer."""
+    def fail(self, error: ReaderError) -> None:
+        """End the answer with an error."""
         self._error, self.is_done = error, True
 
-    def outcome(self) -> Said | ReaderError:
-        """Its answer, or what went wrong with it."""
+    def result(self) -> ModelReply | ReaderError:
+        """Return the answer, or the error that ended it."""
         if self._error is not None:
             return self._error
-        said = Said(tuple(self.tokens), tuple(self.pieces), tuple(self.logprobs), self.is_cut_off, time.monotonic() - self.began)
+        reply = ModelReply(tuple(self.tokens), tuple(self.pieces), tuple(self.logprobs), self.is_cut_off, time.monotonic() - self.began)
         if self.grammar.error is None:
-            return said
-        return BadAnswer(f"The answer left its grammar: {self.grammar.error}. It is asked again.", text=said.text)
+            return reply
+        return BadAnswer(f"The answer left its grammar: {self.grammar.error}. It is asked again.", text=reply.text)

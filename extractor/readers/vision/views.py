@@ -1,4 +1,4 @@
-"""Pages become the images that a vision model is shown: the paper only, tall receipts in parts, a part enlarged beside the whole. Pure."""
+"""Selects the images that a vision model is shown of a page: its paper, a tall receipt in parts, or an enlarged part beside it. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -10,37 +10,37 @@ from extractor.documents import Page
 from extractor.ocr.transcript import Box, Transcript
 from extractor.readers.base import Document, Look
 
+# Height to width of paper that is still shown whole: Llama 3.2 Vision stacks at most 4 tiles of 560 pixels.
 TALLEST = 4.0
-"""Height over width that is still shown whole: Llama 3.2 Vision has at most 4 tiles of 560 pixels above one another."""
 
+# Maximum height to width of a part of a taller receipt.
 PART_HEIGHT = 2.0
-"""Height over width of a part of a taller receipt, at most."""
 
+# Maximum parts of one page, enough for a height of 25 widths; anything taller is hardly a receipt, and is shown in taller parts.
 MAX_PARTS = 16
-"""Parts of one page at most, enough for 25 times the width; what is taller still is no receipt, and is shown in taller parts."""
 
+# Overlap of neighbouring parts, in widths: about six lines on a till roll, so that every item is whole in one part.
 OVERLAP = 0.4
-"""What neighbouring parts share, in widths: on a till roll about six printed lines, so that no item is cut in all parts."""
 
+# Margin around the text, in line heights: OCR misses faint lines at the edges more often than it finds lines that do not exist.
 PAPER_MARGIN_LINES = 3.0
-"""Paper kept around the text, in line heights: OCR misses faint lines at the edges more often than it sees lines that are not there."""
 
+# Margin around an enlarged part, in its heights; a quarter of that in its widths: labels stand beside their values.
 ZOOM_MARGIN = 0.5
-"""Paper kept around an enlarged part, as a share of its own height and a quarter of its width: labels stand beside their values."""
 
+# Longer side of an enlarged part: two by two tiles, the largest square that the model takes at full scale.
 ZOOM_SIDE_PX = 1120
-"""Longer side of an enlarged part: two tiles by two, the largest square that the model sees at full scale."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What is shown at once.
+    """Images that are shown together.
 
     Attributes:
-        images: One; or two, a page and a part of it enlarged.
-        page: Page that it is taken from, counted from 0.
-        part: Its place among the parts of a page that is shown in parts.
-        box: What of the page it shows, in pixels; of two images the enlarged one.
+        images: One; or two: a page, and a part of it enlarged.
+        page: Number of the page, counted from 0.
+        part: Number of the part, where a page is shown in parts.
+        box: The part of the page that is shown, in pixels; of two images, that of the enlarged one.
     """
 
     images: tuple[Image.Image, ...]
@@ -50,10 +50,10 @@ class View:
 
 
 def views_of(document: Document, look: Look) -> tuple[View, ...]:
-    """What to show for one look at a document, in print order, at least one.
+    """Return the views for one look at a document, in print order, at least one.
 
-    An ordinary look shows the paper of every page. A look with a crop shows one page, and that part of it enlarged and with more contrast:
-    the print is larger than before, and the whole page tells what it belongs to.
+    An ordinary look shows the paper of every page. A look with a crop shows one page, and the crop enlarged and with more contrast: the
+    text is larger than before, and the whole page shows its context.
     """
     numbers = range(len(document.pages)) if look.page is None else (look.page,)
     views = [view for number in numbers for view in _views_of_page(document.pages[number], document.transcripts[number], number, look)]
@@ -70,7 +70,7 @@ def _views_of_page(page: Page, transcript: Transcript, number: int, look: Look) 
 
 
 def paper_box(transcript: Transcript, size: tuple[int, int]) -> Box:
-    """The part of a page that has text, with a margin; the whole page where OCR saw none or where little would be saved."""
+    """Return the part of a page that has text, with a margin; the whole page where OCR found none or little would be cut off."""
     whole = Box(0, 0, *size)
     if not transcript.lines:
         return whole
@@ -82,7 +82,7 @@ def paper_box(transcript: Transcript, size: tuple[int, int]) -> Box:
 
 
 def parts_of(box: Box) -> list[Box]:
-    """A box that is not too tall as it is; a taller one as parts of equal height that overlap, from top to bottom."""
+    """Split a tall box into overlapping parts of equal height, from top to bottom; other boxes are returned whole."""
     if box.width <= 0 or box.height <= TALLEST * box.width:
         return [box]
     overlap = OVERLAP * box.width
@@ -97,7 +97,7 @@ def _around(crop: Box, size: tuple[int, int]) -> Box:
 
 
 def _within(box: Box, size: tuple[int, int]) -> Box:
-    """The part of a box that lies on the page, on whole pixels, at least one of them."""
+    """Clip a box to the page and to whole pixels, at least one."""
     left, top = min(max(0, int(box.left)), size[0] - 1), min(max(0, int(box.top)), size[1] - 1)
     right, bottom = max(left + 1, min(size[0], round(box.right))), max(top + 1, min(size[1], round(box.bottom)))
     return Box(left, top, right, bottom)
@@ -114,14 +114,15 @@ def _enlarged(image: Image.Image) -> Image.Image:
     return image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.BICUBIC)
 
 
+# Width and height, in tiles, of the canvases that Llama 3.2 Vision supports.
 TILE_CANVASES = ((1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (2, 2), (3, 1), (4, 1))
-"""Width and height in tiles of the canvases that Llama 3.2 Vision knows."""
 
 
 def scale_seen(size: Sequence[int], *, tile_px: int = 560) -> float:
-    """The scale at which Llama 3.2 Vision sees an image of `size` (width, height) pixels: 0.5 halves the print.
+    """Return the scale at which Llama 3.2 Vision takes an image of `size` (width, height) pixels: 0.5 halves it.
 
-    The canvas is the one that enlarges least, or failing that shrinks least; small images are enlarged only until they fill a tile.
+    It chooses the canvas that enlarges least, or if there is none, the one that shrinks least; small images are enlarged only until they
+    fill a tile.
     """
     canvases = [(columns * tile_px, rows * tile_px) for columns, rows in TILE_CANVASES]
     scales = [min(width / size[0], height / size[1]) for width, height in canvases]

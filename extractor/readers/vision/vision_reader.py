@@ -1,4 +1,4 @@
-"""The vision reader: a model from the hub or a folder, behind the seam that every reader has."""
+"""The vision reader: a model from the hub or a local folder, with the interface of every reader."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,8 +10,8 @@ from extractor.readers.vision.engine import Engine
 from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.reader_process import WorkerReader
 
+# Increment it when the same page would be shown in another way.
 LOOKS_VERSION = "2"
-"""Changes whenever the same page would be shown differently."""
 
 READER_VERSION = f"{PROMPT_VERSION}.{LOOKS_VERSION}"
 
@@ -20,8 +20,8 @@ class VisionReader:
     """Reads with a model in this process; see `Reader`.
 
     Args:
-        model: What exactly reads, filed with every record.
-        max_tokens: Length of an answer at most.
+        model: Name of the loaded model, stored with every record.
+        max_tokens: Maximum length of an answer.
     """
 
     name = "vision"
@@ -35,22 +35,22 @@ class VisionReader:
 
 
 def load_reader(options: VisionOptions) -> VisionReader:
-    """A reader with its model loaded into this process, which takes a minute or so.
+    """Load the model into this process, which takes about a minute, and return the reader.
 
     Raises:
         ConfigError: Something is missing; the message says what and what to do.
-        ReaderUnavailable: Too little GPU memory is free.
+        ReaderUnavailable: Not enough GPU memory is free.
     """
     engine, model = load_engine(options)
     return VisionReader(engine, model=model, max_tokens=options.max_tokens)
 
 
 def load_engine(options: VisionOptions) -> tuple[Engine, str]:
-    """The model alone, for free questions, and its name; Mllama gets steps of its own, every other architecture `generate`.
+    """Load the model alone, for free questions; return its engine and name. Mllama has its own decoding loop; others use `generate`.
 
     Raises:
         ConfigError: Something is missing; the message says what and what to do.
-        ReaderUnavailable: Too little GPU memory is free.
+        ReaderUnavailable: Not enough GPU memory is free.
     """
     from extractor.readers.vision.loading import load  # noqa: PLC0415 - imports torch and transformers
 
@@ -59,13 +59,13 @@ def load_engine(options: VisionOptions) -> tuple[Engine, str]:
         from extractor.readers.vision.mllama import MllamaEngine  # noqa: PLC0415 - as above
 
         return MllamaEngine(loaded, options), loaded.name
-    from extractor.readers.vision.generation import GeneratingEngine  # noqa: PLC0415 - as above
+    from extractor.readers.vision.generation import GenerateEngine  # noqa: PLC0415 - as above
 
-    return GeneratingEngine(loaded, options), loaded.name
+    return GenerateEngine(loaded, options), loaded.name
 
 
 def vision_reader(options: VisionOptions) -> Reader:
-    """A reader whose model lives in a process of its own: loaded with the first receipts, given up when idle, replaced when it fails."""
+    """Return a reader whose model is in a worker process: loaded with the first receipts, unloaded when idle, replaced when it fails."""
     return WorkerReader(
         partial(load_reader, options),
         name=VisionReader.name,

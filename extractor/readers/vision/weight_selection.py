@@ -1,4 +1,4 @@
-"""Which weights of a model are loaded, in how many bits, and why: the 4-bit ones that are named, or their 16-bit sibling. Pure."""
+"""Selects the weights to load and their precision: the 4-bit weights in the options, or the 16-bit weights they were made from. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,36 +10,36 @@ from extractor.readers.vision.model_options import VisionOptions
 
 GIB = 1 << 30
 
+# 4 bits take more than half a byte: embeddings, norms and the vision model's scales stay at 16 bits (11B: 6.7 GiB, measured).
 BYTES_PER_WEIGHT = {"4bit": 0.68, "16bit": 2.0, "32bit": 4.0}
-"""4 bits weigh more than half a byte: embeddings, norms and the vision tower's scales stay at 16 (11B: 6.7 GiB, measured)."""
 
+# What one receipt takes in addition to the weights: image keys, text keys, and the vision model's activations (0.9 to 2.0 GiB measured).
 WORKING_BYTES = 2 * GIB
-"""What one receipt takes beside the weights: image keys, text keys, and the vision tower's activations (measured 0.9 to 2.0 GiB)."""
 
+# What some twenty receipts take beside the weights. Steps in 16 bits are faster from 8 rows on (measured), but the rows that 4-bit
+# weights leave room for outweigh that on smaller cards.
 BATCH_BYTES = 12 * GIB
-"""What some twenty receipts take beside the weights. Steps in 16 bits are faster from 8 rows on (measured), but the rows that 4-bit weights
-leave room for outweigh that on smaller cards."""
 
+# Suffixes in names of 4-bit weights; without it, it is the name of the 16-bit weights that they were made from.
 SIBLING_SUFFIXES = ("-unsloth-bnb-4bit", "-bnb-4bit")
-"""Ends of names of 4-bit weights; without it, it is the name of the 16-bit weights that they were made from."""
 
+# Models to suggest when memory is short, with the free memory that each needs; smallest first.
 SMALLER_MODELS = (
     (5 * GIB, "unsloth/Qwen3-VL-4B-Instruct-unsloth-bnb-4bit"),
     (8 * GIB, "unsloth/Qwen3-VL-8B-Instruct-unsloth-bnb-4bit"),
 )
-"""Models to name when memory is short: the least free memory for each, smallest first."""
 
 Precision = Literal["4bit", "16bit", "32bit"]
 
 
 @dataclass(frozen=True)
 class WeightChoice:
-    """What is loaded.
+    """The weights to load.
 
     Attributes:
         model: Name on the hub, or folder.
-        precision: Bits a weight.
-        why: The reason in a few words, with what would be faster where something would.
+        precision: Bits per weight.
+        why: The reason in a few words, and what would be faster, if anything.
     """
 
     model: str
@@ -48,14 +48,14 @@ class WeightChoice:
 
 
 def sibling_of(model: str) -> str | None:
-    """The name of the 16-bit weights that 4-bit ones were made from; `None` for other names, and for folders that have none beside them."""
+    """Return the name of the 16-bit weights that 4-bit weights were made from; `None` for other names, and folders without a sibling."""
     base = next((model.removesuffix(suffix) for suffix in SIBLING_SUFFIXES if model.endswith(suffix)), None)
     is_folder = Path(model).is_absolute() or Path(model).is_dir()
     return None if base is None or (is_folder and not Path(base).is_dir()) else base
 
 
 def names_of(options: VisionOptions) -> tuple[str, ...]:
-    """The weights that the options allow, the named ones first; any of them will do."""
+    """Return the names of the weights that the options allow, that in the options first."""
     sibling = sibling_of(options.model)
     if sibling is None or options.precision == "4bit":
         return (options.model,)
@@ -65,16 +65,16 @@ def names_of(options: VisionOptions) -> tuple[str, ...]:
 def choose(
     options: VisionOptions, free: int | None, *, config_of: Callable[[str], dict[str, Any]], is_here: Callable[[str], bool]
 ) -> WeightChoice:
-    """The weights to load.
+    """Choose the weights to load.
 
-    Of two that would do, what is on this machine goes before what would have to be downloaded.
+    Weights on this machine take precedence over weights that would have to be downloaded.
 
     Args:
         free: Bytes of GPU memory that may be used; `None` on a CPU.
-        config_of: Gives a model's config.json; may download it, and raises what keeps it from that.
+        config_of: Returns a model's config.json; may download it, and raises if it cannot.
         is_here: Whether a model's weights are on this machine.
     Raises:
-        ConfigError: The weights have other bits than asked for.
+        ConfigError: The weights have another precision than the options.
         ReaderUnavailable: Not even the smallest precision fits.
     """
     names = names_of(options)
@@ -103,7 +103,7 @@ def _at(model: str, options: VisionOptions, free: int | None, config: dict[str, 
 
 
 def _precision(model: str, options: VisionOptions, free: int | None, config: dict[str, Any]) -> Precision:
-    """How many bits a weight gets: as asked for, else 16 where they fit, else 4.
+    """Return the precision: that of the options, otherwise 16 bits if they fit, otherwise 4.
 
     Raises:
         ReaderUnavailable: Not even that fits.
@@ -130,7 +130,7 @@ def _precision(model: str, options: VisionOptions, free: int | None, config: dic
 
 
 def weight_count(config: dict[str, Any]) -> int:
-    """Weights of a model, estimated from the shapes in its config.json, within a few per cent: 10.6 billion for Llama 3.2 11B Vision."""
+    """Estimate the number of weights from the shapes in config.json, within a few per cent: 10.6 billion for Llama 3.2 11B Vision."""
     text = config.get("text_config", config)
     size, layers, inner = text["hidden_size"], text["num_hidden_layers"], text["intermediate_size"]
     heads, key_heads = text["num_attention_heads"], text.get("num_key_value_heads", text["num_attention_heads"])

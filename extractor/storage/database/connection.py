@@ -1,4 +1,4 @@
-"""One SQLite file: how it is opened, brought to the newest schema, read and written. Knows no table."""
+"""Opens a SQLite file, upgrades its schema, and runs transactions. Knows no table."""
 
 import logging
 import sqlite3
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Newest migration; a test compares it with the files. Without it, Alembic would be imported at every start.
 HEAD = "0003"
-"""Newest migration; a test compares it with the files. Keeps Alembic from being imported when there is nothing to do."""
 
 _HERE = Path(__file__).parent
 _PRAGMAS = (
@@ -36,8 +36,8 @@ class Database:
 
     Raises:
         StorageError: The file cannot be opened, or is locked.
-        DatabaseDamaged: It is no database, or a damaged one.
-        ConfigError: It was made by a newer version of this program.
+        DatabaseDamaged: The file is damaged or not a database.
+        ConfigError: It was created by a newer version of this program.
     """
 
     def __init__(self, path: Path, *, busy_seconds: float = 5.0) -> None:
@@ -47,11 +47,11 @@ class Database:
         self._engine = create_engine(URL.create("sqlite", database=str(path)), creator=self._connect)
         event.listen(self._engine, "connect", _prepare)
         event.listen(self._engine, "begin", _begin)
-        # IMMEDIATE takes the write lock at once and waits for it; a transaction that begins by reading could only fail later.
+        # IMMEDIATE waits for the write lock at the start; a transaction that starts by reading could fail later instead.
         self._writing = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="NORMAL")
         self._writing_durably = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="FULL")
         with self._errors():
-            with self._engine.connect() as connection:  # only to look: whoever lists records does not wait for a writer
+            with self._engine.connect() as connection:  # no write lock: readers do not wait for a writer
                 is_newest = _version(connection) == HEAD
             if not is_newest:
                 with self._writing_durably.begin() as connection:
@@ -60,10 +60,10 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that sees one moment of the database; nothing is written.
+        """A connection with a consistent snapshot of the database, for reading only.
 
         Raises:
-            StorageError: The database is locked or gone.
+            StorageError: The database is locked or does not exist any more.
             DatabaseDamaged: It is damaged or was replaced.
         """
         with self._errors(), self._engine.connect() as connection:
@@ -71,13 +71,13 @@ class Database:
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[Connection]:
-        """A transaction whose changes all happen, or none of them if the block raises. One writer at a time, also across processes.
+        """A transaction, which is rolled back if the block raises. There is one writer at a time, also across processes.
 
         Args:
-            durable: The changes, and all before them, survive a power cut. Otherwise the last ones may be lost then, always in
-                order: enough for what can be found out again from the folders.
+            durable: Whether this and all earlier transactions survive a power cut. Otherwise the latest ones may be lost, always in
+                order; that is enough for state that can be recovered from the folders.
         Raises:
-            StorageError: The database is locked or gone, or the disk is full.
+            StorageError: The database is locked or does not exist any more, or the disk is full.
             DatabaseDamaged: It is damaged or was replaced.
         """
         engine = self._writing_durably if durable else self._writing
@@ -85,23 +85,25 @@ class Database:
             yield connection
 
     def close(self) -> None:
-        """Closes the connections that are not in use."""
+        """Closes all idle connections."""
         self._engine.dispose()
 
     def _connect(self) -> sqlite3.Connection:
-        # Only the first connection makes a database: later, an empty new one must not take the place of one that is gone.
+        # Only the first connection creates a database: later, an empty one must not replace one that was removed.
         mode = "rwc" if self._opened is None else "rw"
         name = f"{self.path.absolute().as_uri()}?mode={mode}"
         return sqlite3.connect(name, uri=True, timeout=self._busy_seconds, check_same_thread=False)
 
     def _check_identity(self) -> None:
-        """Refuses to go on with a file that others do not see any more: what is written to it is lost when the program ends."""
+        """Raises an error if the file was removed or replaced: what is written to it would be lost when the program ends."""
         if self._opened is None or (now := _identity(self.path)) == self._opened:
             return
         if now is None:
-            raise StorageError(f"{self.path} is gone. Put it back, or stop the program and restore it: receipts restore BACKUP")
-        way_out = "Start the program again to work with the one that lies there now."
-        raise DatabaseDamaged(f"{self.path} was replaced by another file while it was in use. {way_out}")
+            raise StorageError(
+                f"{self.path} does not exist any more. Put it back, or stop the program and restore it: receipts restore BACKUP"
+            )
+        advice = "Restart the program to use the new file."
+        raise DatabaseDamaged(f"{self.path} was replaced by another file while it was in use. {advice}")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -109,15 +111,17 @@ class Database:
         try:
             yield
         except IntegrityError:
-            raise  # a rule of ours was broken: not the disk's fault
+            raise  # a bug, not a fault of the disk
         except DatabaseError as error:
             if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
                 raise _damaged(self.path, error.orig) from error
-            raise StorageError(f"{self.path}: {error.orig}. Check that the disk has space and that nothing holds the database.") from error
+            raise StorageError(
+                f"{self.path}: {error.orig}. Check that the disk has space and that no other program locks the database."
+            ) from error
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells the file from another one of its name; `None` where there is none."""
+    """Device and inode of the file; `None` if it does not exist."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -126,24 +130,24 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _damaged(path: Path, cause: BaseException | None) -> DatabaseDamaged:
-    """The error, after a copy of the database was put beside it, as it was found first; the database itself is left as it is."""
+    """Copies the damaged database, unless an earlier error has done so, and returns the error. The database itself is not changed."""
     copy = path.with_name(f"{path.name}.damaged")
-    copied = f"A copy as it is now lies in {copy}"
+    copied = f"A copy of its current state is {copy}"
     try:
         if not copy.exists():
             hidden = path.with_name(f".{copy.name}.tmp")
             if (log := path.with_name(f"{path.name}-wal")).exists():
                 copy_hashed(log, copy.with_name(f"{copy.name}-wal"))
             copy_hashed(path, hidden)
-            hidden.replace(copy)  # last: its name says that all is there
+            hidden.replace(copy)  # last: this name means that the copy is complete
     except OSError as error:
         copied = f"It could not be copied ({error.strerror})"
-    way_out = "Stop the program, move it away, and put a backup in its place: receipts restore BACKUP. The outbox has every record as JSON."
-    return DatabaseDamaged(f"{path} is damaged: {cause}. {copied}. {way_out}")
+    advice = "Stop the program, move the file away, and restore a backup: receipts restore BACKUP. The outbox has every record as JSON."
+    return DatabaseDamaged(f"{path} is damaged: {cause}. {copied}. {advice}")
 
 
 def _prepare(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # this module begins transactions itself
+    connection.isolation_level = None  # this module starts transactions itself
     for pragma in _PRAGMAS:
         connection.execute(pragma)
 
@@ -156,15 +160,15 @@ def _begin(connection: Connection) -> None:
 
 
 def _version(connection: Connection) -> str | None:
-    """The schema that the database has; `None` for a new one."""
+    """Schema version of the database; `None` for a new one."""
     is_new = connection.scalar(text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")) == 0
     return None if is_new else connection.scalar(text("SELECT version_num FROM alembic_version"))
 
 
 def _migrate(connection: Connection, path: Path) -> None:
-    """Brings the schema to HEAD in one transaction; processes that start together wait for the first.
+    """Upgrades the schema to HEAD in the caller's transaction; other processes that start meanwhile wait.
 
-    A database of an older schema is copied beside itself before anything is changed; the copy is kept.
+    A database with an older schema is first copied to a file beside it, which is kept.
     """
     version = _version(connection)
     if version == HEAD:
@@ -177,22 +181,22 @@ def _migrate(connection: Connection, path: Path) -> None:
     config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
-        raise ConfigError(f"{path} has schema {version}, made by a newer version of this program. Install that version.")
+        raise ConfigError(f"{path} has schema {version}, created by a newer version of this program. Install that version.")
     if version is None:
         _upgrade(connection, config)
         return
     backup = path.with_name(f"{path.name}.schema-{version}.{SystemClock().now():%Y%m%dT%H%M%S.%fZ}.backup")
     logger.info("database_upgrade", extra={"database": str(path), "schema": version, "to": HEAD, "backup": str(backup)})
-    snapshot(path, backup)  # the transaction's lock keeps all others from writing meanwhile
+    snapshot(path, backup)  # the transaction's lock blocks all other writers
     try:
         _upgrade(connection, config)
     except BaseException:
-        backup.unlink()  # nothing was changed; a service that is started again and again must not fill the disk
+        backup.unlink()  # nothing was changed, and a service that restarts again and again must not fill the disk
         raise
 
 
 def _upgrade(connection: Connection, config: "Config") -> None:
-    """Runs the migrations that are missing and makes the views anew."""
+    """Runs the missing migrations and creates the views again."""
     from alembic import command  # noqa: PLC0415 -- slow to import and rarely needed
 
     for view in connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'view'")).all():

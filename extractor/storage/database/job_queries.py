@@ -1,4 +1,4 @@
-"""Where every file is on its way: the job rows, to look at."""
+"""Read-only queries on jobs."""
 
 import dataclasses
 from datetime import datetime
@@ -18,17 +18,17 @@ DUE_FIRST = (JOBS.c.next_attempt_at, JOBS.c.id)
 
 
 class JobQueries:
-    """The job rows of one database. Every method is one question, and changes nothing."""
+    """Reads the jobs of a database. Each method is one query."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def jobs(self, *states: JobState) -> tuple[Job, ...]:
-        """Jobs in these states (all without any), the longest due first."""
+        """Jobs in these states (by default all), in order of due time."""
         return self._select(*([JobRow.state.in_(states)] if states else []))
 
     def newest(self, *states: JobState, limit: int) -> tuple[Job, ...]:
-        """Jobs in these states (all without any), the last that arrived first."""
+        """Jobs in these states (by default all), newest first."""
         statement = select(*COLUMNS).where(*([JobRow.state.in_(states)] if states else [])).order_by(JobRow.receipt_id.desc()).limit(limit)
         with self._database.read() as connection:
             return tuple(job_of(row) for row in connection.execute(statement))
@@ -38,7 +38,7 @@ class JobQueries:
         return next(iter(self._select(JobRow.receipt_id == receipt_id)), None)
 
     def with_bytes(self, sha256: str) -> tuple[Job, ...]:
-        """Every job whose file has these bytes."""
+        """All jobs whose file has this SHA-256."""
         return self._select(JobRow.sha256 == sha256)
 
     def open_ids(self) -> frozenset[str]:
@@ -52,50 +52,50 @@ class JobQueries:
             return frozenset(connection.scalars(select(JobRow.path).where(IS_OPEN)))
 
     def refused_paths(self) -> frozenset[Path]:
-        """Paths that were refused by name; what has them is still in the inbox unless somebody removed it."""
+        """Paths that were refused without being read; the files stay in the inbox until somebody removes them."""
         with self._database.read() as connection:
             return frozenset(connection.scalars(select(JobRow.path).where(text(REFUSED))))
 
     def counts(self) -> dict[JobState, int]:
-        """How many jobs are in each state that has any."""
+        """Number of jobs by state; states without jobs are missing."""
         with self._database.read() as connection:
             rows = connection.execute(select(JobRow.state, func.count()).group_by(JobRow.state)).all()
         return {JobState(state): count for state, count in rows}
 
     def next_due(self) -> float | None:
-        """When the next open job is due, in seconds since 1970; `None` where nothing is open. Leases count with their end."""
+        """Time in seconds since 1970 at which the next open job is due or its lease ends; `None` if no job is open."""
         due = func.coalesce(JobRow.lease_until, JobRow.next_attempt_at)
         with self._database.read() as connection:
             return connection.scalar(select(func.min(due)).where(IS_OPEN))
 
     def open_counts(self) -> dict[JobState, int]:
-        """How many open jobs are in each state that has any."""
-        each = JobRow.state.in_(list(JobState))  # so that SQLite looks up each state instead of counting all rows
+        """Number of open jobs by state; states without jobs are missing."""
+        each = JobRow.state.in_(list(JobState))  # lets SQLite use the index on states instead of counting all rows
         counted = select(JobRow.state, func.count()).where(each, IS_OPEN).group_by(JobRow.state)
         with self._database.read() as connection:
             rows = connection.execute(counted).all()
         return {JobState(state): count for state, count in rows}
 
     def oldest_open(self) -> datetime | None:
-        """When the open job that waits longest was received."""
+        """Arrival of the oldest open job."""
         with self._database.read() as connection:
             return connection.scalar(select(func.min(JobRow.received_at)).where(IS_OPEN))
 
     def last_filed(self, state: JobState, *, limit: int) -> tuple[Job, ...]:
-        """Jobs in this state, the last filed one first; those still to be filed go before."""
+        """Jobs in this state, latest first; those that are not filed yet precede."""
         of_state = select(*COLUMNS).where(JobRow.state == state).limit(limit)
         to_file = of_state.where(IS_OPEN).order_by(JobRow.id.desc())
         filed = of_state.where(JobRow.filed_at.is_not(None)).order_by(JobRow.filed_at.desc(), JobRow.id.desc())
-        with self._database.read() as connection:  # two questions: together they would have to sort all rows of the state
+        with self._database.read() as connection:  # two queries: a single one would have to sort all rows of the state
             rows = [*connection.execute(to_file), *connection.execute(filed)]
         return tuple(job_of(row) for row in rows[:limit])
 
-    def places(self, *, after: tuple[str, int] = ("", 0), before: str | None = None, limit: int) -> tuple[Job, ...]:
-        """Jobs that have a place in the outbox, whether they are there already or not, in order of place and id.
+    def by_place(self, *, after: tuple[str, int] = ("", 0), before: str | None = None, limit: int) -> tuple[Job, ...]:
+        """Jobs with a path in the outbox, planned or reached, in order of path and id.
 
         Args:
-            after: `filed_as` and `id` of the last job that is known already.
-            before: Only places that sort before this text.
+            after: `filed_as` and `id` of the last job of the previous call.
+            before: Only paths that sort before this text.
         """
         place, job_id = JobRow.filed_as, JobRow.id
         statement = select(*COLUMNS).where(place >= after[0], or_(place > after[0], job_id > after[1])).order_by(place, job_id).limit(limit)
@@ -110,6 +110,6 @@ class JobQueries:
 
 
 def job_of(row: Row[Any]) -> Job:
-    """The job that a row of `COLUMNS` is."""
+    """Converts a row with `COLUMNS` to a job."""
     values = row._asdict()
     return Job(**values | {"state": JobState(values["state"])})

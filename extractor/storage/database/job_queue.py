@@ -1,10 +1,13 @@
-"""The legal moves of a file between its states, in job rows that survive any crash.
+"""The job queue: transitions of files between their states, stored so that they survive a crash.
 
-queued > reading > stored > done       `stored` is set in the transaction that saves the record; `done` when all files lie in the outbox
-       > failed, duplicate             decided first, then the file is moved; open until `filed_at` is set
-       > withdrawn                     the file was removed or replaced in the inbox before it was read: its new content is a new job
+queued > reading > stored > done       `stored` is set in the transaction that saves the record, `done` when all files are in the outbox
+       > failed, duplicate             decided first, then the file is moved; the job is open until `filed_at` is set
+       > withdrawn                     the file was removed from the inbox or replaced before it was read; new content is a new job
 
-At most one open job has a path, and at most one living job has a content (SHA-256); the database enforces both.
+At most one open job has a path, and at most one job that has not failed has a content (SHA-256); the database enforces both.
+
+Jobs are leased to a worker and taken back when the lease ends. Several workers could share the queue. Today one service holds the
+database's lock and has one worker, so that leases matter only after a crash.
 """
 
 import dataclasses
@@ -25,28 +28,29 @@ from extractor.storage.database.connection import Database
 from extractor.storage.database.job_queries import COLUMNS, DUE_FIRST, IS_OPEN, JOBS, JobQueries, job_of
 from extractor.storage.database.tables import LIVING, JobRow
 
+# Longest wait, in seconds, between attempts while a disk is full or a folder cannot be written: work resumes within a minute.
 LONGEST_STORAGE_WAIT = 60.0
-"""Seconds between tries while a disk is full or a folder cannot be written: once that is cured, work goes on within a minute."""
 
-SUSPECTS_TURN = 8
-"""One claim in so many goes first to jobs that were interrupted: a steady stream of new files does not keep them waiting for ever."""
+# Every so many claims, interrupted jobs come first, so that a steady stream of new files does not delay them for ever.
+INTERRUPTED_FIRST_EVERY = 8
 
 _UNDECIDED = (JobState.QUEUED, JobState.READING, JobState.STORED)
 _TO_FILE = (JobState.STORED, JobState.FAILED, JobState.DUPLICATE)
 
 
 class LeaseLost(StorageError):
-    """The job is not ours any more: another worker took it over, or it was put back. What was done for it does not count."""
+    """The job was taken over by another worker or returned to the queue; the result of this attempt is discarded."""
 
 
-# Statements that every receipt needs are built once: building them costs several times what SQLite needs to run them. Those of arrivals
-# and of every move come first, then those of claims and of filing, as in the class.
+# Statements that every receipt needs are built once: building one takes several times as long as running it. They are in the order of the
+# class: arrivals and transitions, claims, filing.
 _IS_DUE = JOBS.c.next_attempt_at <= bindparam("now")
 
 _INSERT = insert(JOBS).returning(*COLUMNS)
 _OPEN_ID = select(JOBS.c.id).where(JOBS.c.path == bindparam("path"), IS_OPEN)
 _LIVING_TWIN = select(JOBS.c.receipt_id).where(JOBS.c.sha256 == bindparam("sha256"), text(LIVING))
 
+# Changes a job if it still has the state and the worker with which it was read. The columns come with the parameters.
 _MOVE = (
     update(JOBS)
     .where(
@@ -56,7 +60,6 @@ _MOVE = (
     )
     .returning(*COLUMNS)
 )
-"""Changes one job, if it is still in the state, and in the hands, in which it was seen; the columns come with the parameters."""
 
 
 def _claim_statement(which: ColumnElement[bool]) -> ReturningUpdate[Any]:
@@ -66,7 +69,7 @@ def _claim_statement(which: ColumnElement[bool]) -> ReturningUpdate[Any]:
 
 
 _CLAIM = _claim_statement(JOBS.c.interruptions == 0)
-_CLAIM_SUSPECT = _claim_statement(JOBS.c.interruptions > 0)
+_CLAIM_INTERRUPTED = _claim_statement(JOBS.c.interruptions > 0)
 
 _IS_READING = and_(IS_OPEN, JOBS.c.state == JobState.READING)
 _HAS_LAPSED = and_(_IS_READING, JOBS.c.lease_until <= bindparam("lapsed"))
@@ -76,7 +79,8 @@ _GIVE_UP = (
     .where(_HAS_LAPSED, JOBS.c.interruptions + 1 >= bindparam("most"))
     .values(_FREED | {"state": JobState.FAILED, "error_kind": "Interrupted", "error_message": bindparam("message")})
 )
-_MEND = (
+# Makes jobs due that have no reason to wait, or wait longer than the longest backoff: the clock was set back.
+_MAKE_DUE = (
     update(JOBS)
     .where(
         IS_OPEN,
@@ -89,7 +93,6 @@ _MEND = (
     )
     .values(next_attempt_at=bindparam("now"))
 )
-"""Makes due what has no reason to wait, or waits longer than any wait is: the clock went back since."""
 _TAKE_BACK = update(JOBS).where(_HAS_LAPSED).values(_FREED | {"state": JobState.QUEUED})
 _RENEW = update(JOBS).where(_IS_READING, JOBS.c.worker == bindparam("by")).values(lease_until=bindparam("until"))
 _RELEASE = update(JOBS).where(_IS_READING, JOBS.c.worker == bindparam("by")).values(state=JobState.QUEUED, worker=None, lease_until=None)
@@ -105,7 +108,7 @@ _TO_FILE_DUE = (
 
 
 class JobQueue(JobQueries):
-    """The job rows of one database, to be moved. Every method is one transaction, unless it takes the caller's connection."""
+    """Reads and changes the jobs of a database. Each method is one transaction, unless it takes the caller's connection."""
 
     def __init__(self, database: Database, clock: Clock, work: WorkSettings) -> None:
         super().__init__(database)
@@ -115,17 +118,17 @@ class JobQueue(JobQueries):
 
     @property
     def lease_seconds(self) -> float:
-        """Time after which the jobs of a worker that is dead are taken from it."""
+        """Duration of a lease, after which the jobs of a dead worker are taken back."""
         return self._work.lease_seconds
 
     # Arrivals
 
     def enqueue(self, arrival: Arrival) -> Job | None:
-        """The new job: `queued`, or `duplicate` where the same bytes are known. `None` where the path's job is still open."""
+        """Adds a job, `queued` or, if the content is known, `duplicate`; `None` if the path has an open job."""
         return self._add(arrival, JobState.QUEUED, {})
 
     def reject(self, arrival: Arrival, error: ExtractorError) -> Job | None:
-        """The new job, `failed` with this error. `None` where the path's job is still open."""
+        """Adds a job that has `failed` with this error; `None` if the path has an open job."""
         return self._add(arrival, JobState.FAILED, _error_values(error))
 
     def _add(self, arrival: Arrival, state: JobState, values: dict[str, object]) -> Job | None:
@@ -144,17 +147,17 @@ class JobQueue(JobQueries):
     # Claims
 
     def claim(self, worker: str, limit: int) -> tuple[Job, ...]:
-        """Up to `limit` jobs that are due, longest due first, now `reading` and leased to this worker; no two workers get the same.
+        """Leases up to `limit` due jobs to the worker and returns them in order of due time.
 
-        A job during which the program died is handed out alone, after all others, so that it can hurt no neighbour; where the others
-        do not come to an end, it has every eighth turn.
+        A job during which the program died is claimed alone and after all others, so that it cannot harm them; every eighth claim
+        prefers it.
         """
         self._claims += 1
-        is_suspects_turn = self._claims % SUSPECTS_TURN == 0
-        if not is_suspects_turn and (jobs := self._claim(_CLAIM, worker, limit)):
+        interrupted_first = self._claims % INTERRUPTED_FIRST_EVERY == 0
+        if not interrupted_first and (jobs := self._claim(_CLAIM, worker, limit)):
             return jobs
         self.reclaim()
-        return self._claim(_CLAIM_SUSPECT, worker, 1) or (self._claim(_CLAIM, worker, limit) if is_suspects_turn else ())
+        return self._claim(_CLAIM_INTERRUPTED, worker, 1) or (self._claim(_CLAIM, worker, limit) if interrupted_first else ())
 
     def _claim(self, statement: ReturningUpdate[Any], worker: str, limit: int) -> tuple[Job, ...]:
         now = self._clock.now().timestamp()
@@ -163,37 +166,37 @@ class JobQueue(JobQueries):
             rows = connection.execute(statement, values).all()
         return tuple(sorted((job_of(row) for row in rows), key=lambda job: (job.next_attempt_at, job.id)))
 
-    def reclaim(self, *, from_the_dead: bool = False) -> int:
-        """How many jobs were taken from workers whose lease has ended; they are queued again, or fail when that happened too often.
+    def reclaim(self, *, ignore_leases: bool = False) -> int:
+        """Takes back jobs whose lease has ended, and returns how many. They are queued again, or fail after too many interruptions.
 
-        Where the clock has gone back, nothing waits for the time that it showed before.
+        Also makes jobs due that would wait too long because the clock was set back.
 
         Args:
-            from_the_dead: Take those of all workers, because it is known that none is alive.
+            ignore_leases: Take back the jobs of all workers, because none is alive.
         """
         now = self._clock.now().timestamp()
         message = "The program ended {} times while reading this file, perhaps for lack of memory. Make the file smaller and retry it."
-        lapsed = {"now": now, "lapsed": math.inf if from_the_dead else now}
+        lapsed = {"now": now, "lapsed": math.inf if ignore_leases else now}
         hopeless = {"most": self._work.max_attempts, "message": message.format(self._work.max_attempts)}
         with self._database.write() as connection:
-            connection.execute(_MEND, {"now": now, "latest": now + self._work.max_backoff_seconds})
+            connection.execute(_MAKE_DUE, {"now": now, "latest": now + self._work.max_backoff_seconds})
             return connection.execute(_GIVE_UP, lapsed | hopeless).rowcount + connection.execute(_TAKE_BACK, lapsed).rowcount
 
     def renew(self, worker: str) -> int:
-        """How many of the worker's jobs have their whole lease before them again."""
+        """Renews the leases of the worker's jobs, and returns how many."""
         until = self._clock.now().timestamp() + self._work.lease_seconds
         with self._database.write() as connection:
             return connection.execute(_RENEW, {"by": worker, "until": until}).rowcount
 
     def release(self, worker: str) -> int:
-        """How many of the worker's jobs were put back into the queue, as if it had never had them."""
+        """Returns the worker's jobs to the queue, without counting an attempt, and returns how many."""
         with self._database.write() as connection:
             return connection.execute(_RELEASE, {"by": worker}).rowcount
 
     # Outcomes of reading
 
     def stored(self, connection: Connection, job: Job, filed_as: str) -> None:
-        """Marks, in the caller's transaction, that the record is saved and its files go to `filed_as`.
+        """Marks the job as stored in the caller's transaction, which saves the record; its file goes to `filed_as`.
 
         Raises:
             LeaseLost: The transaction must not be committed.
@@ -203,9 +206,9 @@ class JobQueue(JobQueries):
             raise _lease_lost(job)
 
     def try_again(self, job: Job, error: ExtractorError) -> Job:
-        """The job after an attempt that failed but may succeed later: queued with a longer wait each time, or failed after too many.
+        """Queues the job again after a failed attempt, with a wait that doubles each time; after too many attempts, it fails.
 
-        Storage errors are not the file's fault: they are waited for without end and do not count as attempts.
+        Storage errors do not count as attempts: the file is not to blame.
         """
         is_waiting = isinstance(error, StorageError)
         attempts, waits = job.attempts + (not is_waiting), job.waits + is_waiting
@@ -216,11 +219,11 @@ class JobQueue(JobQueries):
         return self._end_reading(job, values | _error_values(error))
 
     def fail(self, job: Job, error: ExtractorError) -> Job:
-        """The job after an error that no later attempt will cure."""
+        """Marks the job as failed."""
         return self._end_reading(job, {"state": JobState.FAILED, "attempts": job.attempts + 1, "waits": 0} | _error_values(error))
 
     def withdraw(self, job: Job) -> Job:
-        """The job of a file that is gone from the inbox, or has other bytes than it was queued with."""
+        """Closes the job of a file that was removed from the inbox or replaced before it was read."""
         return self._end_reading(job, {"state": JobState.WITHDRAWN, "filed_at": self._clock.now()})
 
     def _end_reading(self, job: Job, values: dict[str, object]) -> Job:
@@ -235,35 +238,35 @@ class JobQueue(JobQueries):
     # Filing
 
     def to_file(self, limit: int) -> tuple[Job, ...]:
-        """Open jobs whose outcome is decided and whose files are due to be moved, longest due first.
+        """Open jobs whose files are due to be moved to the outbox, in order of due time.
 
-        A duplicate waits until the first file is filed or failed: if that one is withdrawn, the duplicate takes its place.
+        A duplicate waits until the first file is filed or has failed: if that one is withdrawn, the duplicate is read instead.
         """
         with self._database.read() as connection:
             rows = connection.execute(_TO_FILE_DUE, {"now": self._clock.now().timestamp(), "count": limit})
             return tuple(job_of(row) for row in rows)
 
     def plan(self, job: Job, filed_as: str) -> Job:
-        """The job with the place where its file is about to be moved; durably written down before it is moved."""
+        """Saves, durably, the path to which the job's file will be moved."""
         return self._change(job, {"filed_as": filed_as}, durable=True)
 
     def filed(self, job: Job) -> Job:
-        """The closed job: everything is in place. `stored` becomes `done`."""
+        """Closes the job, whose files are all in place; `stored` becomes `done`."""
         state = JobState.DONE if job.state is JobState.STORED else job.state
         return self._change(job, {"state": state, "filed_at": self._clock.now()})
 
     def postpone(self, job: Job) -> Job:
-        """The job after its files could not be moved: tried again after a longer wait each time, without end."""
+        """Delays filing after an error, with a wait that doubles each time; it is retried without end."""
         return self._change(job, {"waits": job.waits + 1, "next_attempt_at": self._after_backoff(job.waits + 1, LONGEST_STORAGE_WAIT)})
 
     def vanished(self, job: Job) -> Job:
-        """The closed job of a failed file or duplicate that left the inbox, or was replaced there, before it was moved."""
+        """Closes the job of a failed file or a duplicate that was removed from the inbox or replaced before it was moved."""
         return self._change(job, {"state": JobState.WITHDRAWN, "filed_at": self._clock.now()})
 
     def requeue(self, job: Job, path: Path) -> Job:
-        """A failed job queued again from the start, its file being back in the inbox as `path`.
+        """Queues a failed job again, as if it were new, with its file back in the inbox at `path`.
 
-        Where the same bytes are known by now, it becomes a duplicate; where the inbox has taken the file already, it is left as it is.
+        It becomes a duplicate if the same content was filed meanwhile, and is not changed if the inbox has already taken the file.
         """
         fresh = {
             "path": path, "state": JobState.QUEUED, "attempts": 0, "interruptions": 0, "waits": 0, "error_kind": None,
@@ -275,25 +278,25 @@ class JobQueue(JobQueries):
                     fresh |= {"state": JobState.DUPLICATE, "duplicate_of": twin}
                 return _moved(connection, job, fresh) or job
         except IntegrityError:
-            return job  # the inbox was quicker: the path has an open job
+            return job  # the inbox was faster: the path has an open job
 
     def _change(self, job: Job, values: dict[str, object], *, durable: bool = False) -> Job:
         with self._database.write(durable=durable) as connection:
             return _moved(connection, job, values) or job
 
     def _after_backoff(self, times: int, longest: float) -> float:
-        """Seconds since 1970 after a wait that doubles each time, up to the longest."""
+        """Time in seconds since 1970, after a wait that doubles each time."""
         wait = min(self._work.backoff_seconds * 2.0 ** min(times - 1, 60), longest, self._work.max_backoff_seconds)
         return self._clock.now().timestamp() + wait
 
 
 def _living_twin(connection: Connection, sha256: str | None) -> str | None:
-    """`receipt_id` of the job that has these bytes and is not failed."""
+    """`receipt_id` of the job that has this content and has not failed."""
     return connection.scalar(_LIVING_TWIN, {"sha256": sha256}) if sha256 else None
 
 
 def _promote_duplicate(connection: Connection, withdrawn: Job) -> None:
-    """Queues the oldest open duplicate of a withdrawn job in its place: its bytes may be the only ones left (a renamed file)."""
+    """Queues the oldest open duplicate of a withdrawn job: it may be the only copy left (of a renamed file)."""
     copies = and_(JobRow.duplicate_of == withdrawn.receipt_id, JobRow.state == JobState.DUPLICATE, JobRow.filed_at.is_(None))
     heir = connection.execute(select(JobRow.id, JobRow.receipt_id).where(copies).order_by(JobRow.id).limit(1)).one_or_none()
     if heir:
@@ -302,14 +305,14 @@ def _promote_duplicate(connection: Connection, withdrawn: Job) -> None:
 
 
 def _moved(connection: Connection, job: Job, values: Mapping[str, object]) -> Job | None:
-    """The job with new values; `None` where somebody else has moved it since."""
+    """Changes the job and returns it; `None` if its state or worker has changed since it was read."""
     seen = {"job_id": job.id, "job_state": job.state, "job_worker": job.worker}
     row = connection.execute(_MOVE, {**values, **seen}).one_or_none()
     return None if row is None else job_of(row)
 
 
 def _lease_lost(job: Job) -> LeaseLost:
-    return LeaseLost(f"{job.name} was taken over by another worker. Nothing is to be done.")
+    return LeaseLost(f"{job.name} was taken over by another worker. Nothing has to be done.")
 
 
 def _error_values(error: ExtractorError) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Insert, Select, bindparam, column, delete, exists, func, insert, select, table, text
 
+from extractor.parsing.text import letters_and_digits
 from extractor.runtime.filenames import printable
 from extractor.schemas.receipt import amounts_of
 from extractor.schemas.record import Record, RecordStatus
@@ -227,7 +228,7 @@ def _iso(value: Any) -> str | None:
 
 def _key(name: str | None) -> str | None:
     """What two spellings of one merchant have in common: letters and digits in lower case."""
-    return None if name is None else "".join(character for character in name.casefold() if character.isalnum())
+    return None if name is None else letters_and_digits(name.casefold())
 
 
 def _words_of(text: str | None) -> str:

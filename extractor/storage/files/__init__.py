@@ -1,1 +1,1 @@
-"""Files on disk: how they come into the inbox and settle there, and how they leave it for the outbox."""
+"""Files on disk: finding them in the inbox, and moving them to the outbox."""

@@ -1,4 +1,4 @@
-"""Bytes on disk: hashed, copied and moved so that a crash leaves the old state or the new one, never half of one."""
+"""Hashing, copying and moving files such that a crash leaves either the old state or the new one."""
 
 import errno
 import hashlib
@@ -14,41 +14,43 @@ from extractor.runtime.filenames import printable
 
 CHUNK_BYTES = 1 << 20
 
+_ADVICE = {
+    errno.ENOSPC: "Free some space; the file is safe and will be retried.",
+    errno.EDQUOT: "Free some space; the file is safe and will be retried.",
+    errno.EROFS: "Make the folder writable; the file is safe and will be retried.",
+    errno.EACCES: "Give this user permission to write there; the file is safe and will be retried.",
+}
+
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Operating system errors inside come out as StorageError, naming the path and the way out."""
+    """Converts an OSError raised in the block to a StorageError that names the path and says what to do."""
     try:
         yield
     except OSError as error:
-        way_out = {
-            errno.ENOSPC: "Free some space; the file is safe and is tried again.",
-            errno.EDQUOT: "Free some space; the file is safe and is tried again.",
-            errno.EROFS: "Make the folder writable; the file is safe and is tried again.",
-            errno.EACCES: "Give this user the right to write there; the file is safe and is tried again.",
-        }.get(error.errno or 0, "The file is safe and is tried again.")
-        raise StorageError(f"{printable(path)}: {error.strerror or error}. {way_out}") from error
+        advice = _ADVICE.get(error.errno or 0, "The file is safe and will be retried.")
+        raise StorageError(f"{printable(path)}: {error.strerror or error}. {advice}") from error
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """The file, open for reading. Never follows a link and never waits for a FIFO.
+    """Opens a file for reading. Never follows a symbolic link and never blocks on a FIFO.
 
     Raises:
-        FileNotFoundError: No regular file has this name: nothing, or a link, folder, FIFO or device.
-        OSError: It may not be read.
+        FileNotFoundError: No regular file has this name: there is nothing, or a link, folder, FIFO or device.
+        OSError: The file cannot be opened.
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if not is_regular(path):
         raise FileNotFoundError(errno.ENOENT, "no regular file has this name", os.fspath(path))
     descriptor = os.open(path, flags)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # replaced since the first look
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # replaced since the check above
         os.close(descriptor)
         raise FileNotFoundError(errno.ENOENT, "no regular file has this name", os.fspath(path))
     return os.fdopen(descriptor, "rb")
 
 
 def is_regular(path: Path) -> bool:
-    """Whether a regular file, not a link to one, has this name."""
+    """Whether a regular file, not a symbolic link to one, has this name."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -56,26 +58,26 @@ def is_regular(path: Path) -> bool:
 
 
 def leads_away(root: Path, relative: Path) -> bool:
-    """Whether a folder between `root` and the file is a link by now: the file then is another one, somewhere else."""
+    """Whether a folder between `root` and the file is a symbolic link, so that the path names a file somewhere else."""
     return any((root / folder).is_symlink() for folder in relative.parents[:-1])
 
 
 def mount_of(path: Path) -> Path:
-    """Where the volume is mounted that the path lies on, or would lie on."""
+    """Mount point of the volume that contains, or would contain, the path."""
     return next(folder for folder in (path, *path.parents) if os.path.ismount(folder) or folder == folder.parent)
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a regular file's bytes, in hexadecimal."""
+    """SHA-256 of a regular file's content, in hexadecimal."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def holds(path: Path, sha256: str) -> bool:
-    """Whether a regular file with exactly these bytes lies there.
+    """Whether the path is a regular file with this SHA-256.
 
     Raises:
-        OSError: Something lies there, but cannot be read now.
+        OSError: The file exists but cannot be read.
     """
     try:
         return digest(path) == sha256
@@ -84,7 +86,7 @@ def holds(path: Path, sha256: str) -> bool:
 
 
 def is_same_file(one: Path, other: Path) -> bool:
-    """Whether both names are of one file; False where one of them is not there."""
+    """Whether both names belong to one file; False if either does not exist."""
     try:
         return os.path.samestat(one.lstat(), other.lstat())
     except (FileNotFoundError, NotADirectoryError):
@@ -92,7 +94,7 @@ def is_same_file(one: Path, other: Path) -> bool:
 
 
 def copy_hashed(source: Path, target: Path) -> str:
-    """SHA-256 of the bytes that were copied to `target`, which are on disk when this returns. Replaces `target`."""
+    """Copies `source` to `target`, replacing it and syncing it to disk, and returns the SHA-256 of the copied bytes."""
     sha256 = hashlib.sha256()
     with open_regular(source) as reader, target.open("wb") as writer:
         while chunk := reader.read(CHUNK_BYTES):
@@ -104,12 +106,12 @@ def copy_hashed(source: Path, target: Path) -> str:
 
 
 def hidden_name(path: Path) -> Path:
-    """What a file is called beside its place until it is whole."""
+    """Temporary name, in the same folder, of a file that is being written."""
     return path.with_name(f".{path.name}.tmp")
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Makes `path` hold `data`: it appears whole or not at all, and is on disk when this returns."""
+    """Writes `data` to `path` atomically and syncs it to disk."""
     hidden = hidden_name(path)
     with hidden.open("wb") as file:
         file.write(data)
@@ -120,7 +122,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder and those above it; their names are on disk when this returns."""
+    """Creates a folder and its parents and syncs their names to disk."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -128,58 +130,80 @@ def make_folder(folder: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Moves a file, also to another volume: there it is copied, brought to disk and compared before the source is removed.
+    """Moves a file, also to another volume, and syncs the change to disk. Never overwrites anything.
+
+    A crash may leave the file under both names. Between volumes, the file is copied, synced and compared before the source is removed.
 
     Raises:
-        FileExistsError: Something has the target's name; nothing is overwritten.
+        FileExistsError: `target` exists.
     """
-    if os.path.lexists(target):
-        raise FileExistsError(errno.EEXIST, "already there", os.fspath(target))
+    if os.path.lexists(target):  # also before the copy to another volume, which may be large
+        raise _exists(target)
     try:
-        source.rename(target)
+        rename_to_free(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
         hidden = hidden_name(target)
+        hidden.unlink(missing_ok=True)  # after a crash, it may be a second name of a file that is complete
         if copy_hashed(source, hidden) != digest(source):
             raise OSError(errno.EAGAIN, "changes while it is copied", os.fspath(source)) from error
-        hidden.rename(target)
-        sync_folder(target.parent)
+        rename_to_free(hidden, target)
         source.unlink()
         sync_folder(source.parent)
-    else:
-        sync_folder(target.parent)
 
 
 def rename_to_free(source: Path, target: Path) -> None:
-    """Gives a file another name on its volume; nothing is overwritten, not even what comes in the same moment.
+    """Renames a file within its volume and syncs the change to disk. Never overwrites anything.
 
-    A crash, or an error at the last moment, may leave both names: whether the old one is gone then is not sure on every share.
+    A crash may leave the file under both names.
 
     Raises:
-        FileExistsError: Something has the target's name.
+        FileExistsError: `target` exists.
+        OSError: With `errno.EXDEV`, `target` is on another volume.
+    """
+    has_both_names = link_or_rename(source, target)
+    sync_folder(target.parent)  # before the old name is removed: a power cut must not lose both
+    if has_both_names:
+        source.unlink()
+    sync_folder(source.parent)
+
+
+def link_or_rename(source: Path, target: Path) -> bool:
+    """Gives a file the name `target`, and returns whether it keeps its old name as well. Never overwrites anything.
+
+    A hard link cannot replace a file that appears at the same moment. Volumes without hard links (FAT, some network shares) need a
+    rename, which can, so `target` is checked just before.
+
+    Raises:
+        FileExistsError: `target` exists.
+        OSError: With `errno.EXDEV`, `target` is on another volume.
     """
     try:
         os.link(source, target, follow_symlinks=False)
     except FileExistsError:
         raise
-    except (OSError, NotImplementedError) as error:  # FAT and some network shares have no links
+    except (OSError, NotImplementedError) as error:
         if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, "already there", os.fspath(target)) from error
+            raise _exists(target) from error
         source.rename(target)
-    else:
-        source.unlink()
+        return False
+    return True
+
+
+def _exists(path: Path) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, "already exists", os.fspath(path))
 
 
 def sync_folder(folder: Path) -> None:
-    """Brings the names in a folder to disk, where the system can do so."""
-    if os.name == "nt":  # Windows cannot open folders; NTFS journals names itself
+    """Syncs the names in a folder to disk, if the system supports that."""
+    if os.name == "nt":  # Windows cannot open folders; NTFS journals names
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.EBADF}:  # some network shares have no such thing for folders
+        if error.errno not in {errno.EINVAL, errno.EBADF}:  # some network shares cannot sync folders
             raise
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Events of a folder, native or polled, become calls; whoever is called only takes a note. The only module that imports watchdog."""
+"""Calls a function for each change in a folder, found by native events or by polling. The only module that imports watchdog."""
 
 import errno
 import logging
@@ -31,12 +31,13 @@ _WANTED: list[type[FileSystemEvent]] = [
 
 
 class FolderEvents:
-    """A context manager in which `on_touch` is called, from another thread, with each path that something happened to.
+    """A context manager that calls `on_touch`, in another thread, with each path that is created, changed or moved.
 
-    Where the system has no native events left (the inotify limit), it polls and says so; where the folder is missing, no events come.
+    Falls back to polling, with a log line, if the system has no native events left (the inotify limit). If the folder is missing, there
+    are no events.
 
     Attributes:
-        is_polling: Whether it looks every `poll_seconds` instead of waiting for events.
+        is_polling: Whether the folder is polled every `poll_seconds`.
     """
 
     def __init__(self, folder: Path, on_touch: Callable[[Path], object], *, poll: bool, poll_seconds: float) -> None:
@@ -49,23 +50,17 @@ class FolderEvents:
 
     def __enter__(self) -> Self:
         try:
-            self._observer = self._started(PollingObserver(timeout=self._poll_seconds) if self.is_polling else Observer())
+            self._observer = self._start()
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EMFILE}:
-                logger.warning("events_unavailable", extra={"folder": str(self._folder), "error": str(error)})
-                return self  # the folder is not there: without events until it is
-            self.is_polling = True
-            way_out = "raise fs.inotify.max_user_watches and max_user_instances to have native events"
-            logger.warning("events_polled", extra={"error": str(error), "every_seconds": self._poll_seconds, "way_out": way_out})
-            self._observer = self._started(PollingObserver(timeout=self._poll_seconds))
+            logger.warning("events_unavailable", extra={"folder": str(self._folder), "error": str(error)})
         return self
 
     def is_alive(self) -> bool:
-        """Whether events come still: no thread has ended, and the folder is the one that is watched, not one that came in its place."""
+        """Whether events still arrive: all threads run, and the folder is the one that is watched, not one that has replaced it."""
         try:
             now = self._folder.stat()
         except OSError:
-            return True  # nothing can come from there now; whoever lists it hears that
+            return True  # no events can be missed; listing the folder reports the error
         if self._observer is None or self._watched is None:
             return False
         threads = (self._observer, *self._observer.emitters)
@@ -76,7 +71,21 @@ class FolderEvents:
             self._observer.stop()
             self._observer.join()
 
-    def _started(self, observer: BaseObserver) -> BaseObserver:
+    def _start(self) -> BaseObserver:
+        """Starts the observer, or a polling one if there are no native events left."""
+        if not self.is_polling:
+            try:
+                return self._observe(Observer())
+            except OSError as error:
+                if error.errno not in {errno.ENOSPC, errno.EMFILE}:
+                    raise
+                advice = "raise fs.inotify.max_user_watches and max_user_instances to have native events"
+                extra = {"error": str(error), "every_seconds": self._poll_seconds, "what_to_do": advice}
+                logger.warning("events_polled", extra=extra)
+                self.is_polling = True
+        return self._observe(PollingObserver(timeout=self._poll_seconds))
+
+    def _observe(self, observer: BaseObserver) -> BaseObserver:
         self._watched = self._folder.stat()
         observer.schedule(self._handler, str(self._folder), recursive=True, event_filter=_WANTED)
         observer.start()
@@ -88,5 +97,5 @@ class _Handler(FileSystemEventHandler):
         self._on_touch = on_touch
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        # What is moved is touched at its new place; where it left from, the listing shows.
+        # A moved file counts at its new path; the listing shows that the old one is gone.
         self._on_touch(Path(os.fsdecode(event.dest_path or event.src_path)))

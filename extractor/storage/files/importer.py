@@ -1,4 +1,4 @@
-"""A file is copied into the inbox: it appears there whole or not at all, and replaces nothing."""
+"""Copies files into the inbox: each appears there whole or not at all, and replaces nothing."""
 
 import itertools
 import os
@@ -9,33 +9,33 @@ from pathlib import Path
 from extractor.errors import InputError, StorageError
 from extractor.storage.files.atomic import copy_hashed, storage_errors, sync_folder
 
+# Longest file name on ext4, XFS, APFS and NTFS. The stem is cut to make room for a number.
 MAX_NAME_BYTES = 255
-"""Longest file name that ext4, XFS, APFS and NTFS take; room for the number is cut from the stem."""
 
 
 def drop_file(path: Path, inbox_dir: Path, *, is_ignored: Callable[[Path], bool]) -> Path:
-    """Where the copy lies. A name that is taken in the inbox gets a number: `lunch.jpg`, `lunch-2.jpg`.
+    """Copies a file into the inbox and returns the copy's path. If the name is taken, it gets a number: `lunch-2.jpg`.
 
-    The bytes are written under a name that the inbox ignores, brought to disk, and then appear under their own name in one step.
+    The copy is written under a name that the inbox ignores, synced to disk, and then renamed.
 
     Args:
-        is_ignored: Whether the inbox leaves such a name alone; a file that nobody would take is refused.
+        is_ignored: Whether the inbox ignores a name; such a file is rejected.
     Raises:
-        InputError: `path` is not there, is not a regular file, may not be read, or has a name that is ignored.
-        StorageError: The inbox is not there, cannot be written, or its disk is full.
+        InputError: `path` does not exist, is not a regular file, cannot be read, or has a name that is ignored.
+        StorageError: The inbox does not exist or cannot be written, or its disk is full.
     """
     try:
         if not path.is_file():
-            fact = "is a folder. Name its files" if path.is_dir() else "is not there or is not a file. Check the path"
+            fact = "is a folder. Name its files" if path.is_dir() else "does not exist or is not a file. Check the path"
             raise InputError(f"{path} {fact}.")
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}). Check its name and its rights.") from error
+        raise InputError(f"{path} cannot be read ({error.strerror}). Check its name and its permissions.") from error
     if is_ignored(Path(path.name)):
-        raise InputError(f"{path} has a name that the inbox leaves alone, as it does hidden and unfinished files. Rename it.")
+        raise InputError(f"{path} has a name that the inbox ignores, like hidden and unfinished files. Rename it.")
     if not os.access(path, os.R_OK):
-        raise InputError(f"{path} cannot be read. Give this user the right to read it.")
+        raise InputError(f"{path} cannot be read. Give this user permission to read it.")
     if not inbox_dir.is_dir():
-        raise StorageError(f"{inbox_dir} is not there. Make it with: receipts init")
+        raise StorageError(f"{inbox_dir} does not exist. Make it with: receipts init")
     hidden = inbox_dir / f".{uuid.uuid4().hex}.part"
     try:
         with storage_errors(inbox_dir):
@@ -53,7 +53,7 @@ def _appear(hidden: Path, inbox_dir: Path, name: str) -> Path:
         except FileExistsError:
             continue
         except OSError:
-            # FAT and some network shares have no links: take the name first, so that nothing is replaced, then fill it.
+            # FAT and some network shares have no links: claim the name first, so that nothing is replaced.
             try:
                 target.touch(exist_ok=False)
             except FileExistsError:
@@ -65,7 +65,7 @@ def _appear(hidden: Path, inbox_dir: Path, name: str) -> Path:
 
 
 def _numbered(name: str, number: int) -> str:
-    """The name with its number before the suffix, no longer than a name may be."""
+    """The name with its number before the suffix, cut to the longest possible name."""
     path = Path(name)
     tail = (f"-{number}" if number > 1 else "") + path.suffix
     stem = path.stem

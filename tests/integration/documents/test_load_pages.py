@@ -75,7 +75,7 @@ def load(path: Path, data: bytes, limits: PageLimits = LIMITS) -> tuple[Page, ..
 
 
 def refused(path: Path, limits: PageLimits = LIMITS) -> InputError:
-    """The error of `load_pages`, having seen that `check_complete` raises the same."""
+    """The error of `load_pages`; `check_complete` must raise the same."""
     with pytest.raises(InputError) as loading:
         load_pages(path, limits)
     with pytest.raises(InputError) as checking:
@@ -86,7 +86,7 @@ def refused(path: Path, limits: PageLimits = LIMITS) -> InputError:
 
 @pytest.mark.parametrize("kind", ENCODERS)
 @pytest.mark.parametrize("suffix", [".jpg", ".pdf", ""])
-def test_kind_is_told_by_content(tmp_path: Path, picture: Image.Image, kind: str, suffix: str) -> None:
+def test_format_is_detected_by_content(tmp_path: Path, picture: Image.Image, kind: str, suffix: str) -> None:
     """Every format is read as RGB, whatever the file is called."""
     (page,) = load(tmp_path / f"receipt{suffix}", ENCODERS[kind](picture))
     assert page.image.mode == "RGB"

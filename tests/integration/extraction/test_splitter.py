@@ -11,8 +11,8 @@ from extractor.config.settings import ReaderSettings, Settings
 from extractor.jobs import Job, JobState
 from extractor.schemas.record import Record, RecordStatus
 from extractor.service.app import build_service
-from training.render import RenderedReceipt, Style, render
-from training.table import side_by_side
+from training.collage import side_by_side
+from training.render import RenderedReceipt, RenderOptions, render
 
 pytest.importorskip("faster_paddle")
 
@@ -25,13 +25,13 @@ def read(settings: Settings, drop: Callable[..., Path], receipts: Sequence[Rende
     service = build_service(settings.model_copy(update={"reader": ReaderSettings(name="ocr", processes=1, max_rungs=0)}))
     service.run_once()
     try:
-        return list(service.archive.job_queue.jobs()), sorted(service.archive.store.list(), key=lambda record: record.receipt_id)
+        return list(service.archive.job_queue.jobs()), sorted(service.archive.receipts.list(), key=lambda record: record.receipt_id)
     finally:
         service.archive.close()
 
 
 def receipt(number: int) -> RenderedReceipt:
-    style = Style(country=("MY", "US", "GB")[number], kind="grocery", ink="scan", tilt_degrees=0.0)
+    style = RenderOptions(country=("MY", "US", "GB")[number], kind="grocery", image_type="scan", tilt_degrees=0.0)
     return render(f"table-{number}", style)
 
 

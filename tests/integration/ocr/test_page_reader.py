@@ -1,4 +1,4 @@
-"""A page is turned upright and read, whichever way it lies."""
+"""A page is turned upright and read, whatever its orientation."""
 
 import re
 from collections.abc import Callable
@@ -52,19 +52,19 @@ def strip() -> Image.Image:
 
 
 @pytest.fixture(scope="module")
-def ladder() -> tuple[OcrEngine, ...]:
+def engines() -> tuple[OcrEngine, ...]:
     """The engines of `reader.ocr_engine = "auto"`."""
     return build_engines(threads=2)
 
 
 @pytest.fixture(scope="module")
-def witness(ladder: tuple[OcrEngine, ...]) -> PageReader:
-    return PageReader(ladder)
+def page_reader(engines: tuple[OcrEngine, ...]) -> PageReader:
+    return PageReader(engines)
 
 
 @dataclass
 class Counted:
-    """An engine that counts how often it is asked."""
+    """An engine that records the sizes of its images."""
 
     engine: OcrEngine
     name: str
@@ -95,47 +95,47 @@ def white(image: Image.Image, degrees: float) -> Image.Image:
     return image.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=(252, 252, 250))
 
 
-def test_upright_page_costs_one_reading(receipt_image: Image.Image, ladder: tuple[OcrEngine, ...]) -> None:
+def test_upright_page_costs_one_reading(receipt_image: Image.Image, engines: tuple[OcrEngine, ...]) -> None:
     """An upright page is returned as it is, read once by the cheapest engine."""
-    engine = Counted(ladder[0], ladder[0].name)
+    engine = Counted(engines[0], engines[0].name)
     page = Page(receipt_image, number=3)
-    turned, transcript = PageReader([engine, *ladder[1:]]).read(page)
+    turned, transcript = PageReader([engine, *engines[1:]]).read(page)
     assert turned is page
     assert engine.sizes == [receipt_image.size]
-    assert transcript.engine == ladder[0].name
+    assert transcript.engine == engines[0].name
     assert_reads_the_receipt(turned, transcript)
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_turned_page(receipt_image: Image.Image, witness: PageReader, degrees: int) -> None:
+def test_turned_page(receipt_image: Image.Image, page_reader: PageReader, degrees: int) -> None:
     """A page lying on its side or its head is turned and read."""
-    page, transcript = witness.read(Page(receipt_image.rotate(degrees, expand=True), number=1))
+    page, transcript = page_reader.read(Page(receipt_image.rotate(degrees, expand=True), number=1))
     assert page.number == 1
     assert page.image.size == receipt_image.size
     assert_reads_the_receipt(page, transcript)
 
 
 @pytest.mark.parametrize("degrees", [-15, -10, -5, -3, 3, 5, 10, 15])
-def test_tilted_page(receipt_image: Image.Image, witness: PageReader, degrees: int) -> None:
+def test_tilted_page(receipt_image: Image.Image, page_reader: PageReader, degrees: int) -> None:
     """A tilted page is levelled and read."""
-    page, transcript = witness.read(Page(white(receipt_image, degrees)))
+    page, transcript = page_reader.read(Page(white(receipt_image, degrees)))
     assert_reads_the_receipt(page, transcript)
 
 
-def test_on_its_head_and_tilted(receipt_image: Image.Image, witness: PageReader) -> None:
-    """Faults add up, and are all undone."""
-    page, transcript = witness.read(Page(white(receipt_image, 174)))
+def test_on_its_head_and_tilted(receipt_image: Image.Image, page_reader: PageReader) -> None:
+    """A page that is upside down and tilted is corrected for both."""
+    page, transcript = page_reader.read(Page(white(receipt_image, 174)))
     assert_reads_the_receipt(page, transcript)
 
 
 @pytest.mark.parametrize("effort", [0, 1, 2, 3, 9])
-def test_every_effort_reads(receipt_image: Image.Image, witness: PageReader, effort: int) -> None:
-    """Looking again, however hard, gives boxes in pixels of the same page."""
-    page, transcript = witness.read(Page(receipt_image), effort)
+def test_every_effort_reads(receipt_image: Image.Image, page_reader: PageReader, effort: int) -> None:
+    """Every effort returns boxes in pixels of the same page."""
+    page, transcript = page_reader.read(Page(receipt_image), effort)
     assert_reads_the_receipt(page, transcript)
 
 
-def test_efforts_differ(receipt_image: Image.Image, ladder: tuple[OcrEngine, ...]) -> None:
+def test_efforts_differ(receipt_image: Image.Image, engines: tuple[OcrEngine, ...]) -> None:
     """No two efforts show the same image to the same engine."""
     shown: list[tuple[str, bytes]] = []
 
@@ -147,14 +147,14 @@ def test_efforts_differ(receipt_image: Image.Image, ladder: tuple[OcrEngine, ...
             shown.append((self.name, image.tobytes()))
             return []
 
-    witness = PageReader([Recorder("cheap"), Recorder("dear")])
+    page_reader = PageReader([Recorder("cheap"), Recorder("dear")])
     for effort in range(4):
-        witness.read(Page(receipt_image), effort)
+        page_reader.read(Page(receipt_image), effort)
     assert len(set(shown)) == len(shown) > 4
 
 
-def test_a_large_engine_sees_a_page_in_parts(receipt_image: Image.Image) -> None:
-    """Its memory grows with what it sees at once; the cheap first look sees the page whole."""
+def test_a_large_engine_reads_a_page_in_parts(receipt_image: Image.Image) -> None:
+    """Its memory grows with the pixels that it is given at once; the cheap first effort reads the page whole."""
     shown: dict[str, list[int]] = {"cheap": [], "dear": []}
 
     @dataclass
@@ -165,19 +165,19 @@ def test_a_large_engine_sees_a_page_in_parts(receipt_image: Image.Image) -> None
             shown[self.name].append(image.height)
             return []
 
-    witness = PageReader([Recorder("cheap"), Recorder("dear")])
-    witness.read(Page(receipt_image), 0)
-    witness.read(Page(receipt_image), 1)
+    page_reader = PageReader([Recorder("cheap"), Recorder("dear")])
+    page_reader.read(Page(receipt_image), 0)
+    page_reader.read(Page(receipt_image), 1)
     assert shown["cheap"] == [receipt_image.height]
     assert max(shown["dear"]) < receipt_image.width
     assert sum(shown["dear"]) > receipt_image.height, "the parts overlap"
 
 
 @pytest.mark.parametrize("effort", [0, 1, 2])
-def test_crop(receipt_image: Image.Image, witness: PageReader, effort: int) -> None:
+def test_crop(receipt_image: Image.Image, page_reader: PageReader, effort: int) -> None:
     """A crop holds its rows alone, with boxes in pixels of the page."""
     page = Page(receipt_image)
-    same, transcript = witness.read(page, effort, crop=Box(0, 400, 560, 446))
+    same, transcript = page_reader.read(page, effort, crop=Box(0, 400, 560, 446))
     assert same is page
     assert [squeezed(line.text) for line in transcript.lines] == ["total1075"]
     assert 395 < transcript.lines[0].box.middle < 450
@@ -186,7 +186,7 @@ def test_crop(receipt_image: Image.Image, witness: PageReader, effort: int) -> N
 
 @dataclass
 class Nearby:
-    """An engine that reads print up to a height and takes higher print for single strokes."""
+    """An engine that reads text up to a height and detects only strokes in larger text."""
 
     highest: int
     name: str = "nearby"
@@ -197,8 +197,8 @@ class Nearby:
         return [Fragment("1", Box(place, 0, place + 9, image.height), 0.4) for place in range(0, image.width, 10)]
 
 
-def test_large_print_is_looked_at_once_more_from_afar() -> None:
-    """A crop in which an engine sees strokes is shown to it smaller, with boxes in pixels of the page all the same."""
+def test_large_print_is_read_once_more_at_a_smaller_scale() -> None:
+    """A crop in which an engine finds only strokes is read again at a smaller scale, with boxes in pixels of the page."""
     page = Page(Image.new("RGB", (560, 400), "white"))
     _, transcript = PageReader([Nearby(highest=60)]).read(page, 1, crop=Box(100, 100, 400, 200))
     assert [line.text for line in transcript.lines] == ["NORTHERN BAKERY"]
@@ -206,7 +206,7 @@ def test_large_print_is_looked_at_once_more_from_afar() -> None:
 
 
 def test_a_row_s_neighbours_in_its_crop_are_not_read() -> None:
-    """Of a crop that shows three rows an engine sees the one that is asked for, on paper as wide and high as the crop."""
+    """Of a crop that shows three rows, an engine is given only the requested one, on paper of the crop's size."""
     page = Page(Image.new("RGB", (560, 400), "white"))
     for top in (100, 150, 200):
         page.image.paste("black", (100, top, 400, top + 30))
@@ -227,38 +227,38 @@ def test_a_row_s_neighbours_in_its_crop_are_not_read() -> None:
     assert own_ink == pytest.approx(all_ink / 3, rel=0.1)
 
 
-def test_crop_outside_the_page(receipt_image: Image.Image, witness: PageReader) -> None:
+def test_crop_outside_the_page(receipt_image: Image.Image, page_reader: PageReader) -> None:
     """A crop that misses the page shows nothing."""
-    assert witness.read(Page(receipt_image), crop=Box(9000, 9000, 9100, 9100))[1].lines == ()
+    assert page_reader.read(Page(receipt_image), crop=Box(9000, 9000, 9100, 9100))[1].lines == ()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3000, 2), (40, 40), (700, 900)])
-def test_blank_page(witness: PageReader, size: tuple[int, int]) -> None:
+def test_blank_page(page_reader: PageReader, size: tuple[int, int]) -> None:
     """A page without print has no lines."""
     page = Page(Image.new("RGB", size, "white"))
-    turned, transcript = witness.read(page)
+    turned, transcript = page_reader.read(page)
     assert turned is page
     assert transcript.lines == ()
 
 
 @pytest.mark.parametrize("scale", [0.35, 3.0])
-def test_print_of_any_size(receipt_image: Image.Image, witness: PageReader, scale: float) -> None:
+def test_print_of_any_size(receipt_image: Image.Image, page_reader: PageReader, scale: float) -> None:
     """Print of nine pixels and of eighty is read."""
     size = (round(receipt_image.width * scale), round(receipt_image.height * scale))
-    page, transcript = witness.read(Page(receipt_image.resize(size, Image.Resampling.LANCZOS)))
+    page, transcript = page_reader.read(Page(receipt_image.resize(size, Image.Resampling.LANCZOS)))
     assert_reads_the_receipt(page, transcript)
 
 
-def test_till_roll(strip: Image.Image, witness: PageReader) -> None:
+def test_till_roll(strip: Image.Image, page_reader: PageReader) -> None:
     """Every row of a long strip is read once, in order, though it is read in parts."""
-    _, transcript = witness.read(Page(strip))
+    _, transcript = page_reader.read(Page(strip))
     assert [squeezed(line.text) for line in transcript.lines] == [f"article{n}{n}25" for n in range(100, 300)]
 
 
 @pytest.mark.parametrize("fault", [lambda i: i, lambda i: i.point(lambda v: 190 + v // 5), lambda i: i.convert("L").convert("RGB")])
-def test_faint_print(receipt_image: Image.Image, witness: PageReader, fault: Callable[[Image.Image], Image.Image]) -> None:
+def test_faint_print(receipt_image: Image.Image, page_reader: PageReader, fault: Callable[[Image.Image], Image.Image]) -> None:
     """Worn thermal print is read."""
-    _, transcript = witness.read(Page(fault(receipt_image)))
+    _, transcript = page_reader.read(Page(fault(receipt_image)))
     assert "10.75" in transcript.text
 
 

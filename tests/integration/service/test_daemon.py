@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from extractor.config.settings import InboxSettings, LogSettings, MetricsSettings, Settings, WorkSettings
-from extractor.errors import ConfigError, StorageError
+from extractor.errors import ConfigError, DatabaseDamaged, StorageError
 from extractor.jobs import JobState, Source
 from extractor.schemas.record import Attempt, Record, RecordStatus, ReviewReason
 from extractor.service.app import build_service
@@ -56,7 +56,7 @@ def running(daemon: Daemon) -> Iterator[Daemon]:
     thread.start()
     try:
         if first.archive.settings.metrics.port is not None:
-            eventually(lambda: daemon.monitor, "the start of monitoring")
+            eventually(lambda: daemon.health_server, "the start of monitoring")
         yield daemon
     finally:
         first.stop()
@@ -65,8 +65,8 @@ def running(daemon: Daemon) -> Iterator[Daemon]:
 
 
 def ask(daemon: Daemon, path: str) -> tuple[int, str]:
-    assert daemon.monitor is not None
-    host, port = daemon.monitor.address
+    assert daemon.health_server is not None
+    host, port = daemon.health_server.address
     try:
         with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=DEADLINE_SECONDS) as answer:
             return answer.status, answer.read().decode()
@@ -125,7 +125,7 @@ def test_health_answers_while_a_long_read_goes_on(settings: Settings, draw: Call
         may_end.set()
 
 
-def test_a_hung_read_is_unhealthy_and_systemd_hears_nothing_more(
+def test_a_hung_read_is_unhealthy_and_gets_no_more_watchdog_messages(
     settings: Settings, draw: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When a step takes longer than the settings allow, /healthz says so in words, and the watchdog is left to bark."""
@@ -154,7 +154,7 @@ def test_a_hung_read_is_unhealthy_and_systemd_hears_nothing_more(
             eventually(lambda: b"WATCHDOG=1" in heard[before:], "a new sign of life")
 
 
-def test_systemd_hears_of_start_progress_and_end(settings: Settings, draw: Callable[..., Path], tmp_path: Path) -> None:
+def test_systemd_is_notified_of_start_progress_and_end(settings: Settings, draw: Callable[..., Path], tmp_path: Path) -> None:
     """READY once the threads are about to start, WATCHDOG while they go on, STATUS with numbers alone, STOPPING at the end."""
     draw(settings.inbox_dir / "a.png")
     with manager(tmp_path / "notify") as heard:
@@ -209,7 +209,7 @@ def test_metrics_tell_what_was_done(settings: Settings, draw: Callable[..., Path
 
 
 def test_what_cannot_be_used_is_unhealthy(settings: Settings, draw: Callable[..., Path]) -> None:
-    """An inbox that is away and a database that is gone are told in words, and monitoring goes on answering."""
+    """/healthz describes a missing inbox or database, and monitoring keeps responding."""
     inbox = InboxSettings(settle_seconds=0, rescan_seconds=0.1)
     with running(Daemon(build_service(settings.model_copy(update={"inbox": inbox}), extract=ScriptedExtraction()))) as daemon:
         settings.inbox_dir.rmdir()
@@ -220,17 +220,20 @@ def test_what_cannot_be_used_is_unhealthy(settings: Settings, draw: Callable[...
         eventually(lambda: ask(daemon, "/healthz")[0] == 200, "the recovery")
 
 
-def test_a_database_that_cannot_be_read_is_told(settings: Settings) -> None:
-    """/healthz says so, and /metrics still tells what the process knows."""
+@pytest.mark.parametrize(
+    "error", [StorageError("receipts.db: disk I/O error. Check the disk."), DatabaseDamaged("receipts.db is damaged.")]
+)
+def test_a_database_that_cannot_be_read_is_unhealthy(settings: Settings, error: Exception) -> None:
+    """/healthz answers 503 and says why, and /metrics still has the numbers of the process."""
     service = build_service(settings, extract=ScriptedExtraction())
 
     class Gone:
         def __getattr__(self, name: str) -> Any:
-            raise StorageError("receipts.db: disk I/O error. Check the disk.")
+            raise error
 
     object.__setattr__(service.archive, "job_queue", Gone())
     daemon = Daemon(service)
-    with HealthServer(settings.metrics, lambda: service) as daemon.monitor:
+    with HealthServer(settings.metrics, lambda: service) as daemon.health_server:
         code, body = ask(daemon, "/healthz")
         assert (code, json.loads(body)["reasons"]) == (503, ["the database cannot be read"])
         found = samples(ask(daemon, "/metrics")[1])
@@ -239,7 +242,7 @@ def test_a_database_that_cannot_be_read_is_told(settings: Settings) -> None:
 
 
 def test_results_that_cannot_be_filed_are_unhealthy(settings: Settings, draw: Callable[..., Path]) -> None:
-    """A full disk or a folder in the way is told until something is filed again; no name of a file is."""
+    """/healthz reports a full disk or a blocked folder until a file is filed again, without naming files."""
     draw(settings.inbox_dir / "doctor-visit.png")
     service = build_service(settings, extract=ScriptedExtraction())
     record = make_record()
@@ -263,9 +266,9 @@ def test_other_paths_and_methods(settings: Settings) -> None:
     """There are two pages; anything else is refused, and HEAD answers without a body."""
     service = build_service(settings, extract=ScriptedExtraction())
     daemon = Daemon(service)
-    with HealthServer(settings.metrics, lambda: service) as daemon.monitor:
+    with HealthServer(settings.metrics, lambda: service) as daemon.health_server:
         assert ask(daemon, "/")[0] == 404
-        host, port = daemon.monitor.address
+        host, port = daemon.health_server.address
         for request, code in ((b"POST /metrics HTTP/1.0\r\n\r\n", b"501"), (b"HEAD /healthz?x=1 HTTP/1.0\r\n\r\n", b"200")):
             with socket.create_connection((host, port), timeout=DEADLINE_SECONDS) as connection:
                 connection.sendall(request)
@@ -277,8 +280,8 @@ def test_other_paths_and_methods(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_a_port_that_is_taken_is_told_at_the_start(settings: Settings, host: str) -> None:
-    """The error names port, host and the way out; the lock is free again afterwards."""
+def test_a_port_that_is_in_use_is_an_error_at_the_start(settings: Settings, host: str) -> None:
+    """The error names port, host and what to do; the lock is released."""
     with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as taken:
         port = taken.getsockname()[1]
         changed = settings.model_copy(update={"metrics": MetricsSettings(port=port, host=host)})
@@ -289,7 +292,7 @@ def test_a_port_that_is_taken_is_told_at_the_start(settings: Settings, host: str
 
 
 @pytest.mark.parametrize("host", ["not a host", "203.0.113.1"])
-def test_an_address_that_is_not_ours_is_told(settings: Settings, host: str) -> None:
+def test_an_address_of_another_machine_is_an_error(settings: Settings, host: str) -> None:
     with pytest.raises(ConfigError, match=r"metrics\.host"):
         HealthServer(MetricsSettings(port=0, host=host), lambda: build_service(settings, extract=ScriptedExtraction()))
 
@@ -322,7 +325,7 @@ def test_changed_settings_are_taken_over(settings: Settings, draw: Callable[...,
 
 
 def test_bad_or_unmovable_settings_are_refused(settings: Settings, draw: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
-    """A file with an error, or with another database, is told of in the log; the service goes on as before."""
+    """Wrong settings, or another database, are logged; the service keeps running with the old ones."""
     elsewhere = settings.model_copy(update={"database": settings.database.with_name("other.db")})
     monitored = settings.model_copy(update={"metrics": MetricsSettings(port=0, host="::1")})
     answers: list[Settings | Exception] = [ConfigError("receipts.toml is not TOML. Correct that line."), elsewhere, monitored, OSError("x")]
@@ -364,4 +367,4 @@ def test_without_a_port_nothing_listens(settings: Settings, draw: Callable[..., 
     draw(settings.inbox_dir / "a.png")
     with running(Daemon(build_service(quiet, extract=ScriptedExtraction()))) as daemon:
         eventually(lambda: done(daemon.service) == 1, "the file")
-        assert daemon.monitor is None
+        assert daemon.health_server is None

@@ -67,7 +67,7 @@ def test_what_is_dropped_is_filed(settings: Settings, draw: Callable[..., Path],
         draw(settings.inbox_dir.parent / "elsewhere" / "third.png")
         (settings.inbox_dir.parent / "elsewhere").rename(settings.inbox_dir / "trip")
         eventually(lambda: counts(built).get(JobState.DONE) == 3, "the file in the folder")
-    assert [record.tags for record in built.archive.store.list(tag="trip")] == [("trip",)]
+    assert [record.tags for record in built.archive.receipts.list(tag="trip")] == [("trip",)]
 
 
 def test_what_no_event_reports_is_found_by_the_rescan(
@@ -181,7 +181,7 @@ def test_a_receipt_in_hand_goes_back_when_it_takes_too_long_to_stop(
     may_end.set()
     eventually(lambda: set(threading.enumerate()) <= before, "the end of the slow thread")
     assert built.archive.job_queue.counts() == {JobState.QUEUED: 1}
-    assert list(built.archive.store.list()) == []
+    assert list(built.archive.receipts.list()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -202,7 +202,7 @@ def test_signals_stop_the_service_cleanly(settings: Settings, draw: Callable[...
 def test_a_broken_thread_ends_the_service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that no longer watches does not look alive: its error reaches the caller."""
     built = build_service(settings, extract=ScriptedExtraction())
-    monkeypatch.setattr(built.watch, "scan", lambda: 1 // 0)
+    monkeypatch.setattr(built.scanner, "scan", lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         built.run()
 
@@ -234,7 +234,7 @@ def test_states_are_recovered_at_start(settings: Settings, draw: Callable[..., P
     """What a dead process was reading is read again at once, without waiting for its lease."""
     draw(settings.inbox_dir / "a.png")
     first = build_service(settings, extract=ScriptedExtraction())
-    first.watch.scan()
+    first.scanner.scan()
     assert len(first.archive.job_queue.claim("dead", 1)) == 1
     (settings.outbox_dir / ".work" / "left-behind").mkdir(parents=True)
     second = build_service(settings, extract=ScriptedExtraction())
@@ -254,7 +254,7 @@ def test_a_failed_file_that_somebody_removed_does_not_keep_the_others_from_being
     built.run_once()
     (settings.outbox_dir / "failed" / "gone.png").unlink()
     assert [job.name for job in built.archive.retry()] == ["here.png"]
-    with pytest.raises(StorageError, match="not there any more"):
+    with pytest.raises(StorageError, match="does not exist any more"):
         built.archive.retry(["gone.png"])
 
 

@@ -1,4 +1,4 @@
-"""Service managers are told with their own commands; a double stands for the commands, real files for the units."""
+"""Service managers are controlled with their own commands; a double replaces the commands, units are real files."""
 
 import shutil
 import subprocess
@@ -35,7 +35,7 @@ def program(settings: Settings) -> Program:
     return Program("office", Path(sys.executable), settings.database.with_name("receipts.toml"), settings)
 
 
-def test_systemd_is_told_step_by_step(program: Program, tmp_path: Path) -> None:
+def test_systemd_runs_each_command(program: Program, tmp_path: Path) -> None:
     """Install writes the unit and enables it; start, reload, stop and status name it; uninstall takes all back."""
     told = Told()
     systemd = Systemd(told, 252, tmp_path / "units")
@@ -73,8 +73,8 @@ def test_a_start_that_fails_says_where_to_look(program: Program, tmp_path: Path,
         systemd.start("office")
 
 
-def test_launchd_is_told_step_by_step(program: Program, tmp_path: Path) -> None:
-    """The agent is loaded and started, told of new settings, and taken out again."""
+def test_launchd_runs_each_command(program: Program, tmp_path: Path) -> None:
+    """The agent is loaded, started, reloaded and removed."""
     told = Told({"launchctl print": "Could not find service"})
     launchd = Launchd(told, tmp_path)
     agent = tmp_path / "Library" / "LaunchAgents" / "office.plist"
@@ -91,8 +91,8 @@ def test_launchd_is_told_step_by_step(program: Program, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [Systemd, Launchd])
 @pytest.mark.parametrize("order", ["start", "stop", "reload", "show_status", "uninstall"])
-def test_what_is_not_installed_is_told(kind: type[Systemd | Launchd], order: str, tmp_path: Path) -> None:
-    """The way out is to install it; no command is run."""
+def test_a_unit_that_is_not_installed_is_an_error(kind: type[Systemd | Launchd], order: str, tmp_path: Path) -> None:
+    """The error says how to install it; no command is run."""
     told = Told()
     made = Systemd(told, 252, tmp_path) if kind is Systemd else Launchd(told, tmp_path)
     with pytest.raises(ConfigError, match="receipts service install"):
@@ -100,13 +100,13 @@ def test_what_is_not_installed_is_told(kind: type[Systemd | Launchd], order: str
     assert told.words == []
 
 
-def test_a_command_that_fails_is_told(program: Program, tmp_path: Path) -> None:
+def test_a_command_that_fails_is_an_error(program: Program, tmp_path: Path) -> None:
     """What the manager said is in the error."""
     with pytest.raises(ConfigError, match=r"enable office\.service` failed: Access denied"):
         Systemd(Told({"systemctl --user enable": "Access denied"}), 252, tmp_path).install(program)
 
 
-def test_without_a_manager_the_way_out_is_told(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_manager_the_error_says_what_to_do(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """No systemd, or none for this user: Docker, or this very line for cron."""
     monkeypatch.setattr(shutil, "which", lambda _: "/bin/systemctl")
     told = Told({"systemctl": "Failed to connect to bus: No medium found"})
@@ -114,7 +114,7 @@ def test_without_a_manager_the_way_out_is_told(program: Program, monkeypatch: py
         find_manager(program, commands=told, platform="linux")
     monkeypatch.setattr(shutil, "which", lambda _: None)
     for platform in ("linux", "win32"):
-        with pytest.raises(ConfigError, match=r"no service manager.*Docker.*@reboot"):
+        with pytest.raises(ConfigError, match=r"neither systemd nor launchd.*Docker.*@reboot"):
             find_manager(program, commands=told, platform=platform)
 
 

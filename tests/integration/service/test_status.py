@@ -20,7 +20,7 @@ from extractor.storage.archive import Archive, prepare
 from extractor.testing import ManualClock, make_record, make_source
 
 
-def test_it_tells_the_queue_and_what_lies_in_the_inbox(
+def test_status_counts_the_queue_and_files_in_the_inbox(
     archive: Archive, clock: ManualClock, queued_job: Callable[..., Job], drop: Callable[..., Path]
 ) -> None:
     """What waits and since when; files that no service has seen count too, ignored ones do not."""
@@ -38,7 +38,7 @@ def test_it_tells_the_queue_and_what_lies_in_the_inbox(
     assert all(size for size in seen.free_bytes.values())
 
 
-def test_it_tells_the_last_failures_first(archive: Archive, clock: ManualClock, leased_job: Callable[..., Job]) -> None:
+def test_status_lists_the_last_failures_first(archive: Archive, clock: ManualClock, leased_job: Callable[..., Job]) -> None:
     """The newest failures with their reasons, not all of a long history."""
     for number in range(FAILURES + 2):
         failed = archive.job_queue.fail(leased_job(f"{number}.jpg"), Unreadable(f"{number}.jpg is empty."))
@@ -47,8 +47,8 @@ def test_it_tells_the_last_failures_first(archive: Archive, clock: ManualClock, 
     assert [job.name for job in look(archive, clock).failures] == [f"{number}.jpg" for number in range(FAILURES + 1, 1, -1)]
 
 
-def test_it_tells_who_works(settings: Settings, archive: Archive, clock: ManualClock) -> None:
-    """The process that holds the lock; a lock file that a dead one has left means nobody."""
+def test_status_names_the_process_of_the_service(settings: Settings, archive: Archive, clock: ManualClock) -> None:
+    """The id of the process that holds the lock; a lock file of a dead process does not count."""
     assert look(archive, clock).process is None
     with InstanceLock(settings.database):
         assert look(archive, clock).process == str(os.getpid())
@@ -57,7 +57,7 @@ def test_it_tells_who_works(settings: Settings, archive: Archive, clock: ManualC
 
 
 def test_looking_never_keeps_a_service_from_starting(settings: Settings) -> None:
-    """However often somebody looks while a service starts, it gets its lock; and two who look at once do not see each other."""
+    """A service gets its lock however often the holder is queried meanwhile, and two queries at once do not see each other."""
     prepare(settings)
     settings.database.with_name("receipts.db.lock").touch()
     enough = threading.Event()
@@ -82,8 +82,8 @@ def test_looking_never_keeps_a_service_from_starting(settings: Settings) -> None
             thread.join()
 
 
-def test_missing_places_are_told(settings: Settings, archive: Archive, clock: ManualClock) -> None:
-    """An unmounted inbox is no error of the look; it is what is to be told."""
+def test_missing_folders_are_reported(settings: Settings, archive: Archive, clock: ManualClock) -> None:
+    """An unmounted inbox is reported and is not an error of the command."""
     settings.inbox_dir.rmdir()
     seen = look(archive, clock)
     assert (seen.untaken, seen.free_bytes["inbox"]) == (None, None)
@@ -98,7 +98,7 @@ def test_the_page_names_everything(
     job = leased_job("lunch.jpg")
     record = make_record(make_source("lunch.jpg"), receipt_id=job.receipt_id, status=RecordStatus.NEEDS_REVIEW)
     with archive.database.write() as connection:
-        archive.store.save(connection, record)
+        archive.receipts.save(connection, record)
         archive.job_queue.stored(connection, job, "2026/03/lunch.jpg")
     [stored] = archive.job_queue.jobs(JobState.STORED)
     archive.job_queue.filed(stored)

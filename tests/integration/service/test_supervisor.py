@@ -62,7 +62,7 @@ def test_a_successor_takes_over_when_all_is_finished(supervisor: Supervisor, sai
     """The first crew finishes what it has in hand; only then does the second begin. Two crews never work side by side."""
     first, second = Workshop("first", said), Workshop("second", said)
     first.may_end.clear()
-    thread = in_thread(lambda: supervisor.run(first.crew(), succeed=second.crew, attend_seconds=0.02))
+    thread = in_thread(lambda: supervisor.run(first.crew(), build_successor=second.crew, tick_seconds=0.02))
     supervisor.reload()
     assert first.told.wait(DEADLINE_SECONDS)
     assert said == ["first begins"]
@@ -74,7 +74,7 @@ def test_a_successor_takes_over_when_all_is_finished(supervisor: Supervisor, sai
 
 
 def test_who_cannot_be_built_leaves_the_old_at_work(supervisor: Supervisor, said: list[str]) -> None:
-    """The reason is told, and another order to reload is followed later."""
+    """The error is reported, and a later reload works."""
     refused: list[Exception] = []
     second = Workshop("second", said)
     tries = iter([ValueError("bad"), None])
@@ -85,7 +85,7 @@ def test_who_cannot_be_built_leaves_the_old_at_work(supervisor: Supervisor, said
         return second.crew()
 
     first = Workshop("first", said)
-    thread = in_thread(lambda: supervisor.run(first.crew(), succeed=build, refused=refused.append, attend_seconds=0.02))
+    thread = in_thread(lambda: supervisor.run(first.crew(), build_successor=build, on_build_error=refused.append, tick_seconds=0.02))
     supervisor.reload()
     eventually(lambda: refused, "the refusal")
     assert not first.told.is_set()
@@ -103,7 +103,7 @@ def test_an_order_to_stop_need_not_wait_for_a_successor(supervisor: Supervisor, 
     def build() -> None:
         may_build.wait(DEADLINE_SECONDS)
 
-    thread = in_thread(lambda: supervisor.run(Workshop("first", said).crew(), succeed=build))
+    thread = in_thread(lambda: supervisor.run(Workshop("first", said).crew(), build_successor=build))
     supervisor.reload()
     supervisor.stop()
     thread.join(DEADLINE_SECONDS)
@@ -116,7 +116,7 @@ def test_a_stop_while_the_old_finishes_is_a_stop(supervisor: Supervisor, said: l
     """The successor that was waiting never begins."""
     first, second = Workshop("first", said), Workshop("second", said)
     first.may_end.clear()
-    thread = in_thread(lambda: supervisor.run(first.crew(), succeed=second.crew))
+    thread = in_thread(lambda: supervisor.run(first.crew(), build_successor=second.crew))
     supervisor.reload()
     assert first.told.wait(DEADLINE_SECONDS)
     supervisor.stop()
@@ -156,7 +156,7 @@ def test_sighup_reloads_or_stops(said: list[str], can_reload: bool, expected: li
             supervisor.stop()
 
     with supervisor.signals(can_reload=can_reload):
-        supervisor.run(Workshop("first", said).crew(), succeed=second.crew, attend=attend, attend_seconds=0.02)
+        supervisor.run(Workshop("first", said).crew(), build_successor=second.crew, on_tick=attend, tick_seconds=0.02)
     assert said == expected
     assert signal.getsignal(signal.SIGHUP) is before
 

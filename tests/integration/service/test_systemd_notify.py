@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from extractor.service import systemd_notify
-from extractor.service.systemd_notify import LONGEST_STATUS, Notifier
+from extractor.service.systemd_notify import MAX_STATUS_CHARACTERS, Notifier
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -35,7 +35,7 @@ def test_every_message_is_one_datagram(manager: tuple[socket.socket, str]) -> No
     notifier.stopping()
     heard = [listening.recv(4096).decode() for _ in range(5)]
     assert heard[:2] == ["READY=1", "WATCHDOG=1"]
-    assert heard[2] == ("STATUS=3 waiting READY=1" + "x" * 1000)[: LONGEST_STATUS + len("STATUS=")]
+    assert heard[2] == ("STATUS=3 waiting READY=1" + "x" * 1000)[: MAX_STATUS_CHARACTERS + len("STATUS=")]
     assert heard[3:] == ["STATUS=3 waiting", "STOPPING=1"]
     assert notifier.watchdog_seconds == 30
 
@@ -61,16 +61,16 @@ def test_nobody_to_tell_is_no_trouble(tmp_path: Path, caplog: pytest.LogCaptureF
     Notifier().ready()
     assert caplog.messages == []
     Notifier(str(tmp_path / "gone")).ready()
-    assert caplog.messages == ["manager_not_told"]
+    assert caplog.messages == ["manager_not_notified"]
 
 
 def test_a_manager_that_does_not_listen_holds_nobody_up(
     manager: tuple[socket.socket, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When its queue is full, the message is given up."""
-    monkeypatch.setattr(systemd_notify, "PATIENCE_SECONDS", 0.001)
+    monkeypatch.setattr(systemd_notify, "SEND_TIMEOUT_SECONDS", 0.001)
     notifier = Notifier(manager[1])
-    while "manager_not_told" not in caplog.messages:
+    while "manager_not_notified" not in caplog.messages:
         notifier.ready()
 
 

@@ -47,14 +47,14 @@ def elsewhere(settings: Settings) -> Settings:
 
 
 def restored(backup: Path, settings: Settings) -> Archive:
-    outbox = Outbox(settings.outbox_dir, settings.inbox_dir)
+    outbox = Outbox(settings.outbox_dir)
     assert restore(backup, settings.database, outbox).problems == ()
     outbox.mark()
     return open_archive(settings)
 
 
 def findings(archive: Archive) -> list[str]:
-    verifier = Verifier(archive.job_queue, archive.store, archive.outbox, archive.settings.database, pause=lambda: None)
+    verifier = Verifier(archive, pause=lambda: None)
     return [f"{finding.what} {finding.path.name}" for finding in verifier.findings()]
 
 
@@ -63,7 +63,7 @@ def test_a_backup_with_files_brings_everything_back(filed: Archive, tmp_path: Pa
     report = back_up(filed.settings.database, filed.outbox, tmp_path / "all.tar", with_files=True)
     assert (report.files, report.problems) == (8, ())
     there = restored(tmp_path / "all.tar", elsewhere(filed.settings))
-    assert list(there.store.list()) == list(filed.store.list())
+    assert list(there.receipts.list()) == list(filed.receipts.list())
     assert there.job_queue.jobs() == filed.job_queue.jobs()
     assert in_outbox(there.settings) == in_outbox(filed.settings)
     assert findings(there) == []
@@ -87,7 +87,7 @@ def test_a_backup_lists_every_filed_file(filed: Archive, tmp_path: Path) -> None
 
 
 def test_a_lost_database_is_restored_beside_its_outbox(filed: Archive, tmp_path: Path) -> None:
-    """The ordinary accident: the files are there, and the database is put back; what was filed since then is told of."""
+    """The common accident: only the database is lost. Files that were filed after the backup are reported."""
     settings = filed.settings
     back_up(settings.database, filed.outbox, tmp_path / "list.tar")
     (settings.inbox_dir / "later.jpg").write_bytes(b"later")
@@ -122,7 +122,7 @@ def test_restoring_replaces_no_file(filed: Archive, tmp_path: Path) -> None:
     name = next(name for name in in_outbox(filed.settings) if name.endswith(".jpg"))
     (there.outbox_dir / name).parent.mkdir(parents=True)
     (there.outbox_dir / name).write_bytes(b"mine")
-    report = restore(tmp_path / "all.tar", there.database, Outbox(there.outbox_dir, there.inbox_dir))
+    report = restore(tmp_path / "all.tar", there.database, Outbox(there.outbox_dir))
     assert report.files == 7
     assert [name in problem for problem in report.problems] == [True]
     assert in_outbox(there) == in_outbox(filed.settings) | {name: b"mine"}
@@ -131,14 +131,14 @@ def test_restoring_replaces_no_file(filed: Archive, tmp_path: Path) -> None:
 def test_a_backup_replaces_nothing(filed: Archive, tmp_path: Path) -> None:
     """Yesterday's backup is not lost to today's."""
     (tmp_path / "all.tar").write_bytes(b"yesterday")
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="exists already"):
         back_up(filed.settings.database, filed.outbox, tmp_path / "all.tar")
     assert (tmp_path / "all.tar").read_bytes() == b"yesterday"
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(filed: Archive, tmp_path: Path) -> None:
     """Two backups at the same time under one name: the second says so."""
-    with pytest.raises(StorageError, match="already there"):
+    with pytest.raises(StorageError, match="already exists"):
         back_up(
             filed.settings.database, filed.outbox, tmp_path / "all.tar", on_progress=lambda *_: (tmp_path / "all.tar").write_bytes(b"mine")
         )
@@ -159,7 +159,7 @@ def test_a_backup_that_is_cut_off_leaves_nothing(filed: Archive, tmp_path: Path)
 
 
 def test_files_that_are_not_in_order_are_named(filed: Archive, tmp_path: Path) -> None:
-    """A missing or changed original does not keep the rest from being saved, but it is told of; a deleted duplicate is no problem."""
+    """A missing or changed original is reported and does not stop the backup; a deleted duplicate is not reported."""
     names = {Path(name).suffix: name for name in in_outbox(filed.settings) if name.startswith("20") and not name.endswith(".json")}
     (filed.settings.outbox_dir / names[".jpg"]).unlink()
     (filed.settings.outbox_dir / names[".png"]).write_bytes(b"other")
@@ -168,7 +168,7 @@ def test_files_that_are_not_in_order_are_named(filed: Archive, tmp_path: Path) -
     report = back_up(filed.settings.database, filed.outbox, tmp_path / "all.tar", with_files=True)
     assert sorted(problem.split()[-1] for problem in report.problems) == ["filed.", "name)."]
     there = restored(tmp_path / "all.tar", elsewhere(filed.settings))
-    assert len(list(there.store.list())) == 2
+    assert len(list(there.receipts.list())) == 2
     there.close()
 
 
@@ -184,6 +184,13 @@ def damaged(backup: Path, how: str) -> None:
             backup.write_bytes(b"dear diary")
         case _:
             backup.unlink()
+
+
+def test_a_backup_into_a_missing_folder_names_the_folder(filed: Archive, tmp_path: Path) -> None:
+    """A mistyped path is not reported as a full disk."""
+    with pytest.raises(InputError, match=r"The folder .*/nowhere does not exist\. Make it"):
+        back_up(filed.settings.database, filed.outbox, tmp_path / "nowhere" / "all.tar")
+    assert not (tmp_path / "nowhere").exists()
 
 
 @pytest.mark.parametrize("how", ["cut off", "one byte", "not a tar", "not there"])
@@ -211,7 +218,7 @@ def test_a_hostile_backup_writes_nothing_outside(tmp_path: Path, name: str) -> N
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
     with pytest.raises(InputError, match="outside the outbox"):
-        restore(tmp_path / "evil.tar", tmp_path / "db" / "receipts.db", Outbox(tmp_path / "out", tmp_path / "in"))
+        restore(tmp_path / "evil.tar", tmp_path / "db" / "receipts.db", Outbox(tmp_path / "out"))
     assert list(tmp_path.rglob("evil")) == []
     assert not (tmp_path / "db" / "receipts.db").exists()
 

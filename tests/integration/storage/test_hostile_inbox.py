@@ -192,8 +192,8 @@ def test_what_is_filed_about_hostile_files_is_harmless(worked: tuple[Archive, di
     assert len(notices) == len(archive.job_queue.jobs())
     assert all(notice["receipt_id"] and json.dumps(notice, ensure_ascii=False).encode("utf-8") for notice in notices)
 
-    records = list(archive.store.list())
+    records = list(archive.receipts.list())
     tables = record_table(({}, record) for record in records), job_table(archive.job_queue.jobs()), record_page(records[0])
     for text in map(shown, tables):
         assert not {"\x1b", "\x07", "\x9b", "\0", "\u2028", "\u202e", "\u2066"} & set(text)
-    assert {record.merchant_name for record in archive.store.search("script alert")} == {ESCAPES}
+    assert {record.merchant_name for record in archive.receipts.search("script alert")} == {ESCAPES}

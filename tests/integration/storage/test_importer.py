@@ -82,15 +82,15 @@ def test_what_is_not_a_file_is_refused_by_name(inbox: Path, tmp_path: Path) -> N
     """A missing file, a folder and a pipe are named, and the inbox stays empty."""
     os.mkfifo(tmp_path / "pipe")
 
-    for path, fact in ((tmp_path / "nothing.jpg", "is not there"), (tmp_path, "is a folder"), (tmp_path / "pipe", "is not a file")):
+    for path, fact in ((tmp_path / "nothing.jpg", "does not exist"), (tmp_path, "is a folder"), (tmp_path / "pipe", "is not a file")):
         with pytest.raises(InputError, match=fact):
             drop_file(path, inbox)
 
     assert list(inbox.iterdir()) == []
 
 
-def test_a_missing_inbox_names_the_way_out(lunch: Path, tmp_path: Path) -> None:
-    """Whoever forgot `receipts init` is told."""
+def test_a_missing_inbox_names_the_command_that_makes_it(lunch: Path, tmp_path: Path) -> None:
+    """Says that `receipts init` makes it."""
     with pytest.raises(StorageError, match="receipts init"):
         drop_file(lunch, tmp_path / "nowhere")
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extractor.config.settings import InboxSettings
-from extractor.errors import Encrypted, StorageError, Unreadable
+from extractor.errors import Encrypted, InputError, StorageError, Unreadable
 from extractor.jobs import Refused
 from extractor.storage.files.inbox import Inbox, Settled
 from extractor.testing import ManualClock
@@ -104,12 +104,39 @@ def test_a_stalled_copy_is_read_when_it_becomes_complete(inbox: Inbox, clock: Ma
     assert [one.error for one in scan(inbox)] == [None]
 
 
+def test_a_format_that_is_never_read_fails_at_once(clock: ManualClock, tmp_path: Path) -> None:
+    """Only a file that may still be growing is waited for; any other error of the check is final."""
+
+    class NeverReadable(InputError):
+        """A word processor document, for example."""
+
+    def check(path: Path) -> None:
+        raise NeverReadable(f"{path.name} is a document. Print it to a PDF.")
+
+    inbox = Inbox(tmp_path, InboxSettings(settle_seconds=SETTLE, patience_seconds=PATIENCE), check, clock)
+    (tmp_path / "letter.docx").write_bytes(b"PK")
+    assert list(inbox.scan((), ())) == []
+    clock.advance(SETTLE)
+    [settled] = inbox.scan((), ())
+    assert isinstance(settled.error, NeverReadable)
+
+
+def test_an_incomplete_file_is_logged_once(inbox: Inbox, clock: ManualClock, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Later checks are only in a DEBUG log."""
+    caplog.set_level("INFO")
+    (tmp_path / "half.jpg").write_bytes(b"half")
+    for _ in range(5):
+        list(inbox.scan((), ()))
+        clock.advance(SETTLE * 4)
+    assert caplog.messages == ["file_incomplete"]
+
+
 def test_an_incomplete_file_fails_when_the_patience_ends(inbox: Inbox, clock: ManualClock, tmp_path: Path) -> None:
-    """A stalled copy is handed over once, with the reason, when the patience ends; meanwhile it is looked at less and less often."""
+    """A stalled copy is yielded once, with the error, when the patience ends; until then it is checked at increasing intervals."""
     (tmp_path / "cut.jpg").write_bytes(b"half")
     looks, settled = [], scan(inbox)
     while not settled:
-        look = inbox.next_look()
+        look = inbox.next_check()
         assert look is not None
         looks.append(look)
         clock.advance(look - clock.monotonic())
@@ -150,7 +177,7 @@ def test_a_crash_of_the_decoder_fails_one_file_only(tmp_path: Path, clock: Manua
     assert "ZeroDivisionError" in str(failed.error)
 
 
-def test_a_file_that_changes_while_it_is_looked_at_is_not_taken(tmp_path: Path, clock: ManualClock) -> None:
+def test_a_file_that_changes_during_the_check_is_not_taken(tmp_path: Path, clock: ManualClock) -> None:
     """The hash belongs to the bytes that were checked."""
     path = tmp_path / "lunch.jpg"
     writes = iter([b"other bytes" + END])
@@ -183,7 +210,7 @@ def test_a_file_that_changes_while_it_is_looked_at_is_not_taken(tmp_path: Path, 
     ],
 )
 def test_what_systems_and_downloads_leave_is_ignored(inbox: Inbox, clock: ManualClock, tmp_path: Path, name: str) -> None:
-    """Files that are never receipts are neither taken nor waited for, and events about them wake nobody."""
+    """Ignored files are neither taken nor waited for, and their events do not start a scan."""
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(END)
@@ -229,7 +256,7 @@ def test_links_and_pipes_are_refused_by_name_once(inbox: Inbox, clock: ManualClo
 
 
 def test_a_folder_that_becomes_a_link_during_the_scan_is_not_followed(tmp_path: Path, clock: ManualClock) -> None:
-    """Between the listing and the look at a file somebody may replace its folder: what lies behind the link is never opened."""
+    """A folder may be replaced by a link between listing and check: the file behind the link is never opened."""
     opened: list[str] = []
     root, outside = tmp_path / "inbox", tmp_path / "outside"
     for folder in (root / "trip", outside):
@@ -254,8 +281,8 @@ def test_a_folder_that_becomes_a_link_during_the_scan_is_not_followed(tmp_path: 
 
 
 def test_an_enormous_file_is_refused_without_being_read(tmp_path: Path, clock: ManualClock) -> None:
-    """A disk image of a terabyte costs nobody an hour; it is reported once, stays where it is, and a smaller one of its name is taken."""
-    inbox = Inbox(tmp_path, InboxSettings(settle_seconds=SETTLE), is_whole, clock, most_bytes=10**9)
+    """A disk image of a terabyte is not read: it is reported once and stays; a smaller file with its name is taken."""
+    inbox = Inbox(tmp_path, InboxSettings(settle_seconds=SETTLE), is_whole, clock, max_bytes=10**9)
     with (tmp_path / "disk.jpg").open("wb") as file:
         file.truncate(10**12)
     [settled] = scan(inbox)
@@ -278,7 +305,7 @@ def test_open_files_are_left_alone(inbox: Inbox, clock: ManualClock, tmp_path: P
     inbox.touch(path)
     clock.advance(10 * SETTLE)
     assert scan(inbox, open_paths=frozenset({Path("lunch.jpg")})) == []
-    assert inbox.next_look() is None
+    assert inbox.next_check() is None
 
 
 def test_a_vanished_file_is_forgotten(inbox: Inbox, clock: ManualClock, tmp_path: Path) -> None:
@@ -288,7 +315,7 @@ def test_a_vanished_file_is_forgotten(inbox: Inbox, clock: ManualClock, tmp_path
     scan(inbox)
     path.unlink()
     scan(inbox)
-    assert inbox.next_look() is None
+    assert inbox.next_check() is None
     clock.advance(SETTLE)
     path.write_bytes(b"new" + END)
     assert scan(inbox) == []

@@ -22,7 +22,7 @@ from extractor.jobs import Arrival, Job, JobState, Refused
 from extractor.runtime.clock import SystemClock
 from extractor.storage.archive import Archive
 from extractor.storage.database.connection import Database
-from extractor.storage.database.job_queue import SUSPECTS_TURN, JobQueue, LeaseLost
+from extractor.storage.database.job_queue import INTERRUPTED_FIRST_EVERY, JobQueue, LeaseLost
 from extractor.testing import ManualClock
 
 LEASE, BACKOFF, CAP, ATTEMPTS = 300.0, 10.0, 60.0, 4
@@ -159,9 +159,9 @@ def test_new_files_do_not_starve_what_was_interrupted(job_queue: JobQueue) -> No
     """A file during which the program died is read soon, and alone, also while new files come faster than they are read."""
     enqueue(job_queue, "interrupted.jpg")
     job_queue.claim("dead", 5)
-    job_queue.reclaim(from_the_dead=True)
+    job_queue.reclaim(ignore_leases=True)
     claims = []
-    for number in range(SUSPECTS_TURN):
+    for number in range(INTERRUPTED_FIRST_EVERY):
         for copy in "abc":
             enqueue(job_queue, f"{number}{copy}.jpg")
         claims.append([job.name for job in job_queue.claim("w", 2)])
@@ -188,7 +188,7 @@ def test_a_file_that_kills_every_worker_fails(job_queue: JobQueue) -> None:
     enqueue(job_queue)
     for _ in range(ATTEMPTS):
         assert len(job_queue.claim("w", 5)) == 1
-        job_queue.reclaim(from_the_dead=True)
+        job_queue.reclaim(ignore_leases=True)
     [failed] = job_queue.to_file(5)
     assert (failed.state, failed.error_kind, failed.interruptions) == (JobState.FAILED, "Interrupted", ATTEMPTS)
 
@@ -268,7 +268,7 @@ def test_a_retry_that_the_inbox_has_overtaken_changes_nothing(job_queue: JobQueu
 
 
 def test_files_are_listed_newest_first(job_queue: JobQueue, clock: ManualClock) -> None:
-    """However many there are, only the last ones are looked at; states narrow them."""
+    """Only the latest jobs are returned, filtered by state."""
     for number in range(5):
         enqueue(job_queue, f"{number}.jpg")
         clock.advance(1)
@@ -407,7 +407,7 @@ class JobQueueMachine(RuleBasedStateMachine):
         self.database.close()
         self.database = Database(Path(self.folder.name) / "receipts.db")
         self.job_queue = JobQueue(self.database, self.clock, WORK)
-        self.job_queue.reclaim(from_the_dead=True)
+        self.job_queue.reclaim(ignore_leases=True)
         assert not self.job_queue.jobs(JobState.READING)
 
     @rule(seconds=st.sampled_from([1.0, BACKOFF, CAP, LEASE]))
@@ -430,7 +430,7 @@ class JobQueueMachine(RuleBasedStateMachine):
         """Whatever happened, waiting and working brings every job to an end."""
         if not hasattr(self, "job_queue"):
             return
-        self.job_queue.reclaim(from_the_dead=True)
+        self.job_queue.reclaim(ignore_leases=True)
         for _ in range(100):
             if all(job.filed_at for job in self.job_queue.jobs()):
                 break

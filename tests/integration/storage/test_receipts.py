@@ -36,7 +36,7 @@ PACKAGE = Path(connection.__file__).parent
 
 @pytest.fixture
 def store(archive: Archive) -> ReceiptRepository:
-    return archive.store
+    return archive.receipts
 
 
 def save(store: ReceiptRepository, record: Record) -> Record:
@@ -278,7 +278,7 @@ def test_the_views_have_decimal_amounts(shell: sqlite3.Connection, three: dict[s
 )
 def test_minor_units_follow_the_currency(archive: Archive, currency: str | None, total: str, minor: int) -> None:
     """Yen have no cents, dinars have a thousand fils; the view shows the amount as printed."""
-    save(archive.store, cafe(currency_code=currency, total=Decimal(total)))
+    save(archive.receipts, cafe(currency_code=currency, total=Decimal(total)))
     with archive.database.read() as connection:
         assert connection.execute(text("SELECT total_minor, total FROM v_receipts")).one() == (minor, float(total))
 
@@ -391,8 +391,8 @@ WORDS = [
 @pytest.mark.parametrize("words", [*WORDS, "tea\0house", "\udce9", "\u202e", "é" * 10_000, "a " * 2000])
 def test_any_words_can_be_searched_for(archive: Archive, words: str) -> None:
     """What is an operator, a quotation mark or half a character to SQLite is just text: the answer may be empty, never an error."""
-    save(archive.store, cafe(ocr_text="tea house"))
-    assert len(list(archive.store.search(words))) <= 1
-    assert list(archive.store.list(merchant=f"{words} of nowhere")) == []
-    assert list(archive.store.list(tag=words)) == []
-    assert archive.store.get(words) is None
+    save(archive.receipts, cafe(ocr_text="tea house"))
+    assert len(list(archive.receipts.search(words))) <= 1
+    assert list(archive.receipts.list(merchant=f"{words} of nowhere")) == []
+    assert list(archive.receipts.list(tag=words)) == []
+    assert archive.receipts.get(words) is None

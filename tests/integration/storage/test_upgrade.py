@@ -106,7 +106,7 @@ def test_work_goes_on_after_an_upgrade(old: str, settings: Settings) -> None:
     (settings.inbox_dir / "caf\udce9.jpg").write_bytes(b"waits")
     (settings.inbox_dir / "known.jpg").write_bytes(FILES["travel/cafe.jpg"])
     service = build_service(settings, extract=ScriptedExtraction(), check=lambda _: None)
-    store, counts = service.archive.store, service.archive.job_queue.counts
+    store, counts = service.archive.receipts, service.archive.job_queue.counts
     done = counts()[JobState.DONE]
     assert {record.merchant_name for record in store.list()} == {"Kopi & Co.", "ラーメン二郎"}
     assert [str(record.total) for record in store.search("flat white 16.96")] == ["16.96", "16.96"]

@@ -40,7 +40,7 @@ def filed(settings: Settings, drop: Callable[..., Path]) -> Iterator[Archive]:
 
 
 def verify(archive: Archive, pause: Callable[[], object] = lambda: None) -> list[Discrepancy]:
-    return list(Verifier(archive.job_queue, archive.store, archive.outbox, archive.settings.database, pause=pause).findings())
+    return list(Verifier(archive, pause=pause).findings())
 
 
 def found(archive: Archive) -> list[tuple[What, Path]]:
@@ -71,6 +71,23 @@ def test_missing_files_are_found(filed: Archive) -> None:
     assert sorted(found(filed)) == sorted((What.MISSING, path) for path in gone)
 
 
+def test_the_same_file_again_takes_the_place_of_a_missing_original(filed: Archive, settings: Settings, drop: Callable[..., Path]) -> None:
+    """A deleted original is put back by dropping it again, as `verify` says; while it is there, a copy is a duplicate."""
+    missing = original(filed, "cafe.jpg")
+    missing.unlink()
+    [finding] = verify(filed)
+    assert "Drop the same file in the inbox again" in finding.what_to_do
+    drop("cafe again.jpg", b"coffee")
+    build_service(settings, extract=ScriptedExtraction(), check=lambda _: None).run_once()
+    assert missing.read_bytes() == b"coffee"
+    assert verify(filed) == []
+    drop("cafe once more.jpg", b"coffee")
+    build_service(settings, extract=ScriptedExtraction(), check=lambda _: None).run_once()
+    assert original(filed, "cafe once more.jpg").parent.name == "duplicates"
+    assert verify(filed) == []
+    assert list(settings.inbox_dir.glob("*.jpg")) == [settings.inbox_dir / "link.jpg"]
+
+
 def test_a_folder_that_is_gone_is_found_file_by_file(filed: Archive) -> None:
     """The database says what lay there."""
     paths = list((filed.settings.outbox_dir / "failed").iterdir())
@@ -80,15 +97,15 @@ def test_a_folder_that_is_gone_is_found_file_by_file(filed: Archive) -> None:
     assert sorted(found(filed)) == sorted((What.MISSING, path) for path in paths)
 
 
-def test_each_record_of_a_file_with_several_receipts_is_looked_at(filed: Archive) -> None:
-    """The second JSON is missed, compared, and told of with its own record; a record that is lost leaves a file that nobody knows."""
-    second = filed.outbox.places.record(job_of(filed, "table.jpg").filed_as or "", 2)
+def test_each_record_of_a_file_with_several_receipts_is_compared(filed: Archive) -> None:
+    """A second JSON that is missing or changed is found, with its own record in the advice; without its record, it is an unknown file."""
+    second = filed.outbox.layout.record(job_of(filed, "table.jpg").filed_as or "", 2)
     whole = second.read_bytes()
     second.unlink()
     [finding] = verify(filed)
     assert (finding.what, finding.path) == (What.MISSING, second)
     receipt_id = json.loads(whole)["receipt_id"]
-    assert receipt_id in finding.way_out
+    assert receipt_id in finding.what_to_do
     second.write_bytes(whole.replace(b'"number": 2', b'"number": 1'))
     assert found(filed) == [(What.CHANGED, second)]
     second.write_bytes(whole)
@@ -122,7 +139,7 @@ def test_a_record_that_only_looks_different_is_the_same(filed: Archive) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_files_that_cannot_be_read_are_found(filed: Archive) -> None:
-    """A right that was taken away is not taken for a changed file."""
+    """Missing permission is not reported as a changed file."""
     path = original(filed, "cafe.jpg")
     path.chmod(0)
     assert found(filed) == [(What.UNREADABLE, path)]
@@ -180,11 +197,11 @@ def original_of(archive: Archive, job: Job) -> Path:
 
 
 def test_every_finding_says_what_to_do(filed: Archive) -> None:
-    """For each there is a way out, and the one for a missing record works as it stands."""
+    """Each finding has advice, and the command for a missing record works as printed."""
     record = original(filed, "cafe.jpg").with_suffix(".json")
     record.unlink()
     (filed.settings.outbox_dir / "note.txt").write_text("?")
-    by_what = {finding.what: finding.way_out for finding in verify(filed)}
+    by_what = {finding.what: finding.what_to_do for finding in verify(filed)}
     assert all(by_what.values())
     assert f"receipts show {job_of(filed, 'cafe.jpg').receipt_id} --format jsonl > {record.name}" in by_what[What.MISSING]
 
@@ -216,7 +233,7 @@ def stopped_at(settings: Settings, drop: Callable[..., Path]) -> Callable[[str],
             drop(name, data)
         service = build_service(settings, extract=ScriptedExtraction(read), check=lambda _: None, at_checkpoint=end)
         with pytest.raises(Enough):  # noqa: PT012 -- one of the two ends
-            service.watch.scan()
+            service.scanner.scan()
             service.worker.run_once(threading.Event())
         return service.archive
 
@@ -276,4 +293,4 @@ def test_what_is_filed_between_two_looks_is_no_finding(filed: Archive, settings:
             build_service(settings, extract=ScriptedExtraction(), check=lambda _: None).run_once()
 
     assert verify(filed, pause=meanwhile) == []
-    assert len(list(filed.store.list())) == 6
+    assert len(list(filed.receipts.list())) == 6

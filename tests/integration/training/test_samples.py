@@ -1,4 +1,4 @@
-"""The sample receipts: what files there are, that they never change, and the random set with its ground truth."""
+"""The sample receipts: contents of the demonstration set, its reproducibility, and random sets with ground truth."""
 
 import io
 import json
@@ -37,14 +37,14 @@ def test_the_set_shows_what_it_promises(demonstration: tuple[Sample, ...], sampl
 
 
 def test_the_malaysian_sample_is_of_the_time_of_its_tax(demonstration: tuple[Sample, ...]) -> None:
-    """Malaysia had a GST from April 2015 to May 2018; on another day the sample would be flagged, and rightly so."""
+    """Malaysia had a GST from April 2015 to May 2018; on another date the sample would rightly need review."""
     [truth] = [sample.truth for sample in demonstration if sample.name == "my-cash-rounding.jpg"]
     assert truth
     assert "2015-04-01" <= truth["date"] <= "2018-05-31"
 
 
 def test_files_are_what_their_suffix_says(samples: dict[str, bytes]) -> None:
-    """All decode to the end, except the one that is corrupt on purpose; the PDF has a page."""
+    """All files decode completely, except the deliberately corrupt one; the PDF has one page."""
     for name, data in samples.items():
         if name.endswith(".pdf"):
             document = pypdfium2.PdfDocument(data)
@@ -60,13 +60,13 @@ def test_files_are_what_their_suffix_says(samples: dict[str, bytes]) -> None:
 
 
 def test_the_set_is_the_same_in_every_process(samples: dict[str, bytes], tmp_path: Path) -> None:
-    """The command, in a process of its own, writes byte-identical files."""
+    """The command in a separate process writes byte-identical files."""
     subprocess.run([sys.executable, "-m", "training.samples", str(tmp_path)], check=True, capture_output=True)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == samples
 
 
 def test_random_receipts_come_with_their_truth(tmp_path: Path) -> None:
-    """Each line of truth.jsonl names a picture in the folder and holds its total."""
+    """Each line of truth.jsonl names an image in the folder and has its total."""
     main([str(tmp_path), "--random", "3", "--seed", "7"])
     lines = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(lines) == 3

@@ -193,7 +193,7 @@ def test_batches_of_a_reader_with_a_gpu_have_their_own_size(make_reading: MakeRe
 
 def make_worker(archive: Archive, clock: ManualClock, reading: IsolatedReading) -> Worker:
     """A worker of single files whose reader is announced the next one."""
-    pipeline = Pipeline(archive.database, archive.job_queue, archive.store, archive.outbox, reading, prefetch=reading.prefetch)
+    pipeline = Pipeline(archive.database, archive.job_queue, archive.receipts, archive.filing, reading, prefetch=reading.prefetch)
     return Worker(archive.job_queue, pipeline, clock, batch_size=1)
 
 
@@ -222,7 +222,7 @@ def test_a_stop_gives_back_what_was_only_announced(
         return unruly.extract(sources)
 
     upcoming: list[Source] = []
-    pipeline = Pipeline(archive.database, archive.job_queue, archive.store, archive.outbox, extract, prefetch=upcoming.extend)
+    pipeline = Pipeline(archive.database, archive.job_queue, archive.receipts, archive.filing, extract, prefetch=upcoming.extend)
     Worker(archive.job_queue, pipeline, clock, batch_size=1).run_once(stop)
     assert [source.name for source in upcoming] == ["next.jpg"]
     states = {job.name: (job.state, job.attempts, job.interruptions) for job in archive.job_queue.jobs()}
@@ -268,7 +268,7 @@ def test_a_poisonous_file_among_good_ones_goes_to_failed(
     for name in ("a.jpg", "b.jpg", "segfault-receipt.jpg", "c.jpg"):
         queued_job(name)
     reading = make_reading(processes=2)
-    pipeline = Pipeline(archive.database, archive.job_queue, archive.store, archive.outbox, reading)
+    pipeline = Pipeline(archive.database, archive.job_queue, archive.receipts, archive.filing, reading)
     Worker(archive.job_queue, pipeline, clock, batch_size=4).run_once(threading.Event())
     jobs = {job.name: job for job in archive.job_queue.jobs()}
     poison = jobs.pop("segfault-receipt.jpg")
@@ -289,7 +289,7 @@ def test_files_wait_while_no_reader_can_be_started(
     queued_job("lunch.jpg")
     reading = make_reading(partial(unruly.load_unless, obstacle))
     worker = Worker(
-        archive.job_queue, Pipeline(archive.database, archive.job_queue, archive.store, archive.outbox, reading), clock, batch_size=4
+        archive.job_queue, Pipeline(archive.database, archive.job_queue, archive.receipts, archive.filing, reading), clock, batch_size=4
     )
     for _ in range(2):
         with pytest.raises(ReaderDown):
@@ -307,7 +307,7 @@ def test_what_is_in_hand_is_let_go_when_the_reading_is_closed(
     for name in ("spin-1.jpg", "next.jpg"):
         queued_job(name)
     reading = make_reading()
-    pipeline = Pipeline(archive.database, archive.job_queue, archive.store, archive.outbox, reading)
+    pipeline = Pipeline(archive.database, archive.job_queue, archive.receipts, archive.filing, reading)
     worker = Worker(archive.job_queue, pipeline, clock, batch_size=4)
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(stop,), daemon=True)

@@ -23,7 +23,7 @@ def test_the_system_s_refusals_count_as_storage_errors() -> None:
     error = OSError(28, "No space left on device", "/data/outbox")
 
     assert exit_code_of(error) == 5
-    assert explain(error) == "/data/outbox: No space left on device. Check its rights and the space on its disk."
+    assert explain(error) == "/data/outbox: No space left on device. Check its permissions and the space on its disk."
 
 
 def test_a_bug_says_how_to_report_it() -> None:

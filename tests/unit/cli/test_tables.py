@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from rich.console import Console, RenderableType
 
-from extractor.cli.display import job_table, record_page, record_table, review_table
+from extractor.cli.display import describe_check, job_table, record_page, record_table, review_table
 from extractor.jobs import Job, JobState
 from extractor.schemas.receipt import Item, Payment, TaxLine
 from extractor.schemas.record import Attempt, Check, Record, RecordStatus, ReviewReason
@@ -48,9 +48,37 @@ def test_a_row_says_what_where_and_how_much(record: Record) -> None:
     """One glance at the list tells which receipts need a person."""
     text = _text(record_table([({}, record)]))
 
-    row = next(line for line in text.splitlines() if record.receipt_id in line)
-    for part in ("needs_review", "2026-03-09", "Zum Löwen", "12.50", "EUR"):
+    row = next(line for line in text.splitlines() if line.strip().startswith("00000000 "))
+    for part in ("needs_review", "2026-03-09", "Zum Löwen", "12.50 EUR", ".jpg"):
         assert part in row
+
+
+def test_a_row_fits_a_terminal_of_80_characters(record: Record) -> None:
+    """Merchant and file are in the list also in a narrow terminal; long ones are wrapped, not dropped."""
+    long = record.model_copy(update={"merchant_name": "Getränkemarkt am Bahnhof", "original_filename": "IMG_20260310_120000_HDR.jpg"})
+    out = io.StringIO()
+    Console(width=80, file=out).print(record_table([({}, long)]))
+
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    for part in ("00000000", "needs_review", "2026-03-09", "Getränkemarkt", "Bahnhof", "12.50 EUR", "IMG_", ".jpg"):
+        assert part in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "actual", "passed", "sentence"),
+    [
+        ("date_plausible", "not before 1990-01-01", "1981-03-08", False, "The date 1981-03-08 is too old to be right."),
+        ("date_plausible", "not after 2026-03-10", "2031-01-01", False, "The date 2031-01-01 is in the future."),
+        ("items_sum", Decimal("12.50"), Decimal("8.40"), False, "The items add up to 8.40, not to 12.50."),
+        ("items[2]", Decimal("2.50"), Decimal("2.40"), False, "Quantity times unit price is 2.50; the line says 2.40."),
+        ("new_check", Decimal(1), Decimal(2), False, "Expected 1, found 2."),
+        ("total_sum", Decimal(1), Decimal(1), True, "1"),
+    ],
+)
+def test_checks_are_explained(name: str, expected: Decimal | str, actual: Decimal | str, passed: bool, sentence: str) -> None:
+    """A failed check is a sentence about the receipt; one that passed shows the confirmed value."""
+    assert describe_check(Check(name=name, expected=expected, actual=actual, passed=passed)) == sentence
 
 
 def test_reasons_for_review_have_a_row_each(record: Record) -> None:

@@ -1,4 +1,4 @@
-"""Settings come from one file and the environment, and a wrong one is named with the way out."""
+"""Settings come from one file and the environment; an error names the setting and what was expected."""
 
 import tomllib
 from pathlib import Path
@@ -125,9 +125,35 @@ def test_wrong_value_names_key_value_and_expectation(tmp_path: Path) -> None:
     assert str(in_environment.value) == "RECEIPTS_WORK__BATCH_SIZE is '0'. Expected: greater than 0."
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('locale.country = "Germany"', "the two capital letters of a country, such as DE"),
+        ('locale.currency = "euro"', "the three capital letters of a currency, such as EUR"),
+        ('service.memory_max = "4 GB"', "a number of bytes, perhaps with K, M, G, T or % after it, such as 3G"),
+        ('inbox.poll = "maybe"', "true or false"),
+        ("inbox.settle_seconds = []", "a number"),
+        ("inbox.settle_seconds = nan", "a number"),
+        ("work.batch_size = 1.5", "a whole number"),
+        ("reader.name = 3", "text"),
+        ('inbox.ignore = "*.bak"', "a list"),
+        ("inbox_dir = 3", "a path"),
+        ("limits = 3", "a section with settings of its own"),
+        ('metrics.host = ""', "some text"),
+        ("limits.max_pages = 0", "greater than 0"),
+    ],
+)
+def test_what_is_expected_is_said_in_plain_words(tmp_path: Path, text: str, expected: str) -> None:
+    """No pattern and no name of a Python type reaches people."""
+    _write(tmp_path, text)
+    with pytest.raises(ConfigError) as raised:
+        load_settings(environ={}, folder=tmp_path)
+    assert str(raised.value).endswith(f". Expected: {expected}.")
+
+
 def test_missing_and_broken_files_are_refused(tmp_path: Path) -> None:
     """A named file that is not there is never replaced by defaults, and a broken one never half read."""
-    with pytest.raises(ConfigError, match=r"nowhere\.toml is not there"):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml does not exist"):
         load_settings(tmp_path / "nowhere.toml", environ={}, folder=tmp_path)
     _write(tmp_path, "[inbox\n")
     with pytest.raises(ConfigError, match="is not TOML"):
@@ -160,7 +186,7 @@ def test_a_link_does_not_hide_that_places_are_the_same(tmp_path: Path) -> None:
     (tmp_path / "outbox").mkdir()
     (tmp_path / "inbox").symlink_to(tmp_path / "outbox")
 
-    with pytest.raises(ConfigError, match="lies in"):
+    with pytest.raises(ConfigError, match="is inside"):
         load_settings(environ={}, folder=tmp_path)
 
 

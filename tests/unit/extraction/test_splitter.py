@@ -9,9 +9,11 @@ from PIL import Image
 from extractor.extraction.splitter import Paper, cut_out, may_be_several, papers_of
 from extractor.ocr.layout import to_lines
 from extractor.ocr.transcript import Box, Fragment, Transcript
-from training.render import RenderedReceipt, Style, render
+from training.render import RenderedReceipt, RenderOptions, render
 
-STYLES = [Style(country=country, kind=kind, ink="clean") for country in ("MY", "US", "DE") for kind in ("grocery", "restaurant")]
+STYLES = [
+    RenderOptions(country=country, kind=kind, image_type="clean") for country in ("MY", "US", "DE") for kind in ("grocery", "restaurant")
+]
 
 
 def receipt(seed: int) -> RenderedReceipt:

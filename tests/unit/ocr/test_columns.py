@@ -1,4 +1,4 @@
-"""Columns that an engine joined are read again row by row."""
+"""Columns that an engine merged are read again row by row."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from extractor.ocr.layout import to_lines
 from extractor.ocr.transcript import Box, Fragment
 
 PITCH, HEIGHT, TOP, LEFT = 26, 20, 40, 420
+# Each is drawn as a bar that is as many pixels long.
 PRICES = ("15", "25", "35", "45", "55")
-"""Each is drawn as a bar that is as many pixels long."""
 
 
 def page() -> Image.Image:
@@ -77,7 +77,7 @@ def test_nothing_is_read_again_without_a_joined_column() -> None:
 
 
 def test_words_that_the_sheet_cuts_are_left_as_they_were() -> None:
-    """A long name that reaches into the column is kept, and what is seen of its end is not read as another word."""
+    """A long name that reaches into the column is kept, and its end is not read as another word."""
     long = [Fragment(name.text, Box(40, name.box.top, LEFT - 4, name.box.bottom), 0.95) for name in names()]
 
     class EndReader(BarReader):

@@ -42,7 +42,7 @@ def texts(fragments: list[Fragment]) -> list[tuple[str, ...]]:
 @pytest.mark.parametrize("degrees", [-4, -2, -0.7, 0, 1, 3, 4])
 @pytest.mark.parametrize("bow", [-12, 0, 12])
 def test_rows_survive_tilt_and_bow(degrees: float, bow: float) -> None:
-    """Rows are told apart on a page that is tilted by up to four degrees and bowed, whatever order the engine reports."""
+    """Rows are separated on a page that is tilted by up to four degrees and bowed, in whatever order the engine reports."""
     fragments = printed(degrees=degrees, bow=bow)
     assert texts(fragments[1::2] + fragments[::2]) == list(ROWS)
 

@@ -31,13 +31,13 @@ def _page(*, is_large: bool) -> tuple[Image.Image, list[Fragment]]:
 
 
 def test_a_box_of_two_rows_is_found() -> None:
-    """A box twice as high as the others, with a band of paper across it, is told as one of two rows."""
+    """A box twice as high as the others, with a blank band across it, is recognised as two rows."""
     image, fragments = _page(is_large=False)
     assert merged(image, fragments) == fragments[-1:]
 
 
 def test_large_print_is_one_row() -> None:
-    """Letters of double height fill their box and are not taken apart."""
+    """Letters of double height fill their box and are not split."""
     assert merged(*_page(is_large=True)) == []
 
 

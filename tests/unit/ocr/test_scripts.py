@@ -1,4 +1,4 @@
-"""Rows in Cyrillic, Greek and Thai are told from Latin ones, and read in their own letters."""
+"""Rows in Cyrillic, Greek and Thai are distinguished from Latin ones, and read in their own script."""
 
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -12,7 +12,7 @@ from extractor.ocr.page_reader import PageReader
 from extractor.ocr.scripts import SCRIPTS, Scripts, joined
 from extractor.ocr.selection import build_page_reader
 from extractor.ocr.transcript import Box, Fragment
-from training.render import Style, render
+from training.render import RenderOptions, render
 from training.render.fonts import load_font
 
 CYRILLIC, GREEK, THAI = SCRIPTS
@@ -31,14 +31,14 @@ def join(own: str, script: RecognisedLine, latin: RecognisedLine = NO_LINE, *, c
 
 
 def test_words_come_from_the_scripts_recogniser() -> None:
-    """What an engine takes for Latin is replaced, with the recogniser's confidence."""
+    """Text that an engine reads as Latin is replaced, with the recogniser's confidence."""
     found = joined(Fragment("05IA CyMA", BOX, 0.83), reading(("ОБЩА", 0.9), ("СУМА", 0.8)), reading(), CYRILLIC)
     assert (found.text, found.box) == ("ОБЩА СУМА", BOX)
     assert found.confidence == pytest.approx(0.85)
 
 
 def test_numbers_stay_the_engines() -> None:
-    """Dates, times and amounts are read better by the engine than by recognisers of letters, also where the two part words otherwise."""
+    """The engine reads dates, times and amounts better than the script's model, also where the two split words differently."""
     assert join("796 01.09.2025 17:29:57 N", reading(("796", 0.9), ("01.09.2005", 0.9), ("17:29:67", 0.9), ("Н", 0.9))) == (
         "796 01.09.2025 17:29:57 N"
     )
@@ -47,7 +47,7 @@ def test_numbers_stay_the_engines() -> None:
 
 
 def test_no_long_number_is_lost() -> None:
-    """Where the recogniser sees no number like the engine's, the engine's row stays."""
+    """Where the recogniser finds no number like the engine's, the engine's row stays."""
     assert (
         join(
             "Aara: 10.06.2019",
@@ -60,20 +60,20 @@ def test_no_long_number_is_lost() -> None:
 
 
 def test_latin_words_stay_where_two_read_the_same() -> None:
-    """A brand between Cyrillic words stays Latin if a recogniser of Latin print reads it too, surer than the script's."""
+    """A brand between Cyrillic words stays Latin if the Latin model reads it, too, with more confidence than the script's model."""
     script = reading(("МАЕЗТВО", 0.8), ("КАРТА", 0.6), ("БРОЙ", 0.9))
     assert join("MAESTRO KAPTA 6POÑ", script, reading(("MAESTRO", 0.95), ("KAPTA", 0.7)), confidence=0.93) == "MAESTRO КАРТА БРОЙ"
 
 
 def test_a_row_with_one_latin_word_and_none_of_the_script_is_latin() -> None:
-    """Words whose letters may be either follow the one that cannot be."""
+    """Words whose letters exist in both scripts follow the word whose letters do not."""
     latin = reading(("HELLENIC", 0.9), ("GRILL", 0.9))
     own = "KPK HELLENIC GRILL IKE"
     assert join(own, reading(("ΚΡΚ", 0.8), ("ΗΕΙΙΕΝΙΟ", 0.3), ("ΟΚΙΙΙ", 0.2), ("ΙΚΕ", 0.8)), latin, confidence=0.97, greek=True) == own
 
 
 def test_a_row_that_the_engine_reads_much_surer_stays() -> None:
-    """Where the two see different words, a name in Latin letters beside a few of the script is not lost to a guess."""
+    """Where the two find different words, a name in Latin letters beside a few of the script is not replaced by a guess."""
     guess = reading(("บ", 0.5), ("1-ไ1", 0.5), ("หมู่อุนไหม", 0.6), ("2", 0.8))
     assert joined(Fragment("CP ALL,7-Eleven 2", BOX, 0.87), guess, reading(), THAI).text == "CP ALL,7-Eleven 2"
     assert joined(Fragment("lunnLi 2", BOX, 0.6), guess, reading(), THAI).text == "บ 1-ไ1 หมู่อุนไหม 2"
@@ -85,7 +85,7 @@ def test_look_alikes_become_the_scripts_letters_where_it_reads_badly() -> None:
 
 
 def test_marks_at_the_edges_are_those_that_the_engine_sees() -> None:
-    """Recognisers see quotes and dots in the edges of a row's image."""
+    """Models see quotes and dots in the edges of a row's image."""
     assert join("MAΓA3VH", reading(("„МАГАЗИН.", 0.7))) == "МАГАЗИН"
     assert join("(6POÑ)", reading(("БРОЙ", 0.9))) == "(БРОЙ)"
 
@@ -98,7 +98,7 @@ def test_greek_capitals_have_no_accents() -> None:
 
 @dataclass
 class Silent:
-    """A recogniser that reads nothing and remembers for which language it was asked."""
+    """A recogniser that reads nothing and records the languages that it was created for."""
 
     asked: list[str] = field(default_factory=list)
 
@@ -111,7 +111,7 @@ class Silent:
 
 
 def test_a_page_that_is_read_surely_costs_nothing() -> None:
-    """Latin pages are told by the engine's confidence alone."""
+    """Latin pages are recognised by the engine's confidence alone."""
     silent = Silent()
     page = [Fragment(text, BOX, 0.97) for text in ("ORANGE JUICE", "SUBTOTAL", "TOTAL")]
     assert Scripts(silent).language_of(Image.new("RGB", (300, 60), "white"), page) is None
@@ -119,7 +119,7 @@ def test_a_page_that_is_read_surely_costs_nothing() -> None:
 
 
 def test_a_page_that_no_script_reads_stays_latin() -> None:
-    """Faint print is doubted by every recogniser, and is no other script for that."""
+    """Faint print has a low confidence with every model, and is not taken for another script."""
     silent = Silent()
     page = [Fragment(text, BOX, 0.6) for text in ("ORANGE JUICE", "SUBTOTAL", "TOTAL")]
     assert Scripts(silent).language_of(Image.new("RGB", (300, 60), "white"), page) is None
@@ -127,7 +127,7 @@ def test_a_page_that_no_script_reads_stays_latin() -> None:
 
 
 def test_greek_is_told_by_letters_that_no_other_script_has() -> None:
-    """Where the engine gives sigmas, no recogniser is asked what script the page is in."""
+    """Where the engine outputs sigmas, no recogniser is needed to detect the script."""
     silent = Silent()
     page = [Fragment(text, BOX, 0.99) for text in ("∑YNOΛO", "A∑", "ANOΔEIΞH")]
     assert Scripts(silent).language_of(Image.new("RGB", (300, 60), "white"), page) == "ell"
@@ -144,7 +144,7 @@ class OneRow:
 
 
 def test_parts_of_a_page_are_read_in_the_pages_language() -> None:
-    """A row says too little to tell its script from; what the whole page told holds for it too."""
+    """A single row has too little text to detect its script; the script of the whole page applies."""
     image = Image.new("RGB", (300, 60), "white")
     silent = Silent()
     PageReader([OneRow()], Scripts(silent)).read(Page(image, language="bul"), crop=BOX)
@@ -168,7 +168,7 @@ def test_parts_of_a_page_are_read_in_the_pages_language() -> None:
     ],
 )
 def test_every_model_reads_its_language(language: str, font: str, text: str) -> None:
-    """The models are whole, and are what their names say."""
+    """The models are complete, and are for the languages in their names."""
     image = Image.new("RGB", (600, 60), "white")
     ImageDraw.Draw(image).text((10, 8), text, "black", load_font(font, 36))
     assert LineRecogniser(language).read(image).text == text
@@ -178,8 +178,8 @@ def test_every_model_reads_its_language(language: str, font: str, text: str) -> 
     ("country", "languages"), [("BG", {"bul", "rus"}), ("UA", {"ukr"}), ("GR", {"ell"}), ("TH", {"tha"}), ("DE", {None})]
 )
 def test_rendered_receipts_are_read_in_their_script(country: str, languages: set[str | None]) -> None:
-    """Most items are read nearly to the letter, and a German receipt is read as it always was."""
-    receipt = render("i2", Style(country=country, kind="grocery", ink="clean"))
+    """Most items are read nearly without errors, and a German receipt is read as without the feature."""
+    receipt = render("i2", RenderOptions(country=country, kind="grocery", image_type="clean"))
     page, transcript = build_page_reader(threads=1).read(Page(receipt.image))
     assert page.language in languages
     items = [item["description"] for item in receipt.truth["line_items"] if item["kind"] == "item"]

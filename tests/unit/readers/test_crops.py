@@ -1,4 +1,4 @@
-"""A closer look: values are read anew, and nothing that was read before passes for a second reading."""
+"""Closer looks: values are recognised again, and no earlier reading counts as a second one."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from PIL import Image
 
 from extractor.documents import Page
 from extractor.ocr.transcript import Box, Transcript
-from extractor.readers.rules.crops import look_closer
+from extractor.readers.rules.crops import read_closer
 from tests.transcripts import transcript
 
 PAGE = Page(Image.new("RGB", (600, 200), "white"))
@@ -30,7 +30,7 @@ class Engine:
 def closer(engine: Engine, first: Transcript = FIRST, row: int = 1, fragment: int = 0) -> list[str]:
     """What the page says after a closer look at one of its fragments."""
     box = first.lines[row].fragments[fragment].box
-    return [line.text for line in look_closer(engine, PAGE, first, [box], effort=1).lines]
+    return [line.text for line in read_closer(engine, PAGE, first, [box], effort=1).lines]
 
 
 def test_the_value_is_read_anew_and_everything_else_stays() -> None:
@@ -57,7 +57,7 @@ def test_words_side_by_side_are_read_as_one() -> None:
     first = transcript([(100, "25/12"), (155, "/2018")])
     engine = Engine(transcript([(100, "25/12/2018")]))
     boxes = [fragment.box for fragment in first.lines[0].fragments]
-    assert [line.text for line in look_closer(engine, PAGE, first, boxes, effort=1).lines] == ["25/12/2018"]
+    assert [line.text for line in read_closer(engine, PAGE, first, boxes, effort=1).lines] == ["25/12/2018"]
 
 
 def test_a_value_where_nothing_is_seen_does_not_confirm_itself() -> None:
@@ -75,9 +75,9 @@ class Nearsighted(Engine):
         return page, replace(sees, lines=tuple(lines))
 
 
-def test_a_neighbour_s_crop_shows_what_is_overlooked_in_the_own() -> None:
+def test_a_row_that_is_missed_in_its_own_crop_is_read_from_a_neighbours() -> None:
     """Print that stands at a place counts as read there, whichever crop shows it."""
     first = transcript("TEA HOUSE", "14 QUAY STREET")
     boxes = [line.box for line in first.lines]
-    seen = look_closer(Nearsighted(transcript("TEA HOVSE", "14 QUAY STREET")), PAGE, first, boxes, effort=1)
+    seen = read_closer(Nearsighted(transcript("TEA HOVSE", "14 QUAY STREET")), PAGE, first, boxes, effort=1)
     assert [line.text for line in seen.lines] == ["TEA HOVSE", "14 QUAY STREET"]

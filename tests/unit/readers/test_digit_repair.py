@@ -3,9 +3,8 @@
 import pytest
 
 from extractor.readers.rules.amount_rows import read_rows
-from extractor.readers.rules.digit_repair import is_contested
-from extractor.readers.rules.money_fields import IN_DOUBT, read_amounts
-from extractor.readers.rules.totals import TotalChoice, find_candidates
+from extractor.readers.rules.money_fields import CONTESTED_CONFIDENCE, read_amounts
+from extractor.readers.rules.totals import TotalChoice, find_candidates, is_contested
 from extractor.validation.decision import TRUST
 from tests.transcripts import transcript
 from tests.unit.readers.test_amounts import priced
@@ -78,16 +77,16 @@ def test_fuel() -> None:
         [
             transcript(
                 "PUMP# 16",
-                "SUPER 20.032G",
+                "SUPER 18.514G",
                 priced("PRICE/GAL", "$3.599"),
-                priced("FUEL TOTAL", "$ 72.10"),
-                priced("Total", "$ 72.10"),
-                priced("CREDIT", "$72.10"),
+                priced("FUEL TOTAL", "$ 66.63"),
+                priced("Total", "$ 66.63"),
+                priced("CREDIT", "$66.63"),
             )
         ]
     )
     (item,) = part.values["items"]
-    assert (item["description"], item["quantity"], item["total_price"]) == ("SUPER", "20.032", "72.10")
+    assert (item["description"], item["quantity"], item["total_price"]) == ("SUPER", "18.514", "66.63")
 
 
 @pytest.mark.parametrize(
@@ -106,14 +105,14 @@ def test_a_total_that_is_printed_in_two_look_alike_ways_is_contested(label: str,
     by_value = {str(candidate.value): candidate for candidate in find_candidates(rows)}
     choices = (TotalChoice(by_value["105.00"], 0.55, 0.75), TotalChoice(by_value[printed], probability, 0.5))
     assert is_contested(choices, rows.mark) is contested
-    assert TRUST["total"].proven > IN_DOUBT
+    assert TRUST["total"].proven > CONTESTED_CONFIDENCE
 
 
 @pytest.mark.parametrize(("last", "believed"), [("40 1", False), ("40.41", True), ("", True)])
 def test_a_total_whose_own_row_cannot_be_read_is_doubted(last: str, believed: bool) -> None:
-    """Items alone prove no total where a row below says TOTAL and its amount is crossed by a pen."""
+    """Items alone prove no total where a row below is labelled TOTAL and its amount is illegible."""
     rows = [priced("BREAKFAST BUFFET", "38.00"), priced("FOOD", "38.00"), priced("TAX", "2.41")]
     rows += [priced("7:53AM TOTAL", last)] if last else []
     part = read_amounts([transcript(*rows)])
-    doubted = part.values.get("total") == "38.00" and (part.evidence["total"].confidence or 0) <= IN_DOUBT
+    doubted = part.values.get("total") == "38.00" and (part.evidence["total"].confidence or 0) <= CONTESTED_CONFIDENCE
     assert doubted is not believed

@@ -2,8 +2,8 @@
 
 import pytest
 
-from extractor.readers.rules.header import kind_of, read_header
-from extractor.readers.rules.segments import header_rows
+from extractor.readers.rules.header import document_type_of, read_header
+from extractor.readers.rules.segments import find_segments
 from extractor.schemas.answer import DocumentType
 from tests.transcripts import transcript
 
@@ -39,7 +39,7 @@ def test_other_pictures_are_no_receipts(rows: tuple[str, ...]) -> None:
                 "CUSTOMER COPY",
             ),
         ),
-        (DocumentType.FUEL, ("FUEL STOP", "Pump 06", "Gallons 13.268", "Price/Gal 2.699", "Fuel sale 35.81", "Total 35.81")),
+        (DocumentType.FUEL, ("FUEL STOP", "Pump 06", "Gallons 11.402", "Price/Gal 2.699", "Fuel sale 30.77", "Total 30.77")),
         (DocumentType.REFUND, ("CORNER SHOP", "05/03/2018", "*** REFUND ***", "Fries -3.19", "Total -3.19", "Visa -3.19")),
         (
             DocumentType.INVOICE,
@@ -52,23 +52,37 @@ def test_other_pictures_are_no_receipts(rows: tuple[str, ...]) -> None:
         (DocumentType.PARKING, ("CITY CAR PARK", "Parking fee 4.00", "05/03/2018 14:05", "Total 4.00")),
     ],
 )
-def test_kinds_are_told_apart(kind: DocumentType, rows: tuple[str, ...]) -> None:
-    """The words of a document tell its kind."""
+def test_document_types_are_recognised(kind: DocumentType, rows: tuple[str, ...]) -> None:
+    """The words of a document determine its type."""
     page = [transcript(*rows)]
-    assert kind_of(page, header_rows(page))[0] is kind
+    assert document_type_of(page, find_segments(page))[0] is kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        (DocumentType.INVOICE, ("Linde Design", "Rechnung Nr. 2024-17", "Leistungszeitraum: Mai 2024", "Zahlungsziel 14 Tage")),
+        (DocumentType.INVOICE, ("Brightway Studio", "INVOICE 2024-017", "Payable within 30 days", "Sort code 00-00-00")),
+        (DocumentType.RECEIPT, ("Alpine Cars", "RENTAL AGREEMENT 55123", "Fuel: full, Diesel", "Refuelling 2.10 per litre")),
+    ],
+)
+def test_transfers_make_an_invoice_and_rented_cars_no_fuel(kind: DocumentType, rows: tuple[str, ...]) -> None:
+    """A document that is paid by transfer is an invoice; one of a rented car that mentions fuel is no fuel receipt."""
+    page = [transcript(*rows, "Total 535.50", "02/03/2024")]
+    assert document_type_of(page, find_segments(page))[0] is kind
 
 
 def test_a_faint_receipt_is_still_one() -> None:
     """A total and a date are enough."""
     page = [transcript("05/03/2018", "Total 2.00")]
-    assert kind_of(page, header_rows(page))[0] is DocumentType.RECEIPT
+    assert document_type_of(page, find_segments(page))[0] is DocumentType.RECEIPT
 
 
 def test_a_refund_policy_is_no_refund() -> None:
-    """What the foot says of refunds does not make a sale one."""
+    """A refund policy at the foot does not make a sale a refund."""
     page = [
         transcript(
             "CORNER SHOP", "05/03/2018", "Tea 2.00", "Total 2.00", "Refund amount is based on price", "after all coupons and discounts"
         )
     ]
-    assert kind_of(page, header_rows(page))[0] is DocumentType.RECEIPT
+    assert document_type_of(page, find_segments(page))[0] is DocumentType.RECEIPT

@@ -1,4 +1,4 @@
-"""Guesses of what an answer says next."""
+"""Drafts for speculative decoding."""
 
 import json
 
@@ -8,26 +8,26 @@ from hypothesis import strategies as st
 from extractor.ocr.transcript import Box, Fragment, Line, Transcript
 from extractor.readers.base import Issue, Look, Question
 from extractor.readers.prompts import ALL_FIELDS, FIRST, again, answer_schema
-from extractor.readers.vision.drafts import Guesser, draft_of
+from extractor.readers.vision.drafts import DraftCursor, draft_of
 
 DRAFT = '{"merchant_name":"ACME STORE","items":[{"description":"milk","total_price":"1.20"},{"description":"tea","total_price":"1.20"}]}'
 
 
 def following(said: str, draft: str = DRAFT, size: int = 12) -> str:
-    guesser = Guesser(draft)
+    cursor = DraftCursor(draft)
     for symbol in said:
-        guesser.hear(symbol.encode())
-    return guesser.guess(size).decode()
+        cursor.advance(symbol.encode())
+    return cursor.propose(size).decode()
 
 
-def test_an_answer_that_follows_its_draft_is_known_ahead() -> None:
+def test_an_answer_that_follows_its_draft_is_proposed() -> None:
     """From its first byte to its last."""
     for size in range(len(DRAFT)):
         assert following(DRAFT[:size]) == DRAFT[size : size + 12]
 
 
 def test_an_answer_that_left_its_draft_is_found_again_further_on() -> None:
-    """A value that differs is not guessed; what comes after it is, and of equal places the next one."""
+    """Nothing is proposed for a value that differs; what comes after it is, and of equal places the next one."""
     assert following('{"merchant_name":"ACNE') == ""
     assert following('{"merchant_name":"ACNE SHOP","items":[{"description":"') == 'milk","total'
     assert following('{"merchant_name":"ACNE SHOP","items":[{"description":"milk","total_price":"2","description":"') == 'tea","total_'
@@ -41,12 +41,12 @@ def test_words_of_the_page_are_known_by_their_beginning() -> None:
 
 @given(st.text(max_size=60), st.lists(st.binary(min_size=1, max_size=6), max_size=20))
 def test_any_answer_is_followed(draft: str, pieces: list[bytes]) -> None:
-    """A guess is a part of the draft, or nothing."""
-    guesser = Guesser(draft)
+    """A proposal is a part of the draft, or nothing."""
+    cursor = DraftCursor(draft)
     for piece in pieces:
-        guesser.hear(piece)
-        assert guesser.guess(8) in draft.encode()
-    assert Guesser("").guess(8) == b""
+        cursor.advance(piece)
+        assert cursor.propose(8) in draft.encode()
+    assert DraftCursor("").propose(8) == b""
 
 
 def line(text: str) -> Line:

@@ -29,8 +29,8 @@ def test_items_that_add_up_stay_as_they_are() -> None:
     assert chosen([], "9.99") == ([], False)
 
 
-def test_the_cheapest_reading_that_closes_is_taken() -> None:
-    """Of two ways to reach the sum, the one that is easier to believe."""
+def test_the_cheapest_matching_selection_is_returned() -> None:
+    """Of two combinations that reach the sum, the cheaper one is selected."""
     slots = [Slot(item("2.00", "A")), Slot(item("3.00", "B")), Slot(item("3.00", "C"), ((None, 1.0),), is_doubtful=True)]
     choice = choose_items(slots, {Decimal("5.00"): 0.0})
     assert [each.description for each in choice.items] == ["A", "B"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from extractor.readers.rules.amount_rows import read_rows
-from extractor.readers.rules.item_text import Description, describe, says_something
+from extractor.readers.rules.item_text import Description, describe, has_name
 from extractor.readers.rules.items import find_items
 from extractor.readers.rules.money_fields import read_amounts
 from tests.transcripts import transcript
@@ -61,8 +61,8 @@ def test_name_below_code_and_price() -> None:
     """Where names stand below their prices, the header above the first price is no name."""
     found = items(
         "WELCOME TO THE STORE",
-        "17545 GALE AVE",
-        "CITY OF INDUSTRY",
+        "20418 HARBOR AVE",
+        "CITY OF LINDEN",
         "THANKS FOR VISITING US",
         priced("6473553", "299.00"),
         "OCULUS QUEST 2",
@@ -184,9 +184,9 @@ def test_a_heading_of_columns_is_no_name() -> None:
     """`Item  Qty  Total` above the first price is a heading, also where its words are misread, and names touch their codes."""
     found = items(
         [(20.0, "ltem"), (300.0, "Qty"), (500.0, "Total")],
-        "SR 100100000060-4Vege",
+        "SR 200200000031-4Vege",
         [(20.0, "$5.50"), (300.0, "1"), (510.0, "$5.50")],
-        "SR 100100000006-Pork",
+        "SR 200200000017-Pork",
         [(20.0, "$2.70"), (300.0, "1"), (510.0, "$2.70")],
         priced("Total Amount:", "$8.20"),
     )
@@ -229,8 +229,8 @@ def test_three_decimals_stay_where_prices_have_them() -> None:
 
 def test_fuel_is_called_by_its_grade() -> None:
     """`FUEL SALE` is no name where the pump prints what was sold."""
-    found = items("PUMP#06", "PRODUCT: E-85", priced("FUEL SALE", "35.81"), priced("Debit fee", "0.35"), priced("TOTAL", "36.16"))
-    assert brief(found) == [("E-85", "35.81"), ("Debit fee", "0.35")]
+    found = items("PUMP#06", "PRODUCT: E-85", priced("FUEL SALE", "30.77"), priced("Debit fee", "0.35"), priced("TOTAL", "31.12"))
+    assert brief(found) == [("E-85", "30.77"), ("Debit fee", "0.35")]
 
 
 def test_an_item_is_no_sum_of_the_items() -> None:
@@ -353,7 +353,7 @@ def test_a_price_that_lost_its_mark_before_a_cyrillic_tax_letter() -> None:
 @pytest.mark.parametrize("text", ["2 бр. x", "0,512 кг x", "25.125 ลิตร x", "3 τεμ. x"])
 def test_units_of_other_scripts_are_no_names(text: str) -> None:
     """A factor with its unit says nothing of what is sold."""
-    assert not says_something(text)
+    assert not has_name(text)
 
 
 def test_no_items() -> None:

@@ -1,4 +1,4 @@
-"""The OCR reader asked again: what a closer look did not read at a field's place, it does not judge."""
+"""The OCR reader asked again: a closer look is no evidence on fields that it did not find at their place."""
 
 import json
 
@@ -40,10 +40,10 @@ def asked_again(sees: Transcript) -> dict[str, object]:
 
 
 def test_the_name_is_confirmed_at_its_place() -> None:
-    """A second engine that reads the name where it was read says so."""
+    """A second engine that reads the same name at the same place confirms it."""
     assert asked_again(transcript("HARBOUR FISH", *BELOW))["merchant_name"] == "HARBOUR FISH"
 
 
-def test_where_the_name_is_not_seen_again_no_other_print_takes_its_place() -> None:
-    """A second engine that overlooks the name neither names another row nor says that none is printed."""
+def test_a_name_that_is_missed_again_is_replaced_by_no_other_text() -> None:
+    """A second engine that misses the name neither returns another row nor states that none is printed."""
     assert asked_again(Transcript((), FIRST_LOOK.width, FIRST_LOOK.height, "second")) == {"missing": []}

@@ -5,7 +5,7 @@ from extractor.testing import ManualClock
 
 
 def test_a_step_may_take_its_time_and_no_longer(clock: ManualClock) -> None:
-    """A long read is no trouble; one that never ends is told, by name and with the time."""
+    """A long read is normal; one that never ends is reported with its thread and the time."""
     heartbeat = Heartbeat(clock.monotonic, hung_seconds=100)
     heartbeat.beat("worker")
     clock.advance(100)
@@ -26,7 +26,7 @@ def test_who_waits_is_expected_back(clock: ManualClock) -> None:
 
 
 def test_who_has_ended_is_not_missed(clock: ManualClock) -> None:
-    """A thread that ended as it was told is neither late nor in trouble."""
+    """A thread that has ended as requested is neither overdue nor blocked."""
     heartbeat = Heartbeat(clock.monotonic, hung_seconds=1)
     heartbeat.beat("inbox")
     heartbeat.trouble("inbox", "cannot be listed now")

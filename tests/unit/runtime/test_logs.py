@@ -42,6 +42,34 @@ def test_nothing_in_a_line_steers_the_terminal(character: str) -> None:
     assert line.endswith(f'says \\u{ord(character):04x} file="a\\u{ord(character):04x}b"')
 
 
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_the_line_for_people() -> None:
+    """Such a line is escaped like any other; an empty one hides the event, and events without one look as everywhere."""
+    logs.configure(LogSettings(), stream := Terminal())
+    logger.info("receipt_stored", extra={"file": "a.jpg"} | logs.for_terminal("2022-06-24  dm\x1b  5.60 EUR  accepted"))
+    logger.info("file_taken", extra=logs.for_terminal(""))
+    logger.info("service_started", extra={"inbox": "in"})
+    first, second = stream.getvalue().splitlines()
+    assert first == r"2022-06-24  dm\u001b  5.60 EUR  accepted"
+    assert second.endswith(' INFO service_started inbox="in"')
+
+
+@pytest.mark.parametrize(("style", "kind"), [("text", io.StringIO), ("json", io.StringIO), ("json", Terminal)])
+def test_the_line_for_people_is_in_no_log(style: Literal["text", "json"], kind: type[io.StringIO]) -> None:
+    """It quotes the receipt, so that only a terminal may show it."""
+    logs.configure(LogSettings(format=style), stream := kind())
+    logger.info("receipt_stored", extra={"file": "a.jpg"} | logs.for_terminal("2022-06-24  dm  5.60 EUR  accepted"))
+    assert "receipt_stored" in stream.getvalue()
+    assert "dm" not in stream.getvalue()
+    assert "terminal" not in stream.getvalue()
+
+
 def test_json_has_event_and_fields() -> None:
     """One object a line, with the event's stable name."""
     logs.configure(LogSettings(format="json"), stream := io.StringIO())

@@ -1,5 +1,7 @@
 """What the process counts, and that no text of a receipt can become a label."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from extractor.errors import BadAnswer
@@ -12,8 +14,8 @@ from extractor.testing import ManualClock, make_record
 def test_stages_share_the_time_of_a_batch(clock: ManualClock) -> None:
     """Four receipts in two seconds are four times half a second; what raises is counted too."""
     telemetry = Telemetry(clock.monotonic)
-    with telemetry.stage("read", 4):
-        clock.advance(2)
+    for _ in telemetry.timed("read", _batch(clock, 4, seconds=2)):
+        clock.advance(100)  # what the caller does meanwhile does not count
     with pytest.raises(ZeroDivisionError), telemetry.stage("read"):
         _break_after(clock, 5000)
     read = telemetry.counts().stages["read"]
@@ -56,6 +58,12 @@ def test_unknown_names_never_become_labels() -> None:
 def test_the_ladder_is_known() -> None:
     """The copy of the rungs' names cannot fall behind."""
     assert {"first", *(rung.name for rung in LADDER)} == RUNGS
+
+
+def _batch(clock: ManualClock, receipts: int, *, seconds: float) -> Iterator[int]:
+    """Results of a reader that needs some time for a batch, and gives all of them at its end."""
+    clock.advance(seconds)
+    yield from range(receipts)
 
 
 def _break_after(clock: ManualClock, seconds: float) -> None:

@@ -1,9 +1,9 @@
-"""Invented headings: what they say is the name and the address is what they print."""
+"""Synthetic headings: the labels match the printed rows."""
 
 from random import Random
 
 from tests.transcripts import transcript
-from training.headings import disturbed, with_heading
+from training.headings import with_heading, with_inserted_rows
 
 
 def test_a_heading_prints_its_name_above_the_rest() -> None:
@@ -18,10 +18,10 @@ def test_a_heading_prints_its_name_above_the_rest() -> None:
         assert tops == sorted(tops)
 
 
-def test_disturbing_keeps_what_was_there() -> None:
+def test_inserting_keeps_what_was_there() -> None:
     """Rows are only added: every own row stays, in order."""
     page = transcript("NAME", "Street 1", "Tea 2.00", "Total 2.00")
     own = [line.text for line in page.lines]
     for seed in range(40):
-        texts = [line.text for line in disturbed(page, Random(seed)).lines]  # noqa: S311
+        texts = [line.text for line in with_inserted_rows(page, Random(seed)).lines]  # noqa: S311
         assert [text for text in texts if text in own] == own

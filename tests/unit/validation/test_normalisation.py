@@ -16,7 +16,7 @@ from extractor.schemas.receipt import ItemKind
 from extractor.schemas.values import FieldState, Origin
 from extractor.validation.arithmetic import run_checks
 from extractor.validation.decision import TRUST, examine
-from extractor.validation.normalisation import Normalised, normalise
+from extractor.validation.normalisation import Normalised, _card_network, normalise
 
 NO_PREFERENCES = LocaleSettings()
 
@@ -156,6 +156,23 @@ def test_items_keep_their_parts_and_what_takes_away_is_a_discount() -> None:
         Decimal("3.98"),
     )
     assert (items[1].total_price, items[1].kind) == (Decimal("-0.50"), ItemKind.DISCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("method", "network"),
+    [
+        ("DISCOVERY VOUCHER", None),
+        ("Advisa", None),
+        ("Visage Gutschein", None),
+        ("VISADEBIT", "Visa"),
+        ("VISA1234", "Visa"),
+        ("MASTERCARD CREDIT", "Mastercard"),
+        ("Discover", "Discover"),
+    ],
+)
+def test_a_card_network_is_a_word_of_the_payment_method(method: str, network: str | None) -> None:
+    """A network's name inside another word names no card."""
+    assert _card_network(method) == network
 
 
 def test_card_networks_are_recognised_in_the_payment_method() -> None:
