@@ -77,10 +77,8 @@ _OWNER_REACH, _OWNER = 2, 0.1
 _SENTENCE = re.compile(r"[^\W\d_]{5,}\.$")
 # The end of a street with its house number, and the beginning of the town with its postal code below it.
 _HOUSE, _TOWN = re.compile(r"[^\W\d_]{3,} \d{1,3}[a-z]?$"), re.compile(r"\W?\d{4,6} ?[^\W\d_]{3,}")
-# Upper bound of the confidence of a slogan, a street, a trade without a name, a name one letter from a chain's or beside
-# another chain's mark, or an improbable
-# segment: below the confidence that two
-# agreeing readings result in.
+# Upper bound of the confidence of a slogan, a street, a trade without a name, a name one letter from a chain's or beside another chain's
+# mark, or an improbable segment: below the confidence that two agreeing readings result in.
 _DOUBTFUL_CONFIDENCE = 0.5
 # Confidence below which no name is returned: on labelled photos, no name with less was right.
 _MIN_CONFIDENCE = 0.1
