@@ -206,7 +206,9 @@ def _max_confidence(name: str, run: Sequence[int], segments: Sequence[HeaderSegm
     below = segments[run[-1] + 1].text if run[-1] + 1 < len(segments) else ""
     is_street = _HOUSE.search(name) and _TOWN.match(below)
     brand = find_brand(_heading(segments))
-    is_like_chain = any(resembles_chain(segments[index]) for index in run) or (brand is not None and squash(brand.name) not in squash(name))
+    is_company = any("legal" in segments[index].classes for index in run)  # it may operate a shop of the chain
+    is_beside_chain = brand is not None and not is_company and squash(brand.name) not in squash(name)
+    is_like_chain = is_beside_chain or any(resembles_chain(segments[index]) for index in run)
     if is_unlikely or is_street or is_like_chain or _is_trade_alone(name) or _SENTENCE.search(name):
         return _DOUBTFUL_CONFIDENCE
     return 1.0 if _is_printed_again(name, run, segments) else _SINGLE_CONFIDENCE

@@ -4,6 +4,7 @@ import pytest
 
 from extractor.readers.rules.header import read_header
 from extractor.readers.rules.merchant_names import could_name
+from extractor.validation.confidence import THRESHOLDS
 from tests.transcripts import transcript
 
 FOOT = ("05/03/2018 14:05", "Tea 2.00", "Coffee 3.50", "Subtotal 5.50", "Total 5.50", "Cash 10.00", "Change 4.50", "THANK YOU")
@@ -58,3 +59,13 @@ def test_a_street_is_no_accepted_merchant() -> None:
 
     assert is_believed("Gelbe Lagune", "Lindenthaler Aue 3", "51499 Lindental")
     assert not is_believed("Lindenthaler Aue 3", "51499 Lindental")
+
+
+def test_a_company_beside_a_chains_mark_may_operate_its_shop() -> None:
+    """A name with its legal form is as sure as without the mark of a chain beside it; another name beside such a mark is doubtful."""
+    below = ("18, JALAN KENARI 5/3", "81290 JOHOR BAHRU, JOHOR", "TEL: 07-386 7524", *FOOT)
+
+    def confidence_of(name: str) -> float:
+        return read_header([transcript(name, "How doers get more done", *below)]).evidence["merchant_name"].confidence or 0.0
+
+    assert confidence_of("LUMEN HARDWARE SDN BHD") > THRESHOLDS["merchant_name"].backed > confidence_of("LUMEN HARDWARE PLACE")
