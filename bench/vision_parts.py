@@ -21,7 +21,7 @@ from extractor.ocr.transcript import Transcript
 from extractor.readers.base import Document, Issue, Question, ReaderError
 from extractor.readers.prompts import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import ModelReply, ModelRequest
-from extractor.readers.vision.loading import LoadedModel
+from extractor.readers.vision.model_loading import LoadedModel
 from extractor.readers.vision.model_options import VisionOptions
 from extractor.schemas.record import ReasonKind
 

@@ -14,7 +14,7 @@ from extractor.readers.base import ReaderError
 from extractor.readers.prompts import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import Engine, ModelReply, ModelRequest
 from extractor.readers.vision.generation import GenerateEngine
-from extractor.readers.vision.loading import LoadedModel
+from extractor.readers.vision.model_loading import LoadedModel
 from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.weight_selection import GIB
 

@@ -19,8 +19,8 @@ from extractor.readers.vision.cuda_graphs import RowInput, StepRunner
 from extractor.readers.vision.decoding import Decoder
 from extractor.readers.vision.engine import ModelRequest
 from extractor.readers.vision.kv_pools import Span
-from extractor.readers.vision.loading import LoadedModel
 from extractor.readers.vision.mllama import MllamaEngine
+from extractor.readers.vision.model_loading import LoadedModel
 from extractor.readers.vision.weight_selection import GIB
 
 # Timed rounds of a batch; the slower one counts.

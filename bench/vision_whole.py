@@ -17,7 +17,7 @@ from extractor.config.settings import InboxSettings, ReaderSettings, Settings, V
 from extractor.jobs import JobState
 from extractor.readers.prompts import FIRST, answer_schema, prompt
 from extractor.readers.vision.engine import ModelReply, ModelRequest
-from extractor.readers.vision.loading import LoadedModel, load
+from extractor.readers.vision.model_loading import LoadedModel, load
 from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.weight_selection import GIB
 from extractor.service.app import build_service

@@ -254,7 +254,7 @@ def _gpu() -> Diagnosis:
 _PLAN = """
 import json, sys
 from extractor.errors import ExtractorError
-from extractor.readers.vision.loading import planned
+from extractor.readers.vision.model_loading import planned
 from extractor.readers.vision.model_options import VisionOptions
 try:
     choice = planned(VisionOptions(**json.loads(sys.argv[1])))

@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
     from extractor.readers.vision.generation import GenerateEngine
-    from extractor.readers.vision.loading import LoadedModel
     from extractor.readers.vision.mllama import MllamaEngine
+    from extractor.readers.vision.model_loading import LoadedModel
 
 HERE = Path(__file__).parent
 

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="the vision extra is not installed")
 from extractor.readers.vision.grammar import GrammarRow, Grammars, masked  # noqa: E402 - not without torch
 
 if TYPE_CHECKING:
-    from extractor.readers.vision.loading import LoadedModel
+    from extractor.readers.vision.model_loading import LoadedModel
 
 pytestmark = pytest.mark.vision
 

@@ -19,8 +19,8 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from transformers.models.qwen3_vl.processing_qwen3_vl import Qwen3VLProcessor
 
 from extractor.readers.vision.generation import GenerateEngine
-from extractor.readers.vision.loading import LoadedModel, load
 from extractor.readers.vision.mllama import MllamaEngine
+from extractor.readers.vision.model_loading import LoadedModel, load
 from extractor.readers.vision.model_options import VisionOptions
 
 __all__ = ["GenerateEngine", "MllamaEngine", "VisionOptions", "load", "load_qwen", "save_mllama"]

@@ -14,7 +14,7 @@ from extractor.readers.vision.adaptive_batch import BatchSizeLimit, is_out_of_me
 from extractor.readers.vision.chat_template import Prompter
 from extractor.readers.vision.engine import ModelReply, ModelRequest, OnText, TextStream
 from extractor.readers.vision.grammar import Grammars, masked
-from extractor.readers.vision.loading import LoadedModel
+from extractor.readers.vision.model_loading import LoadedModel
 from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.sampling import add_sampling_noise
 from extractor.readers.vision.sequence import AnswerSequence

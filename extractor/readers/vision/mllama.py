@@ -15,7 +15,7 @@ from extractor.readers.vision.grammar import Grammars
 from extractor.readers.vision.image_cache import ImageCache
 from extractor.readers.vision.kv_pools import KvPool
 from extractor.readers.vision.layers import Shape, TextLayers
-from extractor.readers.vision.loading import LoadedModel
+from extractor.readers.vision.model_loading import LoadedModel
 from extractor.readers.vision.model_options import VisionOptions
 from extractor.readers.vision.scheduler import MllamaScheduler, TextGeneration
 from extractor.readers.vision.vision_encoder import VisionEncoder

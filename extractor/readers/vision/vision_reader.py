@@ -52,7 +52,7 @@ def load_engine(options: VisionOptions) -> tuple[Engine, str]:
         ConfigError: Something is missing; the message says what and what to do.
         ReaderUnavailable: Not enough GPU memory is free.
     """
-    from extractor.readers.vision.loading import load  # noqa: PLC0415 - imports torch and transformers
+    from extractor.readers.vision.model_loading import load  # noqa: PLC0415 - imports torch and transformers
 
     loaded = load(options)
     if loaded.architecture == "mllama":

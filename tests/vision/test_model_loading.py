@@ -12,12 +12,12 @@ torch = pytest.importorskip("torch", reason="the vision extra is not installed")
 from huggingface_hub import errors  # noqa: E402 - not without torch
 
 from extractor.errors import ConfigError, ReaderUnavailable  # noqa: E402 - as above
-from extractor.readers.vision import loading  # noqa: E402 - as above
+from extractor.readers.vision import model_loading  # noqa: E402 - as above
 from extractor.readers.vision.model_options import VisionOptions  # noqa: E402 - as above
 from extractor.readers.vision.weight_selection import GIB  # noqa: E402 - as above
 
 if TYPE_CHECKING:
-    from extractor.readers.vision.loading import LoadedModel
+    from extractor.readers.vision.model_loading import LoadedModel
 
 pytestmark = pytest.mark.vision
 
@@ -58,7 +58,7 @@ def test_unsloth_gives_the_same_model(
     """The other way in: same weights, in 4 bits where asked for, made ready for inference."""
     (tmp_path / "unsloth.py").write_text(UNSLOTH_DOUBLE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    model, _ = loading._load_with_unsloth(on_cpu(mllama_folder), "4bit")
+    model, _ = model_loading._load_with_unsloth(on_cpu(mllama_folder), "4bit")
     import unsloth  # noqa: PLC0415 - the double above
 
     assert unsloth.asked["load_in_4bit"] is True
@@ -74,7 +74,7 @@ def test_what_unsloth_and_the_hub_read_is_set_before_they_are_imported(tmp_path:
         monkeypatch.setenv(name, "")  # so that it is put back afterwards
         monkeypatch.delenv(name)
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")
-    loading._prepare_environment(VisionOptions(model=str(tmp_path), cache_dir=tmp_path / "cache"))
+    model_loading._prepare_environment(VisionOptions(model=str(tmp_path), cache_dir=tmp_path / "cache"))
     assert os.environ["UNSLOTH_DISABLE_STATISTICS"] == "1"
     assert os.environ["UNSLOTH_COMPILE_LOCATION"] == str(tmp_path / "cache" / "unsloth")
     assert os.environ["HF_HUB_OFFLINE"] == "1"
@@ -94,33 +94,33 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, config: dict[str,
     if config is not None:
         (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ConfigError, match=message) as caught:
-        loading.load(on_cpu(tmp_path))
+        model_loading.load(on_cpu(tmp_path))
     assert str(tmp_path) in str(caught.value)
 
 
 def test_a_folder_without_its_weights_is_named(mllama_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text((mllama_folder / "config.json").read_text())
     with pytest.raises(ConfigError, match="missing or incomplete"):
-        loading.load(on_cpu(tmp_path))
+        model_loading.load(on_cpu(tmp_path))
 
 
 def test_a_model_that_is_not_on_this_machine_is_named() -> None:
     """Offline, with the command that fetches it."""
     with pytest.raises(ConfigError, match="hf download nobody/nothing"):
-        loading.load(on_cpu("nobody/nothing"))
+        model_loading.load(on_cpu("nobody/nothing"))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_no_gpu_is_an_error_that_names_the_other_reader(mllama_folder: Path) -> None:
     """A CPU is only used when asked for by name: it would take minutes a receipt."""
     with pytest.raises(ConfigError, match='name = "ocr"'):
-        loading.load(VisionOptions(model=str(mllama_folder)))
+        model_loading.load(VisionOptions(model=str(mllama_folder)))
 
 
 @pytest.mark.parametrize(("loader", "precision"), [("unsloth", "4bit"), ("unsloth", "16bit")])
 def test_unsloth_is_refused_where_it_cannot_work(mllama_folder: Path, loader: Any, precision: Any) -> None:
     with pytest.raises(ConfigError, match=r"Unsloth|unsloth"):
-        loading.load(on_cpu(mllama_folder, loader=loader, precision=precision))
+        model_loading.load(on_cpu(mllama_folder, loader=loader, precision=precision))
 
 
 def hub_errors() -> list[type[Exception]]:
@@ -132,7 +132,7 @@ def hub_errors() -> list[type[Exception]]:
 @pytest.mark.parametrize("kind", hub_errors())
 def test_every_error_of_the_hub_is_ours(kind: type[Exception]) -> None:
     """The message names the model and says what to do; only what may pass by itself is tried again."""
-    found = loading.hub_error("nobody/nothing", kind.__new__(kind))
+    found = model_loading.hub_error("nobody/nothing", kind.__new__(kind))
     assert isinstance(found, ConfigError | ReaderUnavailable)
     assert "nobody/nothing" in str(found)
     if kind is errors.GatedRepoError:
