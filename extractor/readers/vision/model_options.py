@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-# Llama 3.2 Vision in 4 bits; its licence grants no multimodal rights to people and companies in the EU (see README).
+# Llama 3.2 Vision in 4 bits; its licence grants no multimodal rights to people and companies in the EU (see docs/gpu.md).
 DEFAULT_MODEL = "unsloth/Llama-3.2-11B-Vision-Instruct-bnb-4bit"
 
 
