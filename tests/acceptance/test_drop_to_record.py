@@ -88,7 +88,7 @@ def test_a_service_is_watched_and_told(installation: Installation) -> None:
         service.terminate()
         assert service.wait(timeout=60) == 0
     settings.unlink()
-    assert "none runs" in installation.run("status", code=1).stdout
+    assert "not running" in installation.run("status", code=1).stdout
 
 
 def test_the_status_can_be_followed(installation: Installation) -> None:
@@ -147,12 +147,12 @@ def test_the_reason_of_a_failure_stands_beside_it(worked: Installation) -> None:
 
 
 def test_the_run_says_what_it_has_done(worked: Installation, samples: dict[str, Path]) -> None:
-    """`watch --once` ends with how many were filed, failed and known already."""
+    """`watch --once` ends with how many were filed, how many failed, and how many are exact duplicates."""
     last = (worked.folder / "watch.log").read_text().splitlines()[-1]
 
     assert last.startswith(f"{len(samples) - 2} filed in ")
     assert "1 failed" in last
-    assert "1 known already" in last
+    assert "1 exact duplicate," in last
 
 
 def test_accepted_means_right(worked: Installation, sample_files: Sequence[Sample]) -> None:
@@ -180,13 +180,13 @@ def test_what_is_no_receipt_is_kept_for_review(worked: Installation) -> None:
 
 
 def test_the_list_shows_records_and_files_without_one(worked: Installation, samples: dict[str, Path]) -> None:
-    """One table tells what there is, the next what to look at, the last what failed and why."""
+    """One table tells what there is, the next what to check, the last what failed and why; ids are those of file names."""
     shown = worked.run("list", "--why").stdout
     machine = [json.loads(line) for line in worked.run("list", "--format", "jsonl").stdout.splitlines()]
     files = json.loads(worked.run("list", "--files", "--format", "json").stdout)
 
-    assert [record["receipt_id"] for record in machine if record["receipt_id"] not in shown] == []
-    assert "what to look at" in shown
+    assert [record["receipt_id"] for record in machine if record["receipt_id"][-8:] not in shown] == []
+    assert "what to check" in shown
     assert "corrupt-truncated.jpg is cut off" in shown
     assert len(machine) == len(samples) - 2
     assert sorted(file["state"] for file in files) == ["done"] * (len(samples) - 2) + ["duplicate", "failed"]
@@ -205,12 +205,12 @@ def test_records_are_chosen_by_state_tag_and_day(worked: Installation) -> None:
 
 
 def test_show_and_search_find_a_record(worked: Installation) -> None:
-    """A word on the receipt leads to its id, and the id to everything about it."""
+    """A word on the receipt leads to its id, and the id or its end to everything about it."""
     record = next(record for record in worked.records() if record["total"] and record["ocr_text"])
     word = max(re.findall(r"(?<!\w)[A-Za-z]{5,}(?!\w)", record["ocr_text"]), key=len)
 
     found = [json.loads(line)["receipt_id"] for line in worked.run("search", word, "--format", "jsonl").stdout.splitlines()]
-    page = worked.run("show", record["receipt_id"]).stdout
+    page = worked.run("show", record["receipt_id"][-8:]).stdout
 
     assert record["receipt_id"] in found
     assert record["total"] in page

@@ -88,7 +88,7 @@ def test_missing_folders_are_reported(settings: Settings, archive: Archive, cloc
     seen = look(archive, clock)
     assert (seen.untaken, seen.free_bytes["inbox"]) == (None, None)
     assert "cannot be listed" in _page(seen)
-    assert "inbox not there" in _page(seen)
+    assert "inbox missing" in _page(seen)
 
 
 def test_the_page_names_everything(
@@ -106,7 +106,7 @@ def test_the_page_names_everything(
     queued_job("next.jpg")
     clock.advance(7200)
     page = _page(look(archive, clock))
-    for part in ("none runs", "1 failed, 1 queued, the oldest for 2 h", "1 needs_review", "2026/03/lunch.jpg", "bad.jpg is empty"):
+    for part in ("not running", "1 failed, 1 queued, the oldest for 2 h", "1 needs_review", "2026/03/lunch.jpg", "bad.jpg is empty"):
         assert part in page
 
 
