@@ -73,4 +73,4 @@ def test_doctor_says_what_to_do(installation: Installation) -> None:
 
     failed = [line for line in lines if line.startswith("fail")]
     assert any("outbox" in line and "receipts init" in line for line in failed)
-    assert any("database" in line and "backup" in line for line in failed)
+    assert any("database" in line and "receipts restore" in line for line in failed)

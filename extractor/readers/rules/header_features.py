@@ -150,6 +150,7 @@ def _shape_features(segments: Sequence[HeaderSegment]) -> list[dict[str, float]]
     left, right = float(boxes[:, 0].min()), float(boxes[:, 2].max())
     width = max(right - left, 1.0)
     largest = max([float(heights[index]) for index, segment in enumerate(segments) if segment.is_print][:15], default=usual)
+    largest = max(largest, 1.0)
     columns = {
         "height": np.clip(heights / usual, 0, 5),
         "height_to_largest": np.clip(heights / largest, 0, 3),

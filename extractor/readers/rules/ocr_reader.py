@@ -153,12 +153,14 @@ def _restricted(part: FieldValues, names: Sequence[str]) -> FieldValues:
 
 
 def _bounded(values: Any, name: str = "") -> Any:
-    """Return the values with overlong texts and lists cut: OCR may join what no receipt prints in one field."""
+    """Return the values with overlong texts and lists cut, and texts as valid Unicode: OCR may return what no receipt prints."""
     if isinstance(values, Mapping):
         return {key: _bounded(value, key) for key, value in values.items()}
     if isinstance(values, list | tuple):
         return [_bounded(value, name) for value in values[: MAX_ROWS.get(name)]]
-    return values[: _MAX_LENGTHS.get(name, _MAX_LENGTH)] if isinstance(values, str) else values
+    if isinstance(values, str):
+        return values[: _MAX_LENGTHS.get(name, _MAX_LENGTH)].encode("utf-8", "replace").decode("utf-8")
+    return values
 
 
 def _is_legible(transcripts: Sequence[Transcript]) -> bool:

@@ -1,10 +1,17 @@
 """Hostile print: rows of one sign, thousands of amounts, instructions to models."""
 
-import pytest
+from dataclasses import replace
 
+import pytest
+from PIL import Image
+
+from extractor.documents import Page
+from extractor.ocr.selection import build_page_reader
 from extractor.ocr.transcript import Transcript
+from extractor.readers.base import Answer, Document
+from extractor.readers.prompts import FIRST
 from extractor.readers.rules.money_fields import MAX_AMOUNTS, read_amounts
-from extractor.readers.rules.ocr_reader import read_fields
+from extractor.readers.rules.ocr_reader import OcrReader, read_fields
 from extractor.readers.rules.sums import MAX_COLUMNS
 from tests.hostile import no_endless_loop
 from tests.transcripts import transcript
@@ -93,3 +100,24 @@ def test_a_line_end_inside_a_word_breaks_no_row() -> None:
     """A row of another script keeps its fragments, whatever text an engine returns."""
     fields = read_fields([transcript("КАФЕ УЮТ", [(50, "ИТ\nОГО"), (500, "4.00")], "Чай 4.00", "ИТОГО 4.00")])
     assert fields.values["total"] == "4.00"
+
+
+def test_boxes_without_a_height_are_read() -> None:
+    """An engine may return a box of no height; its rows are read like others."""
+    page = transcript("TEA HOUSE LTD", "Tea 4.00", "TOTAL 4.00")
+    flat = tuple(
+        replace(line, fragments=tuple(replace(each, box=each.box._replace(bottom=each.box.top)) for each in line.fragments))
+        for line in page.lines
+    )
+    assert read_fields([replace(page, lines=flat)]).values["document_type"]
+
+
+def test_text_that_is_no_valid_unicode_becomes_an_answer() -> None:
+    """A lone surrogate is replaced, and the answer is valid."""
+    page = transcript("TEA HOUSE LTD", "14 QUAY STREET", "05/03/2018 14:05", "Tea \udc80 green 4.00", "TOTAL 4.00")
+    document = Document("a.jpg", (Page(Image.new("RGB", (page.width, page.height), "white")),), (page,))
+    with OcrReader(build_page_reader()).open([document]) as reading:
+        answer = reading.ask({0: FIRST})[0]
+    assert isinstance(answer, Answer)
+    assert answer.receipt is not None
+    assert [item.description for item in answer.receipt.items] == ["Tea ? green"]
