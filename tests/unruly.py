@@ -58,7 +58,7 @@ def misbehave(path: Path) -> None:
 def extract(sources: Sequence[Source], upcoming: Sequence[Source] = ()) -> list[Extracted]:
     """Records that say by `model` which process has read them."""
     for source in upcoming:
-        source.path.with_name(f"foretold-{source.name}").touch()
+        source.path.with_name(f"announced-{source.name}").touch()
     for source in sources:
         logger.debug("contents", extra={"text": source.name})
         if source.name.startswith("patient"):

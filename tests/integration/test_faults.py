@@ -288,7 +288,7 @@ def test_a_database_that_is_removed_is_waited_for_and_never_made_anew(settings: 
         away = settings.database.rename(settings.database.with_name("away.db"))
         put(settings, "second.png")
         eventually(service.heartbeat.troubles, "the waiting")
-        with pytest.raises(StorageError, match=r"is gone\. Put it back"):
+        with pytest.raises(StorageError, match=r"does not exist any more\. Put it back"):
             counts(service)
         assert not settings.database.exists()
         away.rename(settings.database)
