@@ -168,21 +168,23 @@ def test_an_unmounted_inbox_is_not_taken_for_an_empty_one(settings: Settings, mo
     )
     thread = threading.Thread(target=service.run)
     thread.start()
-    eventually(lambda: len(service.archive.job_queue.jobs()) == 6, "the queue")
-    subprocess.run(["mount", "--move", str(settings.inbox_dir), str(away)], check=False, capture_output=True)
-    if os.path.ismount(settings.inbox_dir):
-        subprocess.run(["mount", "--bind", str(settings.inbox_dir), str(away)], check=True)
-        subprocess.run(["umount", "--lazy", str(settings.inbox_dir)], check=True)
-    may_read.set()
-    eventually(lambda: any("away" in (job.error_message or "") for job in service.archive.job_queue.jobs()), "the waiting")
-    assert JobState.WITHDRAWN not in counts(service)
-    subprocess.run(["mount", "--bind", str(away), str(settings.inbox_dir)], check=True)
-    eventually(lambda: counts(service) == {JobState.DONE: 6}, "the filing of all")
-    service.stop()
-    thread.join(DEADLINE_SECONDS)
-    for folder in (settings.inbox_dir, away):
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-    service.archive.close()
+    try:
+        eventually(lambda: len(service.archive.job_queue.jobs()) == 6, "the queue")
+        subprocess.run(["mount", "--move", str(settings.inbox_dir), str(away)], check=False, capture_output=True)
+        if os.path.ismount(settings.inbox_dir):
+            subprocess.run(["mount", "--bind", str(settings.inbox_dir), str(away)], check=True)
+            subprocess.run(["umount", "--lazy", str(settings.inbox_dir)], check=True)
+        may_read.set()
+        eventually(lambda: any("is not available" in (job.error_message or "") for job in service.archive.job_queue.jobs()), "the waiting")
+        assert JobState.WITHDRAWN not in counts(service)
+        subprocess.run(["mount", "--bind", str(away), str(settings.inbox_dir)], check=True)
+        eventually(lambda: counts(service) == {JobState.DONE: 6}, "the filing of all")
+    finally:
+        service.stop()
+        thread.join(DEADLINE_SECONDS)
+        for folder in (settings.inbox_dir, away):
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        service.archive.close()
     assert not thread.is_alive()
 
 
