@@ -30,6 +30,8 @@ COUNT = 200
 TODAY = date(2026, 11, 24)
 # No deadline for re-asking: results must not depend on the speed of the machine.
 REASK_SECONDS = 3600.0
+# Rounds of re-asking: one of the two that the product uses, which halves the time; what the second one confirms is measured elsewhere.
+MAX_RUNGS = 1
 # A worker that takes longer is hung.
 RECEIPT_SECONDS = 300.0
 # Long receipts take most time to read and show little that short ones do not.
@@ -91,7 +93,7 @@ class GateHandler:
         self._folder = folder
         settings = Settings(reader=ReaderSettings(name="ocr"))
         page_reader = build_page_reader(settings.reader.ocr_engine, threads=1)
-        policy = ReaskPolicy(seconds=REASK_SECONDS, today=lambda: TODAY)
+        policy = ReaskPolicy(max_rungs=MAX_RUNGS, seconds=REASK_SECONDS, today=lambda: TODAY)
         self._extraction = Extraction(make_reader(settings, page_reader), page_reader, limits=PageLimits(), policy=policy)
 
     def __call__(self, receipt: GateReceipt, /) -> GateResult:

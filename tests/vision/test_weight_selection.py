@@ -150,7 +150,7 @@ def test_the_doctor_says_which_weights_are_read_with(settings: Settings, mllama_
     """And why; where there are none, what to do. Nothing is downloaded."""
     vision = VisionSettings(model=str(mllama_folder), device="cpu")
     found = doctor._vision(settings.model_copy(update={"vision": vision}))
-    assert found == doctor.Diagnosis("vision", doctor.Level.OK, f"{mllama_folder} would be read with in 32 bits (as named)")
+    assert found == doctor.Diagnosis("vision", doctor.Level.OK, f"{mllama_folder} would be loaded with 32 bits (as named)")
     absent = {"vision": VisionSettings(device="cpu", precision="16bit"), "reader": ReaderSettings(name="vision")}
     found = doctor._vision(settings.model_copy(update=absent))
     assert found.level is doctor.Level.WARN
