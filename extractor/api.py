@@ -22,8 +22,8 @@ from extractor.runtime.filenames import printable
 from extractor.schemas.record import Record
 from extractor.storage.files.atomic import digest
 
+# One image or PDF: a path, the bytes themselves, or a binary stream, which is read to its end.
 ReceiptInput = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
-"""One image or PDF: a path, the bytes themselves, or a binary stream, which is read to its end."""
 
 _PATHS, _BYTES = (str, os.PathLike), (bytes, bytearray, memoryview)
 # Most file systems allow 255 bytes; a character takes at most four of them in UTF-8.

@@ -17,13 +17,13 @@ import pytest
 from training.samples import Sample, sample_set
 
 COMMAND = Path(sys.executable).with_name("receipts")
+# Settings of a machine that never waits, and of a reader that is asked once; tests that need more say so.
 QUICK = {
     "RECEIPTS_INBOX__SETTLE_SECONDS": "0.2",
     "RECEIPTS_INBOX__RESCAN_SECONDS": "0.5",
     "RECEIPTS_INBOX__PATIENCE_SECONDS": "1",
     "RECEIPTS_READER__MAX_RUNGS": "0",
 }
-"""Settings of a machine that never waits, and of a reader that is asked once; tests that need more say so."""
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def weigh_locale(
 
 
 def _sold_on(texts: Sequence[str]) -> date | None:
-    """The day that the currency hangs on: the latest that is printed, best beside a time, and not the last day of a voucher."""
+    """The day that decides between old and new currencies: the latest printed one, preferably beside a time, no end of a voucher."""
     found = [(text, printed) for text in texts for printed in find_dates(text) if not printed.is_weak]
     past = [(text, printed) for text, printed in found if not _LAST_DAY.search(fold(text[: printed.start]))]
     timed = [(text, printed) for text, printed in past if any(not time.is_weak for time in find_times(text))]

@@ -26,12 +26,12 @@ from tests.hostile import flated, gif, laughing_pdf, one_page, picture_pdf, plai
 LIMITS = LimitSettings(max_bytes=3_000_000, max_pages=5, max_pixels=2_000_000)
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\u2066\u2028\n=cmd|' /C calc'!A0 <script>alert(1)</script> \0 end"
 
+# A page that draws a form that draws itself twice: opening it can fill any memory.
 SELF_DRAWING = one_page(
     stream(b"/F Do"),
     stream(b"/F Do /F Do", b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</F 5 0 R>>>>"),
     page=b"/Resources<</XObject<</F 5 0 R>>>>",
 )
-"""A page that draws a form that draws itself twice: it fills any memory when it is only opened."""
 
 NAMES = (
     "-rf.png",
@@ -113,8 +113,8 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     }
 
 
+# What is no regular file, or enormous: rejected by name, and neither opened nor moved.
 LEFT = ["disk.img", "endless", "link.png", "linked folder", "pipe.png"]
-"""What is no regular file, or enormous: refused by name, and neither opened nor moved."""
 
 
 def drop_everything(inbox: Path, outside: Path) -> dict[str, str]:
