@@ -127,7 +127,7 @@ def _is_located(part: FieldValues, name: str) -> bool:
 
 def read_fields(transcripts: Sequence[Transcript]) -> FieldValues:
     """Return the fields of all families; for a document that is no receipt, only its type, since its numbers are no amounts."""
-    transcripts = [replace(transcript, lines=tuple(map(_in_one_script, transcript.lines))) for transcript in transcripts]
+    transcripts = [replace(transcript, lines=tuple(map(_cleaned, transcript.lines))) for transcript in transcripts]
     header = read_header(transcripts)
     if header.values.get("document_type") == DocumentType.NOT_A_RECEIPT:
         return FieldValues({"document_type": DocumentType.NOT_A_RECEIPT})
@@ -136,10 +136,11 @@ def read_fields(transcripts: Sequence[Transcript]) -> FieldValues:
     return FieldValues(values, {path: seen for part in parts for path, seen in part.evidence.items()})
 
 
-def _in_one_script(line: Line) -> Line:
-    """Return the row with look-alikes of other scripts in its words replaced."""
+def _cleaned(line: Line) -> Line:
+    """Return the row as valid Unicode, with look-alikes of other scripts in its words replaced."""
     printed = [fragment.text for fragment in line.fragments]
-    texts = unmixed("\n".join(text.replace("\n", " ") for text in printed)).split("\n")
+    joined = "\n".join(text.replace("\n", " ") for text in printed)
+    texts = unmixed(joined.encode("utf-8", "replace").decode("utf-8")).split("\n")
     if texts == printed:
         return line
     return Line(tuple(replace(fragment, text=text) for fragment, text in zip(line.fragments, texts, strict=True)))
@@ -153,14 +154,12 @@ def _restricted(part: FieldValues, names: Sequence[str]) -> FieldValues:
 
 
 def _bounded(values: Any, name: str = "") -> Any:
-    """Return the values with overlong texts and lists cut, and texts as valid Unicode: OCR may return what no receipt prints."""
+    """Return the values with overlong texts and lists cut: OCR may join what no receipt prints in one field."""
     if isinstance(values, Mapping):
         return {key: _bounded(value, key) for key, value in values.items()}
     if isinstance(values, list | tuple):
         return [_bounded(value, name) for value in values[: MAX_ROWS.get(name)]]
-    if isinstance(values, str):
-        return values[: _MAX_LENGTHS.get(name, _MAX_LENGTH)].encode("utf-8", "replace").decode("utf-8")
-    return values
+    return values[: _MAX_LENGTHS.get(name, _MAX_LENGTH)] if isinstance(values, str) else values
 
 
 def _is_legible(transcripts: Sequence[Transcript]) -> bool:
