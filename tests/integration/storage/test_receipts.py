@@ -1,11 +1,12 @@
 """Records in a real SQLite file: whole round trips, filters, search, twins, and the documented views."""
 
 import functools
+import itertools
 import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 
 from extractor.errors import ConfigError, StorageError
+from extractor.jobs import new_receipt_id
 from extractor.schemas.answer import DocumentType
 from extractor.schemas.receipt import Item, ItemKind, Payment, TaxLine
 from extractor.schemas.record import Attempt, Check, CheckName, ReasonKind, Record, RecordStatus, ReviewReason
@@ -439,8 +441,11 @@ def test_spending_counts_each_purchase_once(store: ReceiptRepository, shell: sql
         query = "SELECT original_filename FROM v_spending JOIN receipts USING (receipt_id) WHERE v_spending.tags = '[\"sum\"]' ORDER BY 1"
         return [name for (name,) in shell.execute(query).fetchall()]
 
+    arrivals = itertools.count()  # identifiers sort by arrival only from one millisecond to the next
+
     def saved(name: str, status: RecordStatus, merchant: str = "Tea House") -> Record:
-        return save(store, cafe(name, merchant_name=merchant, status=status, tags=("sum",)))
+        receipt_id = new_receipt_id(datetime(2026, 3, 14, 12, tzinfo=UTC) + timedelta(seconds=next(arrivals)))
+        return save(store, cafe(name, receipt_id=receipt_id, merchant_name=merchant, status=status, tags=("sum",)))
 
     first = saved("first.jpg", RecordStatus.NEEDS_REVIEW)
     photos = [saved(f"photo {number}.jpg", RecordStatus.ACCEPTED) for number in (1, 2)]
